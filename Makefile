@@ -80,7 +80,7 @@ test-python: $(HAVE)/extra-test $(HAVE)/installed ## Build and install the wheel
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
 
 nightly: $(HAVE)/extra-test $(HAVE)/installed ## The Python tests with many more Hypothesis examples (hours)
-	$(VENV)/bin/pytest --hypothesis-profile=nightly --timeout=3600 $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=nightly $(VENV)/bin/pytest --timeout=3600 $(PYTEST_ARGS)
 
 dev: rust $(HAVE)/extra-build $(HAVE)/extra-test $(HAVE)/extra-lint ## Install in place (maturin develop --release)
 	@rm -f $(HAVE)/installed
