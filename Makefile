@@ -143,7 +143,7 @@ $(HAVE)/extra-%: pyproject.toml $(HAVE)/venv
 # Peers are optional: one that cannot be installed is named, and the comparison leaves it out.
 $(HAVE)/bench-peers: pyproject.toml $(HAVE)/venv
 	@$(PY) -c "$$PRINT_REQUIREMENTS" > $(HAVE)/base.txt
-	@$(PY) -c "$$PRINT_REQUIREMENTS" bench > $(HAVE)/bench.txt
+	@$(PY) -c "$$PRINT_REQUIREMENTS" bench | grep -vxFf $(HAVE)/base.txt > $(HAVE)/bench.txt
 	@while read -r peer; do \
 	   echo "Installing $$peer into $(VENV)"; \
 	   $(PIP) install "$$peer" -r $(HAVE)/base.txt </dev/null || echo "Note: $$peer could not be installed and is left out."; \
