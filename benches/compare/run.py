@@ -1,0 +1,107 @@
+"""mlfast beside its peers, end to end: time and score of every row, in one process, in turn.
+
+    python benches/compare/run.py                      everything, 2 threads and 1
+    python benches/compare/run.py --only lloyd --only one-row
+    python benches/compare/run.py --quick              a tenth of the data, two rounds, no memory: does it run?
+    python benches/compare/run.py --readme             also refresh the table in README.md
+    python benches/compare/run.py --from bench-output/compare.json     refresh it from an earlier run
+
+Writes bench-output/compare.json and compare.png. A contestant that is not installed is left out with a note.
+A new room adds its file of rows beside kmeans.py and a line to ROOMS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import harness
+import kmeans
+import peers as contestants
+import report
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = (kmeans,)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="rows whose key begins with TEXT")
+    parser.add_argument("--peers", default=",".join(contestants.ORDER), help="contestants, with commas between")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds per row (default 7; 5 at least for a claim)")
+    parser.add_argument("--threads", default="2,1", help="thread counts, with commas between (default 2,1)")
+    parser.add_argument("--json", type=Path, default=ROOT / "bench-output" / "compare.json", metavar="FILE")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the data, two rounds, no memory")
+    parser.add_argument("--no-memory", action="store_true", help="leave peak memory out")
+    parser.add_argument("--readme", action="store_true", help="refresh the table in README.md")
+    parser.add_argument(
+        "--from", dest="earlier", type=Path, metavar="FILE", help="refresh README.md from this report, run nothing"
+    )
+    parser.add_argument("--list", action="store_true", help="list the rows")
+    parser.add_argument("--memory-of", metavar="PEER", help=argparse.SUPPRESS)  # how harness.memory calls this script
+    parser.add_argument("--scale", type=int, default=1, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def chosen(only: list[str]) -> list[harness.Row]:
+    rows = [row for room in ROOMS for row in room.ROWS]
+    picked = [row for row in rows if not only or any(row.key.startswith(text) for text in only)]
+    if not picked:
+        raise SystemExit(f"no row begins with {', '.join(only)}; there are: {', '.join(row.key for row in rows)}")
+    return picked
+
+
+def main() -> None:
+    args = arguments()
+    if args.earlier:
+        report.refresh(ROOT / "README.md", json.loads(args.earlier.read_text()))
+        return
+    rows = chosen(args.only)
+    threads = [int(t) for t in args.threads.split(",")]
+    if args.memory_of:
+        (row,) = (row for row in rows if row.key == args.only[0])
+        harness.child(row, args.memory_of, threads[0], args.scale)
+        return
+    if args.list:
+        print("\n".join(f"{row.key:<32}{row.title}" for row in rows))
+        return
+
+    scale, rounds = (10, 2) if args.quick else (args.scale, args.rounds)
+    found, notes = contestants.installed(tuple(args.peers.split(",")))
+    versions = ", ".join(f"{name} {peer.version}" for name, peer in found.items())
+    print(f"{report.today()}, {report.machine()}, load {os.getloadavg()[0]:.1f}\n{versions}; {rounds} rounds in turn")
+    for note in notes:
+        print(f"note: {note}")
+    if not found:
+        raise SystemExit("nobody to measure")
+
+    results: list[harness.Result] = []
+    for count in threads:
+        for row in rows:
+            if not any(name in row.jobs for name in found):
+                continue
+            print(f"\n[{count} thread{'s' if count > 1 else ''}] {row.title} ({row.key})", flush=True)
+            result = harness.measure(row, found, count, rounds, scale)
+            if not (args.quick or args.no_memory or row.short):
+                harness.memory(result, scale)
+            results.append(result)
+            print("\n".join(report.row_lines(result)), flush=True)
+
+    print("\n" + report.table(results))
+    content = report.as_json(results, found, rounds, scale)
+    report.write_json(args.json, content)
+    chart = args.json.with_suffix(".png")
+    problem = report.write_chart(chart, results, versions)
+    print(f"\nwrote {args.json}" + (f"; {problem}" if problem else f" and {chart}"))
+    if args.readme:
+        report.refresh(ROOT / "README.md", content)
+    missed = [r.row.key for r in results if r.met is False]
+    if missed:
+        print(f"goals missed: {', '.join(missed)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
