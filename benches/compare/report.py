@@ -228,6 +228,8 @@ def markdown(content: dict[str, Any]) -> str:
 
 def refresh(readme: Path, content: dict[str, Any]) -> None:
     """Put the table between the two marks of README.md, which must be there."""
+    if content["scale"] != 1 or "mlfast" not in content["versions"]:
+        raise SystemExit("README.md takes no figures of a --quick run or of a run without mlfast")
     text = readme.read_text()
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise SystemExit(f"{readme} needs one {BEGIN} and one {END} after it")
