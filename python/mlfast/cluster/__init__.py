@@ -1,0 +1,7 @@
+"""Clustering: `KMeans`, `MiniBatchKMeans`, `BisectingKMeans`, `k_means`, `kmeans_plusplus`."""
+
+from mlfast.cluster._bisecting_kmeans import BisectingKMeans
+from mlfast.cluster._kmeans import KMeans, k_means, kmeans_plusplus
+from mlfast.cluster._minibatch_kmeans import MiniBatchKMeans
+
+__all__ = ["BisectingKMeans", "KMeans", "MiniBatchKMeans", "k_means", "kmeans_plusplus"]

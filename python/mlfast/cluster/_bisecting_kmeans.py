@@ -1,0 +1,137 @@
+"""Bisecting k-means."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import sklearn.cluster
+from sklearn.base import _fit_context
+from sklearn.cluster._bisect_k_means import _BisectingTree
+from sklearn.cluster._kmeans import _kmeans_single_elkan, _kmeans_single_lloyd
+from sklearn.utils import check_random_state
+
+from mlfast import _threads
+from mlfast._core import cluster as core
+from mlfast._dispatch import Condition, dispatch
+from mlfast._state import keeps_state
+from mlfast.cluster._kmeans_base import FIT_CONDITIONS, KMeansDropIn, printer
+
+CONDITIONS = (*FIT_CONDITIONS, Condition("init is a callable", lambda call: callable(call.init)))
+
+
+class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
+    __doc__ = sklearn.cluster.BisectingKMeans.__doc__
+
+    @keeps_state
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "BisectingKMeans":
+        """Compute bisecting k-means clustering.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples. C-ordered float32 or float64 arrays are read in place, never copied.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples; None: equal weights. Not used by ``init`` if that is a callable.
+
+        Returns
+        -------
+        self : BisectingKMeans
+            The fitted estimator.
+        """
+        call = self._prepare_fit(X, sample_weight)
+        call.random_state = check_random_state(self.random_state)
+        return dispatch(
+            self,
+            "fit",
+            CONDITIONS,
+            call,
+            lambda: self._fit_in_rust(call),
+            lambda: super(BisectingKMeans, self).fit(X, y, sample_weight),
+        )
+
+    def _fit_in_rust(self, call: SimpleNamespace) -> "BisectingKMeans":
+        is_elkan = self.algorithm == "elkan" and self.n_clusters > 1
+        fit = core.bisecting_fit(
+            x=call.X,
+            sample_weight=call.sample_weight,
+            n_clusters=self.n_clusters,
+            init=call.init,
+            n_init=self.n_init,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            elkan=is_elkan,
+            by_inertia=self.bisecting_strategy == "biggest_inertia",
+            random_state=call.random_state,
+            report=printer(self.verbose),
+            n_threads=_threads.resolve(),
+        )
+        self._random_state = call.random_state
+        self._kmeans_single = _kmeans_single_elkan if is_elkan else _kmeans_single_lloyd
+        self.__dict__.pop("_X_mean", None)
+        if fit["means"].size:
+            self._X_mean = fit["means"]
+        self._bisecting_tree = _tree(fit)
+        self.labels_ = fit["labels"]
+        self.cluster_centers_ = fit["node_centers"][fit["leaves"]]
+        if fit["means"].size:
+            self.cluster_centers_ += self._X_mean
+        self.inertia_ = fit["inertia"]
+        self._n_features_out = self.cluster_centers_.shape[0]
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the cluster of each sample: down the tree of splits, at each to the closer center.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            New data.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), dtype int32
+            Index of the cluster.
+        """
+        return self._apply("predict", X, self._descended, lambda: sklearn.cluster.BisectingKMeans.predict(self, X))
+
+    def _descended(self, X: Any) -> np.ndarray:
+        centers, children, labels = _flattened(self._bisecting_tree, self.cluster_centers_)
+        if hasattr(self, "_X_mean"):
+            centers = centers + self._X_mean
+        return core.bisecting_predict(
+            x=X,
+            node_centers=centers,
+            node_children=children,
+            node_labels=labels,
+            n_threads=_threads.resolve(),
+        )
+
+
+def _tree(fit: dict[str, Any]) -> _BisectingTree:
+    """Return the splits as the parent's own tree."""
+    scores = fit["node_scores"]
+    nodes = [_BisectingTree(center, None, score) for center, score in zip(fit["node_centers"], scores, strict=True)]
+    for node, children in zip(nodes, fit["node_children"], strict=True):
+        if children is not None:
+            node.left, node.right = (nodes[child] for child in children)
+    for label, leaf in enumerate(fit["leaves"]):
+        nodes[leaf].label = label
+    return nodes[0]
+
+
+def _flattened(root: _BisectingTree, like: np.ndarray) -> tuple[np.ndarray, list[Any], list[int]]:
+    """Return centers, children and labels of the nodes, parents first."""
+    nodes, children, position = [root], [], 0
+    while position < len(nodes):
+        node = nodes[position]
+        position += 1
+        if node.left is None:
+            children.append(None)
+        else:
+            children.append((len(nodes), len(nodes) + 1))
+            nodes += [node.left, node.right]
+    centers = np.vstack([np.asarray(node.center, dtype=like.dtype) for node in nodes])
+    return centers, children, [getattr(node, "label", -1) for node in nodes]

@@ -1,0 +1,451 @@
+//! One run of Lloyd's iterations from given centres.
+
+use std::ops::Range;
+
+use super::bounds::{Drift, Pass, Plan};
+use super::centers;
+use super::host::{Host, Number};
+use crate::common::context::Blocks;
+use crate::common::error::check_length;
+use crate::common::simd::{Kernel, Simd, dispatch};
+use crate::common::{Context, Error, Float, Result, memory, parallel};
+use crate::linalg::{Dense, Nearest, Panels, RowSet, Rows, norms};
+
+/// Rows that go through assignment and summation while they are in the cache: whole tiles of every width.
+const STRIPE: usize = 480;
+/// Rows per block at least; so few rows are summed as scikit-learn sums them, in one go.
+const LEAST_BLOCK: usize = 256;
+/// Blocks at most: enough to share out evenly, few enough to merge quickly.
+const MOST_BLOCKS: usize = 32;
+
+/// Parameters of [`run`].
+#[derive(Debug)]
+pub struct Params<F> {
+    /// Most iterations.
+    pub max_iter: usize,
+    /// Absolute tolerance on the sum of the squared movements of the centres.
+    pub tol: F,
+    /// Progress lines end as those of scikit-learn's Elkan variant do.
+    pub elkan: bool,
+}
+
+/// Outcome of a run.
+#[derive(Debug)]
+pub struct Run<F> {
+    /// Cluster of each row.
+    pub labels: Vec<i32>,
+    /// Weighted sum of squared distances.
+    pub inertia: f64,
+    /// Centres, row-major.
+    pub centers: Vec<F>,
+    /// Iterations made.
+    pub n_iter: usize,
+}
+
+/// Iterates from `centers` (row-major, shape `(n_clusters, n_features)`) until no label changes, the centres hardly
+/// move, or `max_iter`. `weights`, if any, has one entry per row.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::OutOfMemory`], [`Error::Host`], [`Error::Interrupted`].
+pub fn run<F: Float, R: Rows<F>>(
+    ctx: &Context,
+    x: &R,
+    weights: Option<&[F]>,
+    centers: Vec<F>,
+    params: &Params<F>,
+    host: &dyn Host<F>,
+) -> Result<Run<F>> {
+    let (n_rows, n_cols) = (x.n_rows(), x.n_cols());
+    let n_clusters = centers.len() / n_cols;
+    check_length("centers", centers.len(), n_clusters * n_cols)?;
+    check_length("sample_weight", weights.map_or(n_rows, <[F]>::len), n_rows)?;
+    let mut state = State::new(x, weights, centers)?;
+    let mut strict = false;
+    let mut n_iter = 0;
+    while n_iter < params.max_iter {
+        let changed = state.assign_and_sum(ctx)?;
+        if host.is_listening() {
+            let inertia = inertia(ctx, x, weights, &state.centers, &state.labels, None)?;
+            let template = if params.elkan { "Iteration {}, inertia {}" } else { "Iteration {}, inertia {}." };
+            host.report(template, &[Number::Count(n_iter), Number::Real(inertia)])?;
+        }
+        state.move_centers(ctx, host)?;
+        n_iter += 1;
+        if changed == 0 {
+            host.report("Converged at iteration {}: strict convergence.", &[Number::Count(n_iter - 1)])?;
+            strict = true;
+            break;
+        }
+        let squares: Vec<F> = state.movement.iter().map(|&moved| moved * moved).collect();
+        let moved = norms::pairwise_sum(&squares);
+        if moved <= params.tol {
+            let numbers = [Number::Count(n_iter - 1), Number::Real(moved.to_f64()), Number::Real(params.tol.to_f64())];
+            host.report("Converged at iteration {}: center shift {} within tolerance {}.", &numbers)?;
+            break;
+        }
+    }
+    if !strict {
+        state.assign(ctx)?; // so that labels agree with the centres as they are now
+    }
+    let inertia = inertia(ctx, x, weights, &state.centers, &state.labels, None)?;
+    Ok(Run { labels: state.labels, inertia, centers: state.centers, n_iter })
+}
+
+/// Assigns rows to the nearest of `centers`.
+///
+/// # Errors
+/// [`Error::OutOfMemory`], [`Error::Interrupted`].
+pub fn assign_only<F: Float, R: Rows<F>>(ctx: &Context, x: &R, centers: &[F], labels: &mut [i32]) -> Result<()> {
+    let panels = x.pack(centers)?;
+    let blocks = Blocks::new(x.n_rows(), STRIPE, 256);
+    let jobs: Vec<_> = blocks.ranges().zip(labels.chunks_mut(blocks.rows())).collect();
+    parallel::map_with(ctx, jobs, Scratch::new, |scratch, (range, labels)| {
+        for start in range.clone().step_by(STRIPE) {
+            let rows = start..(start + STRIPE).min(range.end);
+            let labels = &mut labels[rows.start - range.start..][..rows.len()];
+            scratch.nearest(x, rows.into(), &panels);
+            labels.iter_mut().zip(&scratch.index).for_each(|(label, &index)| *label = index as i32);
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Weighted sum of the squared distances of the rows to the centres of their clusters, or of those of one cluster.
+///
+/// # Errors
+/// [`Error::OutOfMemory`], [`Error::Interrupted`].
+pub fn inertia<F: Float, R: Rows<F>>(
+    ctx: &Context,
+    x: &R,
+    weights: Option<&[F]>,
+    centers: &[F],
+    labels: &[i32],
+    only: Option<i32>,
+) -> Result<f64> {
+    let n_cols = x.n_cols();
+    let norms: Vec<F> = centers.chunks_exact(n_cols).map(norms::squared_norm).collect();
+    let jobs: Vec<_> = Blocks::new(x.n_rows(), 1024, 64).ranges().collect();
+    let sums = parallel::map(ctx, jobs, |range| {
+        let mut sum = 0.0;
+        for row in range {
+            let label = labels[row];
+            if only.is_none_or(|only| only == label) {
+                let center = &centers[label as usize * n_cols..][..n_cols];
+                let square = x.squared_distance(row, center, norms[label as usize]);
+                sum += weights.map_or(square, |weights| square * weights[row]).to_f64();
+            }
+        }
+        Ok(sum)
+    })?;
+    Ok(F::from_f64(sums.iter().sum()).to_f64())
+}
+
+/// Variances of the columns of centred dense rows, shape `(n_features,)`.
+///
+/// # Errors
+/// [`Error::OutOfMemory`], [`Error::Interrupted`].
+pub fn variances<F: Float>(ctx: &Context, x: &Dense<F>) -> Result<Vec<f64>> {
+    let n_cols = x.n_cols();
+    let jobs: Vec<_> = Blocks::new(x.n_rows(), 1024, 32).ranges().collect();
+    let sums = parallel::map_with(ctx, jobs, || memory::filled(n_cols, F::ZERO), |row, range| {
+        let mut sums = memory::filled(n_cols, 0.0)?;
+        for index in range {
+            x.write_row(index, row);
+            sums.iter_mut().zip(row.iter()).for_each(|(sum, value)| *sum += value.to_f64() * value.to_f64());
+        }
+        Ok(sums)
+    })?;
+    let n_rows = x.n_rows() as f64;
+    Ok((0..n_cols).map(|column| sums.iter().map(|sums| sums[column]).sum::<f64>() / n_rows).collect())
+}
+
+/// Buffers of a worker.
+struct Scratch<F> {
+    tile: Vec<F>,
+    index: Vec<u32>,
+    best: Vec<F>,
+    second: Vec<F>,
+    failed: Vec<u32>,
+}
+
+impl<F: Float> Scratch<F> {
+    fn new() -> Result<Self> {
+        Ok(Self { tile: Vec::new(), index: Vec::new(), best: Vec::new(), second: Vec::new(), failed: Vec::new() })
+    }
+
+    /// Fills `index`.
+    fn nearest<R: Rows<F>>(&mut self, x: &R, rows: RowSet, panels: &Panels<F>) {
+        self.index.resize(rows.len(), 0);
+        x.nearest(rows, panels, &mut self.tile, Nearest { index: &mut self.index, two_best: None });
+    }
+
+    /// Fills `index`, `best` and `second`.
+    fn two_nearest<R: Rows<F>>(&mut self, x: &R, rows: RowSet, panels: &Panels<F>) {
+        self.index.resize(rows.len(), 0);
+        self.best.resize(rows.len(), F::ZERO);
+        self.second.resize(rows.len(), F::ZERO);
+        let two_best = Some((&mut self.best[..], &mut self.second[..]));
+        x.nearest(rows, panels, &mut self.tile, Nearest { index: &mut self.index, two_best });
+    }
+}
+
+struct State<'a, F, R> {
+    x: &'a R,
+    weights: Option<&'a [F]>,
+    n_clusters: usize,
+    centers: Vec<F>,
+    /// Weighted sums of the rows of each cluster, then the next centres.
+    sums: Vec<F>,
+    totals: Vec<F>,
+    /// Sums and totals of the blocks, where rows are summed as they are assigned.
+    partial: Vec<F>,
+    labels: Vec<i32>,
+    movement: Vec<F>,
+    upper: Vec<F>,
+    lower: Vec<F>,
+    plan: Plan,
+    blocks: Blocks,
+}
+
+/// What one block works on.
+struct Block<'j, F> {
+    rows: Range<usize>,
+    labels: &'j mut [i32],
+    upper: &'j mut [F],
+    lower: &'j mut [F],
+    /// Sums, then totals; empty where rows are not summed.
+    partial: &'j mut [F],
+}
+
+impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
+    fn new(x: &'a R, weights: Option<&'a [F]>, centers: Vec<F>) -> Result<Self> {
+        let (n_rows, n_cols) = (x.n_rows(), x.n_cols());
+        if u32::try_from(n_rows).is_err() {
+            return Err(Error::InvalidArgument("more than 2**32 - 1 samples"));
+        }
+        let n_clusters = centers.len() / n_cols;
+        // Partial sums take at most an eighth of the memory of the rows.
+        let blocks = Blocks::new(n_rows, LEAST_BLOCK.max(8 * n_clusters), MOST_BLOCKS);
+        let partial = if R::FUSED_SUMS { memory::area(blocks.count(), centers.len() + n_clusters)? } else { 0 };
+        Ok(Self {
+            sums: memory::filled(centers.len(), F::ZERO)?,
+            totals: memory::filled(n_clusters, F::ZERO)?,
+            partial: memory::filled(partial, F::ZERO)?,
+            labels: memory::filled(n_rows, -1)?,
+            movement: memory::filled(n_clusters, F::ZERO)?,
+            upper: Vec::new(),
+            lower: Vec::new(),
+            plan: Plan::new(n_rows, n_clusters, n_cols),
+            x,
+            weights,
+            n_clusters,
+            centers,
+            blocks,
+        })
+    }
+
+    /// Assigns the rows and sums the clusters; returns how many labels changed.
+    fn assign_and_sum(&mut self, ctx: &Context) -> Result<usize> {
+        let changed = self.pass(ctx, true)?;
+        if R::FUSED_SUMS {
+            let (len, n_sums) = (self.sums.len() + self.n_clusters, self.sums.len());
+            self.sums.fill(F::ZERO);
+            self.totals.fill(F::ZERO);
+            for partial in self.partial.chunks_exact(len) {
+                let (sums, totals) = partial.split_at(n_sums);
+                self.sums.iter_mut().zip(sums).for_each(|(sum, &part)| *sum += part);
+                self.totals.iter_mut().zip(totals).for_each(|(total, &part)| *total += part);
+            }
+        } else {
+            self.sum_by_cluster(ctx)?;
+        }
+        Ok(changed)
+    }
+
+    fn assign(&mut self, ctx: &Context) -> Result<()> {
+        self.pass(ctx, false).map(|_| ())
+    }
+
+    fn pass(&mut self, ctx: &Context, summing: bool) -> Result<usize> {
+        let n_rows = self.x.n_rows();
+        let kind = self.plan.pass();
+        if kind == Pass::Seed && self.upper.is_empty() {
+            self.upper = memory::filled(n_rows, F::ZERO)?;
+            self.lower = memory::filled(n_rows, F::ZERO)?;
+        }
+        let panels = self.x.pack(&self.centers)?;
+        let drift = Drift::new(&self.movement, panels.largest_norm(), self.x.n_cols());
+        let (x, weights, n_clusters) = (self.x, self.weights, self.n_clusters);
+        let jobs = self.jobs(summing);
+        let counts = parallel::map_with(ctx, jobs, Scratch::new, |scratch, mut block| {
+            block.partial.fill(F::ZERO);
+            Ok(match kind {
+                Pass::Plain | Pass::Seed => {
+                    block.compare_all(x, weights, n_clusters, &panels, (kind == Pass::Seed).then_some(&drift), scratch)
+                }
+                Pass::Bounded => block.compare_failing(x, weights, n_clusters, &panels, &drift, scratch),
+            })
+        })?;
+        let (changed, failed) = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+        self.plan.learn(n_rows, changed, failed);
+        Ok(changed)
+    }
+
+    fn jobs(&mut self, summing: bool) -> Vec<Block<'_, F>> {
+        let rows = self.blocks.rows();
+        let partial_len = if summing && R::FUSED_SUMS { self.sums.len() + self.n_clusters } else { 0 };
+        let mut labels = self.labels.chunks_mut(rows);
+        let mut upper = self.upper.chunks_mut(rows);
+        let mut lower = self.lower.chunks_mut(rows);
+        let mut partial = self.partial.chunks_mut(partial_len.max(1));
+        self.blocks
+            .ranges()
+            .map(|rows| Block {
+                rows,
+                labels: labels.next().unwrap_or_default(),
+                upper: upper.next().unwrap_or_default(),
+                lower: lower.next().unwrap_or_default(),
+                partial: if partial_len > 0 { partial.next().unwrap_or_default() } else { Default::default() },
+            })
+            .collect()
+    }
+
+    /// Sums rows cluster by cluster, some clusters per job: for rows that are costly to keep partial sums of.
+    fn sum_by_cluster(&mut self, ctx: &Context) -> Result<()> {
+        let n_cols = self.x.n_cols();
+        let group = self.n_clusters.div_ceil(8);
+        self.sums.fill(F::ZERO);
+        self.totals.fill(F::ZERO);
+        let (x, weights, labels) = (self.x, self.weights, &self.labels);
+        let jobs: Vec<_> =
+            self.sums.chunks_mut(group * n_cols).zip(self.totals.chunks_mut(group)).enumerate().collect();
+        parallel::map(ctx, jobs, |(index, (sums, totals))| {
+            let first = index * group;
+            for (row, &label) in labels.iter().enumerate() {
+                let Some(cluster) = (label as usize).checked_sub(first).filter(|&cluster| cluster < totals.len())
+                else {
+                    continue;
+                };
+                let weight = weights.map(|weights| weights[row]);
+                totals[cluster] += weight.unwrap_or(F::ONE);
+                x.add_row(row, weight, &mut sums[cluster * n_cols..][..n_cols]);
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Turns the sums into the next centres.
+    fn move_centers(&mut self, ctx: &Context, host: &dyn Host<F>) -> Result<()> {
+        let (x, weights, n_cols) = (self.x, self.weights, self.x.n_cols());
+        let (sums, totals) = (&mut self.sums, &mut self.totals);
+        centers::relocate_empty(ctx, x, weights, &self.centers, &self.labels, sums, totals, host)?;
+        centers::average(sums, totals, n_cols);
+        centers::movement(sums, &self.centers, n_cols, &mut self.movement);
+        std::mem::swap(&mut self.centers, &mut self.sums);
+        Ok(())
+    }
+}
+
+impl<F: Float> Block<'_, F> {
+    /// Compares every row with every centre. Returns how many labels changed, and 0.
+    fn compare_all<R: Rows<F>>(
+        &mut self,
+        x: &R,
+        weights: Option<&[F]>,
+        n_clusters: usize,
+        panels: &Panels<F>,
+        seed: Option<&Drift<F>>,
+        scratch: &mut Scratch<F>,
+    ) -> (usize, usize) {
+        let mut changed = 0;
+        for start in self.rows.clone().step_by(STRIPE) {
+            let rows = start..(start + STRIPE).min(self.rows.end);
+            let local = start - self.rows.start;
+            match seed {
+                None => scratch.nearest(x, rows.clone().into(), panels),
+                Some(drift) => {
+                    scratch.two_nearest(x, rows.clone().into(), panels);
+                    for (offset, (&best, &second)) in scratch.best.iter().zip(&scratch.second).enumerate() {
+                        (self.upper[local + offset], self.lower[local + offset]) = drift.seed(best, second);
+                    }
+                }
+            }
+            for (label, &index) in self.labels[local..local + rows.len()].iter_mut().zip(&scratch.index) {
+                changed += usize::from(*label != index as i32);
+                *label = index as i32;
+            }
+            self.sum(x, weights, n_clusters, rows);
+        }
+        (changed, 0)
+    }
+
+    /// Compares the rows whose bounds prove nothing. Returns how many labels changed and how many rows were compared.
+    fn compare_failing<R: Rows<F>>(
+        &mut self,
+        x: &R,
+        weights: Option<&[F]>,
+        n_clusters: usize,
+        panels: &Panels<F>,
+        drift: &Drift<F>,
+        scratch: &mut Scratch<F>,
+    ) -> (usize, usize) {
+        let mut failed = std::mem::take(&mut scratch.failed);
+        failed.clear();
+        for (offset, &label) in self.labels.iter().enumerate() {
+            let (upper, lower) = drift.follow(label as usize, self.upper[offset], self.lower[offset]);
+            (self.upper[offset], self.lower[offset]) = (upper, lower);
+            if !drift.keeps(upper, lower) {
+                failed.push((self.rows.start + offset) as u32);
+            }
+        }
+        scratch.two_nearest(x, RowSet::List(&failed), panels);
+        let mut changed = 0;
+        for (position, &row) in failed.iter().enumerate() {
+            let offset = row as usize - self.rows.start;
+            let label = scratch.index[position] as i32;
+            changed += usize::from(self.labels[offset] != label);
+            self.labels[offset] = label;
+            (self.upper[offset], self.lower[offset]) = drift.seed(scratch.best[position], scratch.second[position]);
+        }
+        self.sum(x, weights, n_clusters, self.rows.clone());
+        let count = failed.len();
+        scratch.failed = failed;
+        (changed, count)
+    }
+
+    /// Adds rows to the partial sums of their clusters, if this block keeps any.
+    fn sum<R: Rows<F>>(&mut self, x: &R, weights: Option<&[F]>, n_clusters: usize, rows: Range<usize>) {
+        if self.partial.is_empty() {
+            return;
+        }
+        let labels = &self.labels[rows.start - self.rows.start..][..rows.len()];
+        let (sums, totals) = self.partial.split_at_mut(self.partial.len() - n_clusters);
+        dispatch(SumRows { x, weights, rows, labels, sums, totals });
+    }
+}
+
+/// Adds rows to the sums of their clusters.
+struct SumRows<'k, F, R> {
+    x: &'k R,
+    weights: Option<&'k [F]>,
+    rows: Range<usize>,
+    labels: &'k [i32],
+    sums: &'k mut [F],
+    totals: &'k mut [F],
+}
+
+impl<F: Float, R: Rows<F>> Kernel<F> for SumRows<'_, F, R> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = F>>(self) {
+        let n_cols = self.x.n_cols();
+        for (row, &label) in self.rows.zip(self.labels) {
+            let weight = self.weights.map(|weights| weights[row]);
+            self.totals[label as usize] += weight.unwrap_or(F::ONE);
+            self.x.add_row(row, weight, &mut self.sums[label as usize * n_cols..][..n_cols]);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The two element types of the numerical code.
+
+use super::simd::SimdFloat;
+
+/// `f32` or `f64`. Accumulations that decide something run in [`Float::Wide`], which is `f64` for both.
+pub trait Float: SimdFloat + std::fmt::Display + std::fmt::Debug + Default + std::ops::Neg<Output = Self> {
+    /// Distance between 1 and the next number.
+    const EPSILON: Self;
+    /// Positive infinity.
+    const INFINITY: Self;
+    /// Lanes of NumPy's baseline vector of this type: `einsum` sums in that order (see `linalg::norms`).
+    const EINSUM_LANES: usize;
+
+    /// Nearest value of this type.
+    fn from_f64(value: f64) -> Self;
+    /// The same value, wider.
+    fn to_f64(self) -> f64;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// Whether the value is neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+
+    /// The same slice, if this type is `f64`.
+    fn as_f64(values: &[Self]) -> Option<&[f64]>;
+
+    /// Nearest value of this type to an integer.
+    fn from_usize(value: usize) -> Self {
+        Self::from_f64(value as f64)
+    }
+}
+
+macro_rules! float {
+    ($type:ty, $lanes:expr, $as_f64:expr) => {
+        impl Float for $type {
+            const EPSILON: Self = <$type>::EPSILON;
+            const INFINITY: Self = <$type>::INFINITY;
+            const EINSUM_LANES: usize = $lanes;
+
+            fn from_f64(value: f64) -> Self {
+                value as $type
+            }
+
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+
+            fn sqrt(self) -> Self {
+                self.sqrt()
+            }
+
+            fn is_finite(self) -> bool {
+                self.is_finite()
+            }
+
+            fn as_f64(values: &[Self]) -> Option<&[f64]> {
+                $as_f64(values)
+            }
+        }
+    };
+}
+
+const fn not_f64(_values: &[f32]) -> Option<&[f64]> {
+    None
+}
+
+float!(f32, 4, not_f64);
+float!(f64, 2, Some);

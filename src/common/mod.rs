@@ -1,0 +1,14 @@
+//! Ground floor: what every algorithm needs and what knows nothing of machine learning.
+
+pub mod context;
+pub mod error;
+pub mod float;
+pub mod memory;
+pub mod parallel;
+pub mod random;
+pub mod settings;
+pub mod simd;
+
+pub use context::Context;
+pub use error::{Error, Result};
+pub use float::Float;

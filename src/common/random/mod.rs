@@ -1,0 +1,11 @@
+//! Bit-exact ports of the generators that scikit-learn draws from.
+//!
+//! [`Mt19937`] is NumPy's legacy `RandomState`; [`OurRandR`] the xorshift of scikit-learn's compiled code. [`choice`]
+//! holds the weighted draws of `RandomState.choice`.
+
+pub mod choice;
+mod mt19937;
+mod our_rand_r;
+
+pub use mt19937::{KEY_LENGTH, Mt19937};
+pub use our_rand_r::OurRandR;

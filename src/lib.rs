@@ -1,0 +1,11 @@
+//! The Rust core of mlfast: scikit-learn's estimators, the same answers, sooner.
+//!
+//! Read `src/README.md` for the map. Floors, bottom to top: [`common`], [`linalg`], [`metrics`], the rooms
+//! ([`cluster`], ...), and the front door to Python (feature `python`).
+
+pub mod cluster;
+pub mod common;
+pub mod linalg;
+pub mod metrics;
+#[cfg(feature = "python")]
+mod python;

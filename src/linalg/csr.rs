@@ -1,0 +1,249 @@
+//! CSR rows: points are kept column by column, so that each stored value meets all points in one vector loop.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::{Nearest, Norm, Panels, RowSet, Rows};
+use crate::common::error::check_length;
+use crate::common::simd::{Kernel, Simd, dispatch};
+use crate::common::{Error, Float, Result, memory};
+
+/// A sparse matrix in CSR form, shape `(n_rows, n_cols)`. Indices need not be sorted; repeated ones add up.
+#[derive(Debug)]
+pub struct Csr<'a, F: Clone> {
+    values: Cow<'a, [F]>,
+    indices: Cow<'a, [u32]>,
+    starts: Cow<'a, [usize]>,
+    n_cols: usize,
+}
+
+impl<'a, F: Float> Csr<'a, F> {
+    /// A view of checked parts: `values` and `indices` of equal length, `starts` of length `n_rows + 1`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCsr`] if the parts contradict each other.
+    pub fn new(values: &'a [F], indices: &'a [u32], starts: &'a [usize], n_cols: usize) -> Result<Self> {
+        check_length("columns of X", n_cols.min(1), 1)?;
+        if starts.first() != Some(&0) || !starts.is_sorted() {
+            return Err(Error::InvalidCsr("indptr must start at 0 and never decrease"));
+        }
+        if starts.last().is_some_and(|&end| end > values.len() || end > indices.len()) {
+            return Err(Error::InvalidCsr("indptr points past the end of the data"));
+        }
+        if indices.iter().any(|&index| index as usize >= n_cols) {
+            return Err(Error::InvalidCsr("column index out of range"));
+        }
+        let (values, indices, starts) = (Cow::Borrowed(values), Cow::Borrowed(indices), Cow::Borrowed(starts));
+        Ok(Self { values, indices, starts, n_cols })
+    }
+
+    #[inline(always)]
+    fn row(&self, row: usize) -> impl Iterator<Item = (usize, F)> + '_ {
+        let range = self.starts[row]..self.starts[row + 1];
+        let columns = self.indices[range.clone()].iter().map(|&column| column as usize);
+        columns.zip(self.values[range].iter().copied())
+    }
+
+    /// Column means and variances (the population's), zeros counted. Shape `(n_cols,)`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn variances(&self) -> Result<Vec<f64>> {
+        let mut means = memory::filled(self.n_cols, 0.0)?;
+        let mut counts = memory::filled(self.n_cols, 0.0)?;
+        let entries = || (0..self.n_rows()).flat_map(|row| self.row(row));
+        let n = self.n_rows() as f64;
+        entries().for_each(|(column, value)| {
+            means[column] += value.to_f64();
+            counts[column] += 1.0;
+        });
+        means.iter_mut().for_each(|mean| *mean /= n);
+        let mut variances = memory::filled(self.n_cols, 0.0)?;
+        entries().for_each(|(column, value)| variances[column] += (value.to_f64() - means[column]).powi(2));
+        for column in 0..self.n_cols {
+            variances[column] += (n - counts[column]) * means[column].powi(2);
+            variances[column] /= n;
+        }
+        Ok(variances)
+    }
+}
+
+impl<F: Float> Rows<F> for Csr<'_, F> {
+    const FUSED_SUMS: bool = false;
+
+    fn n_rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    fn n_cols(&self) -> usize {
+        self.n_cols
+    }
+
+    fn stored(&self) -> usize {
+        self.values.len()
+    }
+
+    fn write_row(&self, row: usize, out: &mut [F]) {
+        out.fill(F::ZERO);
+        self.row(row).for_each(|(column, value)| out[column] += value);
+    }
+
+    #[inline(always)]
+    fn add_row(&self, row: usize, weight: Option<F>, sum: &mut [F]) {
+        let weight = weight.unwrap_or(F::ONE);
+        self.row(row).for_each(|(column, value)| sum[column] += value * weight);
+    }
+
+    fn assign_row(&self, row: usize, weight: F, target: &mut [F]) {
+        self.row(row).for_each(|(column, value)| target[column] = value * weight);
+    }
+
+    #[inline(always)]
+    fn squared_distance(&self, row: usize, point: &[F], point_norm: F) -> F {
+        let mut sum = F::ZERO;
+        for (column, value) in self.row(row) {
+            let coordinate = point[column];
+            let difference = value - coordinate;
+            sum += difference * difference - coordinate * coordinate;
+        }
+        sum += point_norm;
+        if sum < F::ZERO { F::ZERO } else { sum }
+    }
+
+    fn squared_distance_pairwise(&self, row: usize, point: &[F], point_norm: F, _scratch: &mut Vec<F>) -> F {
+        self.squared_distance(row, point, point_norm)
+    }
+
+    fn squared_norms(&self, rows: Range<usize>, _scratch: &mut Vec<f64>, out: &mut [f64]) {
+        for (norm, row) in out.iter_mut().zip(rows) {
+            *norm = self.row(row).map(|(_, value)| value.to_f64() * value.to_f64()).sum();
+        }
+    }
+
+    fn nearest(&self, rows: RowSet, points: &Panels<F>, scratch: &mut Vec<F>, mut out: Nearest<F>) {
+        scratch.resize(points.stride.max(scratch.len()), F::ZERO);
+        let products = &mut scratch[..points.stride];
+        for position in 0..rows.len() {
+            let row = rows.row(position);
+            dispatch(Products { data: self, row, points, products });
+            let two = F::ONE + F::ONE;
+            let (mut best, mut index, mut second) = (points.norms[0] - two * products[0], 0, F::INFINITY);
+            for point in 1..points.count {
+                let value = points.norms[point] - two * products[point];
+                if value < best {
+                    (second, best, index) = (best, value, point);
+                } else if value < second {
+                    second = value;
+                }
+            }
+            out.index[position] = index as u32;
+            if let Some((bests, seconds)) = &mut out.two_best {
+                let norm: F = self.row(row).map(|(_, value)| value * value).sum();
+                bests[position] = best + norm;
+                seconds[position] = second + norm;
+            }
+        }
+    }
+
+    fn distances(
+        &self,
+        rows: Range<usize>,
+        norms: &[f64],
+        points: &Panels<f64>,
+        norm_first: Norm,
+        scratch: &mut Vec<f64>,
+        out: &mut [f64],
+    ) {
+        scratch.resize(points.stride.max(scratch.len()), 0.0);
+        let products = &mut scratch[..points.stride];
+        let len = norms.len();
+        for (position, row) in rows.enumerate() {
+            dispatch(Products { data: self, row, points, products });
+            for point in 0..points.count {
+                let (first, then) = match norm_first {
+                    Norm::Row => (norms[position], points.norms[point]),
+                    Norm::Point => (points.norms[point], norms[position]),
+                };
+                let value = (-2.0 * products[point] + first) + then;
+                out[point * len + position] = if value < 0.0 { 0.0 } else { value };
+            }
+        }
+    }
+
+    fn gather(&self, rows: &[u32]) -> Result<Self> {
+        let length = |row: u32| self.starts[row as usize + 1] - self.starts[row as usize];
+        let stored = rows.iter().map(|&row| length(row)).sum();
+        let mut starts = memory::with_capacity(rows.len() + 1)?;
+        let mut values = memory::with_capacity(stored)?;
+        let mut indices = memory::with_capacity(stored)?;
+        starts.push(0);
+        for &row in rows {
+            let range = self.starts[row as usize]..self.starts[row as usize + 1];
+            values.extend_from_slice(&self.values[range.clone()]);
+            indices.extend_from_slice(&self.indices[range]);
+            starts.push(values.len());
+        }
+        let (values, indices, starts) = (Cow::Owned(values), Cow::Owned(indices), Cow::Owned(starts));
+        Ok(Self { values, indices, starts, n_cols: self.n_cols })
+    }
+
+    fn pack<G: Float>(&self, points: &[G]) -> Result<Panels<G>> {
+        Panels::by_column(points, self.n_cols)
+    }
+}
+
+/// Products of one row with all points, in `G`: product, then sum, each rounded, as scikit-learn's scalar loop does.
+struct Products<'k, 'd, F: Clone, G> {
+    data: &'k Csr<'d, F>,
+    row: usize,
+    points: &'k Panels<G>,
+    products: &'k mut [G],
+}
+
+impl<F: Float, G: Float> Kernel<G> for Products<'_, '_, F, G> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = G>>(self) {
+        self.products.fill(G::ZERO);
+        let stride = self.points.stride;
+        for (column, value) in self.data.row(self.row) {
+            let value = G::from_f64(value.to_f64());
+            let coordinates = &self.points.values[column * stride..][..stride];
+            for (product, &coordinate) in self.products.iter_mut().zip(coordinates) {
+                *product += coordinate * value;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contradictory_parts_are_refused() {
+        let values = [1.0, 2.0];
+        for (indices, starts) in [
+            (&[0, 3][..], &[0, 2][..]),
+            (&[0, 1], &[0, 3]),
+            (&[0, 1], &[1, 2]),
+            (&[0, 1], &[0, 2, 1]),
+            (&[0], &[0, 2]),
+            (&[0, 1], &[]),
+        ] {
+            assert!(Csr::new(&values, indices, starts, 3).is_err(), "{indices:?} {starts:?}");
+        }
+        assert!(Csr::new(&values, &[0, 2], &[0, 1, 2], 3).is_ok());
+    }
+
+    #[test]
+    fn norms_and_variances_count_zeros() {
+        let csr = Csr::new(&[3.0, 4.0], &[0, 1], &[0, 2, 2], 2);
+        assert!(csr.is_ok_and(|csr| {
+            let mut out = [0.0; 2];
+            csr.squared_norms(0..2, &mut Vec::new(), &mut out);
+            out == [25.0, 0.0] && csr.variances().is_ok_and(|variances| variances == [2.25, 4.0])
+        }));
+    }
+}

@@ -1,0 +1,13 @@
+//! Dense and CSR rows, and the few products that algorithms need of them. Only this floor knows how rows are stored.
+
+pub mod csr;
+pub mod dense;
+pub mod norms;
+pub mod panels;
+pub mod rows;
+pub mod tile;
+
+pub use csr::Csr;
+pub use dense::Dense;
+pub use panels::Panels;
+pub use rows::{Nearest, Norm, RowSet, Rows};

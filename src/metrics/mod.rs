@@ -1,0 +1,3 @@
+//! Distances between many rows and a few points.
+
+pub mod pairwise;

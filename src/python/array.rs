@@ -1,0 +1,172 @@
+//! Arrays from Python: the one place that looks at element types and storage.
+//!
+//! A C-contiguous, aligned array in native byte order is read in place, whoever owns it and whether or not it may be
+//! written; anything else NumPy copies first. Other threads may write to an array that is being read: what they write is
+//! only ever used as a number. What serves as an index (the structure of a CSR matrix) is copied and checked before the
+//! GIL is released.
+
+use numpy::{
+    Element, PyArray, PyArray1, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use super::error;
+use crate::common::{Error, Float, memory};
+use crate::linalg::{Csr, Dense};
+
+/// Contiguous values that a Python array keeps alive.
+pub(super) struct Values<'py, F: Element> {
+    array: Bound<'py, PyArrayDyn<F>>,
+}
+
+impl<'py, F: Element> Values<'py, F> {
+    /// An array of element type `F` that can be read where it is.
+    pub(super) fn in_place(object: &Bound<'py, PyAny>) -> Option<Self> {
+        let array = object.cast::<PyArrayDyn<F>>().ok()?;
+        let aligned = (array.data() as usize).is_multiple_of(align_of::<F>());
+        (array.is_c_contiguous() && aligned).then(|| Self { array: array.clone() })
+    }
+
+    /// From an array of element type `F` in any layout; TypeError for any other object.
+    pub(super) fn new(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if let Some(values) = Self::in_place(object) {
+            return Ok(values);
+        }
+        let untyped = object.cast::<PyUntypedArray>()?;
+        let wanted = F::get_dtype(object.py());
+        let (kind, size) = (untyped.dtype().kind(), untyped.dtype().itemsize());
+        if (kind, size) != (wanted.kind(), wanted.itemsize()) {
+            return Err(PyTypeError::new_err(format!("expected an array of {wanted}, got one of {}", untyped.dtype())));
+        }
+        let copy = object.py().import("numpy")?.call_method1("require", (object, wanted, ["C", "A"]))?;
+        Self::in_place(&copy).ok_or_else(|| PyValueError::new_err("the array cannot be read"))
+    }
+
+    /// The values, in C order.
+    pub(super) fn slice(&self) -> &[F] {
+        if self.array.is_empty() {
+            return &[]; // an empty array may point anywhere
+        }
+        // SAFETY: contiguous, aligned, of type F (checked in `new`), and kept alive by `self`. Another thread may write
+        // to it meanwhile; every bit pattern is a valid number, and nothing is indexed by one.
+        unsafe { std::slice::from_raw_parts(self.array.data(), self.array.len()) }
+    }
+
+    /// The lengths of the dimensions.
+    pub(super) fn shape(&self) -> &[usize] {
+        self.array.shape()
+    }
+}
+
+/// Samples of either element type.
+pub(super) enum Samples<'py> {
+    F32(Matrix<'py, f32>),
+    F64(Matrix<'py, f64>),
+}
+
+/// Samples of either storage.
+pub(super) enum Matrix<'py, F: Element> {
+    Dense { values: Values<'py, F>, n_rows: usize, n_cols: usize },
+    Csr { values: Values<'py, F>, indices: Vec<u32>, starts: Vec<usize>, n_cols: usize },
+}
+
+impl<'py> Samples<'py> {
+    /// From a two-dimensional array or a SciPy CSR matrix or array, of float32 or float64.
+    pub(super) fn new(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let is_sparse = object.cast::<PyUntypedArray>().is_err();
+        let dtype = object.getattr("dtype")?;
+        match (dtype.getattr("kind")?.extract::<char>()?, dtype.getattr("itemsize")?.extract::<usize>()?) {
+            ('f', 4) => Ok(Self::F32(Matrix::new(object, is_sparse)?)),
+            ('f', 8) => Ok(Self::F64(Matrix::new(object, is_sparse)?)),
+            _ => Err(PyTypeError::new_err(format!("expected float32 or float64, got {dtype}"))),
+        }
+    }
+}
+
+impl<'py, F: Element + Float> Matrix<'py, F> {
+    fn new(object: &Bound<'py, PyAny>, is_sparse: bool) -> PyResult<Self> {
+        if is_sparse {
+            let (_, n_cols): (usize, usize) = object.getattr("shape")?.extract()?;
+            let values = Values::new(&object.getattr("data")?)?;
+            let indices = integers(&object.getattr("indices")?)?;
+            let starts = integers(&object.getattr("indptr")?)?;
+            return Ok(Self::Csr { values, indices, starts, n_cols });
+        }
+        let values = Values::new(object)?;
+        match *values.shape() {
+            [n_rows, n_cols] => Ok(Self::Dense { values, n_rows, n_cols }),
+            _ => Err(PyValueError::new_err("expected a two-dimensional array")),
+        }
+    }
+
+    pub(super) fn n_cols(&self) -> usize {
+        match self {
+            Self::Dense { n_cols, .. } | Self::Csr { n_cols, .. } => *n_cols,
+        }
+    }
+
+    /// Stored values: what a pass costs.
+    pub(super) fn stored(&self) -> usize {
+        match self {
+            Self::Dense { values, .. } | Self::Csr { values, .. } => values.slice().len(),
+        }
+    }
+
+    /// The view that the core computes on.
+    pub(super) fn view(&self) -> PyResult<View<'_, F>> {
+        match self {
+            Self::Dense { values, n_rows, n_cols } => Dense::new(values.slice(), *n_rows, *n_cols).map(View::Dense),
+            Self::Csr { values, indices, starts, n_cols } => {
+                Csr::new(values.slice(), indices, starts, *n_cols).map(View::Csr)
+            }
+        }
+        .map_err(error::exception)
+    }
+}
+
+/// Rows that the core computes on.
+pub(super) enum View<'a, F: Clone> {
+    Dense(Dense<'a, F>),
+    Csr(Csr<'a, F>),
+}
+
+/// A checked copy of an index array (int32 or int64).
+fn integers<T: TryFrom<i64> + Copy>(object: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
+    let array = object.py().import("numpy")?.call_method1("asarray", (object, i64::get_dtype(object.py())))?;
+    let array = array.cast_into::<PyArray1<i64>>()?;
+    let mut out = memory::with_capacity(array.len()).map_err(error::exception)?;
+    for index in array.try_readonly()?.as_array() {
+        let index = T::try_from(*index).map_err(|_| error::exception(Error::InvalidCsr("index out of range")))?;
+        out.push(index);
+    }
+    Ok(out)
+}
+
+/// Runs an expression with the samples as a [`Matrix`] of either element type.
+macro_rules! with_dtype {
+    ($samples:expr, $matrix:ident => $body:expr) => {
+        match $samples {
+            $crate::python::array::Samples::F32($matrix) => $body,
+            $crate::python::array::Samples::F64($matrix) => $body,
+        }
+    };
+}
+pub(super) use with_dtype;
+
+/// Runs an expression with a [`View`] as rows of either storage.
+macro_rules! with_storage {
+    ($view:expr, $rows:ident => $body:expr) => {
+        match $view {
+            $crate::python::array::View::Dense($rows) => $body,
+            $crate::python::array::View::Csr($rows) => $body,
+        }
+    };
+}
+pub(super) use with_storage;
+
+/// A vector as a NumPy matrix with `n_cols` columns, without a copy.
+pub(super) fn matrix<F: Element>(py: Python<'_>, values: Vec<F>, n_cols: usize) -> PyResult<Bound<'_, PyAny>> {
+    let n_rows = values.len().checked_div(n_cols).unwrap_or(0);
+    Ok(PyArray::from_vec(py, values).reshape([n_rows, n_cols])?.into_any())
+}

@@ -1,0 +1,41 @@
+//! The front door: the only folder that knows Python.
+//!
+//! [`array`] takes arrays in, [`run`] is the one way from Python into a computation, [`error`] the one way back when it
+//! fails, [`random`] carries generator states to and fro; then one thin file per room.
+
+mod array;
+mod cluster;
+mod error;
+mod host;
+mod random;
+mod run;
+mod threads;
+
+use pyo3::prelude::*;
+
+/// The compiled core of mlfast.
+#[pymodule(gil_used = false)]
+mod _core {
+    use super::*;
+
+    #[pymodule_export]
+    use super::cluster::cluster;
+    #[pymodule_export]
+    use super::error::{InternalError, Refused};
+    #[pymodule_export]
+    use super::random::random;
+    #[pymodule_export]
+    use super::threads::{get_num_threads, instruction_set, set_num_threads};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // Importable by their full names too, as stub checkers and pickles expect of modules.
+        let modules = module.py().import("sys")?.getattr("modules")?;
+        for name in ["cluster", "random"] {
+            let inner = module.getattr(name)?;
+            inner.setattr("__name__", format!("mlfast._core.{name}"))?;
+            modules.set_item(format!("mlfast._core.{name}"), inner)?;
+        }
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
