@@ -1,0 +1,131 @@
+"""How two answers are compared: bit for bit, or against the parent within the promised tolerance."""
+
+import hashlib
+import re
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+
+def fitted(est):
+    """Public fitted attributes: those whose name ends, but does not begin, with an underscore."""
+    return {k: v for k, v in sorted(vars(est).items()) if k.endswith("_") and not k.startswith("_")}
+
+
+def bits(value):
+    """A short, comparable, exact description of a value; equal if and only if every bit is equal."""
+    if isinstance(value, dict):
+        return {str(k): bits(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [bits(v) for v in value]
+    if sp.issparse(value):
+        return ["sparse", value.format, list(value.shape), *map(bits, (value.data, value.indices, value.indptr))]
+    if isinstance(value, np.ndarray):
+        if value.dtype == object:
+            return ["objects", list(value.shape), bits(value.ravel().tolist())]
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return [value.dtype.str, list(value.shape), digest]
+    if isinstance(value, (float, np.floating)):
+        return f"{np.dtype(type(value)).name} {float(value).hex()}"
+    if value is None or isinstance(value, (bool, int, str, np.integer, np.bool_)):
+        return f"{type(value).__name__} {value!r}"
+    if hasattr(value, "__dict__"):
+        return [type(value).__name__, bits(vars(value))]
+    return repr(value)
+
+
+def state_bits(est):
+    """Bits of all public fitted attributes."""
+    return bits(fitted(est))
+
+
+@dataclass
+class Outcome:
+    """What a call did: its value or its error, and what it warned."""
+
+    value: object = None
+    error: Exception | None = None
+    warned: list = field(default_factory=list)
+
+    @property
+    def complaint(self):
+        return None if self.error is None else (type(self.error), str(self.error))
+
+
+def outcome(call, *args, **kwargs):
+    """Run a call and record what it did. Only `Exception` is caught: anything worse ends the test."""
+    done = Outcome()
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        try:
+            done.value = call(*args, **kwargs)
+        except Exception as error:
+            done.error = error
+    done.warned = sorted({(w.category.__name__, str(w.message)) for w in caught})
+    return done
+
+
+def assert_same_complaint(ours, theirs):
+    """Exception type and message, and warnings, are the parent's."""
+    if ours.error is not None and theirs.error is None:
+        raise AssertionError("mlfast raised where the parent did not") from ours.error
+    assert ours.complaint == theirs.complaint
+    assert ours.warned == theirs.warned
+
+
+EPS = {"float64": np.finfo(np.float64).eps, "float32": np.finfo(np.float32).eps}
+SHARE = {"float64": 1e-9, "float32": 1e-4}  # of the largest magnitude in the array
+RELATIVE = {"float64": 1e-6, "float32": 1e-4}  # of a sum of squares
+
+
+def magnitude(X):
+    """Sum of squares of the data: the scale of everything quadratic."""
+    values = X.data if sp.issparse(X) else np.asarray(X)
+    return float(np.sum(np.square(values, dtype=np.float64))) or 1.0
+
+
+def assert_close(name, ours, theirs, X, dtype, quadratic=(), distances=()):
+    """
+    Compare one attribute or output with the parent's.
+
+    Integers, strings and shapes must be equal; a quantity named in `quadratic` (a sum of squares) may differ by
+    1e-6 of itself (float32: 1e-4); distances are compared squared, because the parent takes the root of a difference
+    whose rounding error is relative to the squared norms; all other floats may differ by 1e-9 (float32: 1e-4) of the
+    largest magnitude.
+    """
+    assert type(ours) is type(theirs), f"{name}: type {type(ours)} instead of {type(theirs)}"
+    if not isinstance(theirs, (np.ndarray, float, np.floating)):
+        assert bits(ours) == bits(theirs), f"{name}: {ours!r} instead of {theirs!r}"
+        return
+    if isinstance(theirs, np.ndarray):
+        assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), name
+        if theirs.dtype.kind != "f":
+            np.testing.assert_array_equal(ours, theirs, err_msg=name)
+            return
+    scale = magnitude(X)
+    if name in quadratic:
+        floor = 100 * EPS[dtype] ** 2 * scale  # what rounding leaves of a sum of squares that is zero
+        np.testing.assert_allclose(ours, theirs, rtol=RELATIVE[dtype], atol=floor, err_msg=name)
+    elif name in distances:
+        np.testing.assert_allclose(
+            np.square(ours, dtype=np.float64),
+            np.square(theirs, dtype=np.float64),
+            rtol=64 * EPS[dtype],
+            atol=64 * EPS[dtype] * scale,
+            err_msg=name,
+        )
+    else:
+        largest = float(np.max(np.abs(theirs), initial=0.0))
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=SHARE[dtype] * largest, err_msg=name)
+
+
+NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|\binf\b|\bnan\b")
+
+
+def assert_same_text(ours, theirs, rtol=1e-6):
+    """The words are equal and the numbers agree within `rtol`."""
+    assert NUMBER.sub("#", ours) == NUMBER.sub("#", theirs)
+    mine, parents = ([float(n) for n in NUMBER.findall(text)] for text in (ours, theirs))
+    np.testing.assert_allclose(mine, parents, rtol=rtol)

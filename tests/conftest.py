@@ -1,0 +1,106 @@
+"""Settings and fixtures shared by all Python tests."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import mlfast
+
+from . import realdata
+
+SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile(
+    "default",
+    max_examples=40,
+    deadline=None,  # two fits per example, one of them scikit-learn's
+    derandomize=bool(os.environ.get("CI")),  # a red CI must be red again on a developer's machine
+    print_blob=True,
+    suppress_health_check=SLOW_DATA,
+)
+settings.register_profile(
+    "nightly",
+    max_examples=1000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=SLOW_DATA,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers",
+        "fallback: the call is meant to reach scikit-learn, so it runs under the default fallback policy",
+    )
+
+
+@pytest.fixture(autouse=True)
+def only_rust(request):
+    """Run the test under fallback="raise": a silent fallback must not pass for the Rust path."""
+    if request.node.get_closest_marker("fallback"):
+        yield
+        return
+    with mlfast.config_context(fallback="raise"):
+        yield
+
+
+@pytest.fixture
+def threads():
+    """`mlfast.set_num_threads`, undone after the test."""
+    before = mlfast.get_num_threads()
+    yield mlfast.set_num_threads
+    mlfast.set_num_threads(None)
+    assert mlfast.get_num_threads() == before, "None goes back to the cap of the process"
+
+
+def _frozen(X):
+    X.setflags(write=False)  # shared by the whole session: no test may change it
+    return X
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """Handwritten digits, float64 of shape (1797, 64), whole numbers 0 to 16."""
+    return _frozen(realdata.digits())
+
+
+@pytest.fixture(scope="session")
+def iris():
+    """Iris, float64 of shape (150, 4), in centimetres."""
+    return _frozen(realdata.iris())
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """Every 40th pixel of a bundled photograph, float64 of shape (6832, 3), in [0, 1]."""
+    return _frozen(realdata.photo())
+
+
+@pytest.fixture(scope="session")
+def california():
+    """California housing, standardised, float64 of shape (20640, 8)."""
+    X = realdata.california()
+    if X is None:
+        pytest.skip(realdata.ABSENT)
+    return _frozen(X)
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """2,000 of MNIST's test digits, float64 of shape (2000, 784), in [0, 1]."""
+    X = realdata.mnist()
+    if X is None:
+        pytest.skip(realdata.ABSENT)
+    return _frozen(X)
+
+
+@pytest.fixture(scope="session")
+def real(request):
+    """Look a real data set up by its name, so that tests can be parametrised over names."""
+
+    def get(name, dtype=np.float64):
+        return request.getfixturevalue(name).astype(dtype)
+
+    return get

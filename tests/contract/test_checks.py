@@ -1,0 +1,85 @@
+"""scikit-learn's own estimator checks, on the instances that scikit-learn itself checks the parent with."""
+
+import pytest
+from sklearn.utils._test_common.instance_generator import (
+    _construct_instances,
+    _get_expected_failed_checks,
+)
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import mlfast
+
+from .registry import ENTRIES
+
+PARENT_OF = {entry.ours: entry.parent for entry in ENTRIES}
+
+# Checks that feed what only the parent may judge, see the list of fallback conditions.
+REACH_PARENT = {"check_all_zero_sample_weights_error"}
+
+
+def instances():
+    for entry in ENTRIES:
+        for parent in _construct_instances(entry.parent):
+            yield entry.ours(**parent.get_params(deep=False))
+
+
+def expected_to_fail(est):
+    """What fails for the parent, and nothing else."""
+    parent = PARENT_OF[type(est)]
+    return _get_expected_failed_checks(parent(**est.get_params(deep=False)))
+
+
+@pytest.mark.filterwarnings("default")  # the checks provoke warnings of all kinds; errors are what they look for
+@parametrize_with_checks(list(instances()), expected_failed_checks=expected_to_fail)
+def test_sklearn_check(estimator, check):
+    name = getattr(check, "func", check).__name__
+    with mlfast.config_context(fallback="sklearn" if name in REACH_PARENT else "raise"):
+        check(estimator)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+class TestSameClass:
+    """The estimator is its parent in everything that does not compute."""
+
+    def test_subclass(self, entry):
+        assert issubclass(entry.ours, entry.parent)
+        assert entry.ours.__name__ == entry.parent.__name__
+
+    def test_parameters(self, entry):
+        assert entry.ours().get_params() == entry.parent().get_params()
+        assert repr(entry.make()) == repr(entry.make(parent=True))
+
+    def test_tags(self, entry):
+        assert entry.ours().__sklearn_tags__() == entry.parent().__sklearn_tags__()
+
+    def test_metadata_requests(self, entry):
+        assert repr(entry.ours().get_metadata_routing()) == repr(entry.parent().get_metadata_routing())
+
+    def test_parameter_constraints(self, entry):
+        assert entry.ours._parameter_constraints == entry.parent._parameter_constraints
+
+    def test_fit_sets_what_the_parent_sets(self, entry):
+        X = entry.data(0, 50, 4)
+        ours, parent = entry.fit(X), entry.fit(X, parent=True)
+        assert set(entry.state) <= {k for k in vars(ours)}
+        public = [{k for k in vars(est) if not k.startswith("_")} for est in (ours, parent)]
+        assert public[0] == public[1]
+
+    def test_feature_names_out(self, entry):
+        X = entry.data(0, 50, 4)
+        names = [entry.fit(X, parent=parent).get_feature_names_out().tolist() for parent in (False, True)]
+        assert names[0] == names[1]
+
+
+def test_registry_is_complete():
+    """Every public class of the rooms stands in the registry: a new estimator cannot skip the contract."""
+    import inspect
+
+    from .registry import FUNCTIONS
+
+    listed = {entry.ours for entry in ENTRIES} | {function.ours for function in FUNCTIONS}
+    for room in [mlfast.cluster]:
+        for name in room.__all__:
+            thing = getattr(room, name)
+            if inspect.isclass(thing) or inspect.isfunction(thing):
+                assert thing in listed, f"{room.__name__}.{name} is missing in tests/contract/registry.py"

@@ -1,0 +1,144 @@
+"""Parity fuzz: shape x dtype x layout x parameters x weights; ours and the parent must do the same, errors included."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import assume, given, note
+from hypothesis import strategies as st
+
+from ..compare import assert_close, assert_same_complaint, fitted, outcome
+from .registry import ENTRIES, FUNCTIONS, mixture, sparse_mixture
+
+DTYPES = st.sampled_from([np.float64, np.float32])
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def strided(X):
+    wide = np.zeros((2 * X.shape[0], 3 * X.shape[1]), X.dtype)
+    wide[::2, ::3] = X
+    return wide[::2, ::3]
+
+
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "strided": strided,
+    "reversed": lambda X: np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
+    "csr": None,
+    "csr64": None,
+    "csc": None,
+}
+
+
+@st.composite
+def tables(draw, sparse=True):
+    """An array or sparse array of up to 60 x 12, often below the number of clusters."""
+    n, d = draw(st.integers(1, 60)), draw(st.integers(1, 12))
+    layout = draw(st.sampled_from([name for name in LAYOUTS if sparse or LAYOUTS[name]]))
+    seed, dtype = draw(SEEDS), draw(DTYPES)
+    if LAYOUTS[layout]:
+        return LAYOUTS[layout](mixture(seed, n, d, dtype))
+    X = sparse_mixture(seed, n, d, dtype)
+    if layout == "csr64":
+        X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    return X.tocsc() if layout == "csc" else X
+
+
+@st.composite
+def weightings(draw, n):
+    """None, or n weights; zeros among them now and then."""
+    kind = draw(st.sampled_from([None, None, "uniform", "whole", "zeros", "list", "float32"]))
+    rng = np.random.RandomState(draw(SEEDS))
+    weights = rng.uniform(0.1, 3, size=n)
+    if kind == "whole":
+        return rng.randint(1, 5, size=n)
+    if kind == "zeros":
+        weights[rng.uniform(size=n) < 0.3] = 0
+    if kind == "list":
+        return weights.tolist()
+    return None if kind is None else weights.astype(np.float32 if kind == "float32" else np.float64)
+
+
+def enough_mass(weights, params, size_param):
+    """
+    Whether the draw is decided by the data: with fewer rows of positive weight than clusters, k-means++ chooses among
+    rows whose mass is rounding noise, in the parent as in ours, and there is no answer to agree on.
+    """
+    return weights is None or size_param is None or np.count_nonzero(weights) >= params.get(size_param, 3)
+
+
+def settings_of(fuzz):
+    return st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in fuzz.items()})
+
+
+def input_copy(X):
+    return X.copy(order="K") if isinstance(X, np.ndarray) else X.copy()
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@given(data=st.data())
+def test_fit_and_outputs(entry, data):
+    X = data.draw(tables(entry.sparse), label="X")
+    params = data.draw(settings_of(entry.fuzz), label="params")
+    weights = data.draw(weightings(X.shape[0]), label="weights") if entry.sample_weight else None
+    assume(enough_mass(weights, {**entry.params, **params}, entry.size_param))
+    params["random_state"] = data.draw(st.integers(0, 1000), label="random_state")
+    dtype = X.dtype.name
+    copies = [input_copy(X), input_copy(X)]  # copy_x=False may change the input
+    ours = outcome(entry.fit, copies[0], sample_weight=weights, **params)
+    theirs = outcome(entry.fit, copies[1], parent=True, sample_weight=weights, **params)
+    note(f"shape {X.shape}, {type(X).__name__}, {dtype}, parent: {theirs.complaint} {theirs.warned}")
+    assert_same_complaint(ours, theirs)
+    if theirs.error is not None:
+        return
+    marks = {"quadratic": entry.quadratic, "distances": entry.distances}
+    mine, parents = fitted(ours.value), fitted(theirs.value)
+    assert mine.keys() == parents.keys()
+    for name in parents:
+        assert_close(name, mine[name], parents[name], X, dtype, **marks)
+    new = mixture(data.draw(SEEDS, label="new rows"), 20, X.shape[1], X.dtype)
+    new = sp.csr_array(new) if sp.issparse(X) else new
+    for name in entry.outputs:
+        args = {"sample_weight": np.linspace(0, 2, 20)} if name in entry.weighted_outputs else {}
+        both = [outcome(getattr(est, name), new, **args) for est in (ours.value, theirs.value)]
+        assert_same_complaint(*both)
+        assert_close(name, both[0].value, both[1].value, new, dtype, **marks)
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.incremental], ids=lambda e: e.name)
+@given(data=st.data())
+def test_partial_fit(entry, data):
+    """A sequence of partial_fit calls over batches of uneven size."""
+    d, dtype = data.draw(st.integers(1, 6)), data.draw(DTYPES)
+    sizes = data.draw(st.lists(st.integers(8, 30), min_size=1, max_size=6))
+    params = data.draw(settings_of(entry.fuzz), label="params")
+    params["random_state"] = data.draw(st.integers(0, 1000))
+    kind = data.draw(st.sampled_from([np.asarray, sp.csr_array]))
+    pair = [entry.make(parent, **params) for parent in (False, True)]
+    for seed, n in enumerate(sizes):
+        batch = kind(mixture(seed, n, d, dtype))
+        weights = data.draw(st.sampled_from([None, np.linspace(0.5, 2, n)]))
+        both = [outcome(est.partial_fit, batch, sample_weight=weights) for est in pair]
+        assert_same_complaint(*both)
+        if both[1].error is not None:
+            return
+        mine, parents = fitted(pair[0]), fitted(pair[1])
+        assert mine.keys() == parents.keys()
+        for name in parents:
+            assert_close(name, mine[name], parents[name], batch, np.dtype(dtype).name, entry.quadratic, entry.distances)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
+@given(data=st.data())
+def test_function(function, data):
+    X = data.draw(tables(), label="X")
+    params = data.draw(settings_of(function.fuzz), label="params")
+    weights = data.draw(weightings(X.shape[0]), label="weights")
+    assume(enough_mass(weights, {**function.params, **params}, function.size_param))
+    params |= {"sample_weight": weights, "random_state": data.draw(st.integers(0, 1000))}
+    ours = outcome(function.call, input_copy(X), **params)
+    theirs = outcome(function.call, input_copy(X), parent=True, **params)
+    assert_same_complaint(ours, theirs)
+    if theirs.error is None:
+        for name in function.results:
+            assert_close(name, ours.value[name], theirs.value[name], X, X.dtype.name, function.quadratic)

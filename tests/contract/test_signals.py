@@ -1,0 +1,41 @@
+"""Interrupts, and memory that changes or ends under a running fit."""
+
+import pytest
+
+from ..isolated import isolated
+from . import scenarios
+from .registry import ENTRIES, FUNCTIONS
+
+HANG = 5  # seconds; the promise is one, but a loaded machine must not make this red: it detects hangs only
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("thing", [*ENTRIES, *FUNCTIONS], ids=lambda e: e.name)
+def test_keyboard_interrupt(thing, threads):
+    env = {"MLFAST_NUM_THREADS": threads}
+    took, unchanged, next_fit_works = isolated(scenarios.interrupted, thing.name, 1.5, env=env, timeout=60)
+    assert took < HANG
+    assert unchanged, "the interrupted fit changed the estimator"
+    assert next_fit_works
+
+
+KINDS = ["nan", "csr data", "csr indices", "csr indptr"]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "weights"])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_input_mutated_during_fit(entry, kind):
+    """A result or an exception, never a signal, a panic or a hang."""
+    ended = isolated(scenarios.mutated_during_fit, entry.name, kind, timeout=60)
+    assert ended
+    assert set(ended) <= {"result", "ValueError", "IndexError", "OverflowError", "FallbackError"}
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize("thing", [*ENTRIES, *FUNCTIONS], ids=lambda e: e.name)
+def test_short_of_memory(thing, kind):
+    """Under a shrinking address space every call ends in its result or in MemoryError."""
+    ended = isolated(scenarios.short_of_memory, thing.name, kind, timeout=110)
+    assert set(ended) <= {"result", "MemoryError"}, ended
+    assert ended[-1] == "result", f"the last step must suffice: {ended}"
+    assert ended[0] == "MemoryError", f"the first step must not suffice: {ended}"
