@@ -96,7 +96,7 @@ def faiss_fit(peer: Peer, data: Data, _threads: int) -> Work:
 
 
 def one_row(peer: Peer, data: Data, threads: int) -> Work:
-    model = peer.build("KMeans", threads, n_clusters=8, n_init=1, max_iter=20, random_state=0).fit(data["x"])
+    model = peer.build("KMeans", threads, n_clusters=8, init=data["init"], **LLOYD).fit(data["x"])
     row = data["x"][:1]
     data.setdefault("nearest", [int(((model.cluster_centers_ - row) ** 2).sum(1).argmin())])
     return lambda: model.predict(row)
