@@ -17,6 +17,8 @@ _DISTRIBUTIONS = {
     "sklearnex": "scikit-learn-intelex",
     "faiss": "faiss-cpu",
 }
+# The index has an unrelated project under the name mlfast.
+_REMEDY = {"mlfast": "make bench builds and installs it"}
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,12 @@ def installed(wanted: tuple[str, ...] = ORDER) -> tuple[dict[str, Peer], list[st
         try:
             module = importlib.import_module(name)
             importlib.import_module("mlfast.cluster" if name == "mlfast" else name)
-            peers[name] = Peer(name, importlib.metadata.version(_DISTRIBUTIONS[name]), module)
         except ImportError as error:
-            notes.append(f"{name} is left out: {error} (pip install {_DISTRIBUTIONS[name]})")
-        except importlib.metadata.PackageNotFoundError:
-            peers[name] = Peer(name, getattr(module, "__version__", "unknown"), module)
+            notes.append(f"{name} is left out: {error} ({_REMEDY.get(name, 'pip install ' + _DISTRIBUTIONS[name])})")
+            continue
+        try:
+            version = importlib.metadata.version(_DISTRIBUTIONS[name])
+        except importlib.metadata.PackageNotFoundError:  # run from a source tree
+            version = getattr(module, "__version__", "unknown")
+        peers[name] = Peer(name, version, module)
     return peers, notes
