@@ -18,8 +18,7 @@ pub fn filled<T: Copy>(len: usize, value: T) -> Result<Vec<T>> {
 /// [`Error::OutOfMemory`] if the memory is refused or the size overflows.
 pub fn with_capacity<T>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();
-    vec.try_reserve_exact(len)
-        .map_err(|_| Error::OutOfMemory { bytes: len.saturating_mul(size_of::<T>()) })?;
+    vec.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { bytes: len.saturating_mul(size_of::<T>()) })?;
     Ok(vec)
 }
 

@@ -154,10 +154,11 @@ fn pool(threads: usize) -> Option<&'static Pool> {
     let process = std::process::id();
     let current = CURRENT.load(Ordering::Acquire);
     // SAFETY: a published pool is never freed.
-    if let Some(pool) = unsafe { current.as_ref() } {
-        if pool.generation == generation && pool.process == process && pool.threads >= threads {
-            return Some(pool);
-        }
+    if let Some(pool) = unsafe { current.as_ref() }
+        && (pool.generation, pool.process) == (generation, process)
+        && pool.threads >= threads
+    {
+        return Some(pool);
     }
     let built = Box::new(Pool { inner: build(threads)?, threads, process, generation });
     let built = Box::into_raw(built);
@@ -226,9 +227,13 @@ mod tests {
     #[test]
     fn an_error_stops_the_map() {
         let outcome = in_pool(4, |ctx| {
-            map(ctx, (0..1000).collect(), |i: usize| {
-                if i == 17 { Err(Error::InvalidArgument("seventeen")) } else { Ok(i) }
-            })
+            map(
+                ctx,
+                (0..1000).collect(),
+                |i: usize| {
+                    if i == 17 { Err(Error::InvalidArgument("seventeen")) } else { Ok(i) }
+                },
+            )
         });
         assert!(matches!(outcome, Err(Error::InvalidArgument("seventeen") | Error::Interrupted)));
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::tile::{self, Epilogue, VECTORS};
+use super::tile::{self, Epilogue, MOST_VECTORS};
 use super::{Nearest, Norm, Panels, RowSet, Rows, norms};
 use crate::common::error::check_length;
 use crate::common::simd::{Kernel, Simd, SimdFloat, dispatch};
@@ -210,20 +210,20 @@ struct NearestKernel<'k, 'd, F: Clone> {
     index: &'k mut [u32],
 }
 
-struct Smallest<S: Simd> {
+struct Smallest<S: Simd, const V: usize> {
     norms: *const S::F,
-    best: [S::V; VECTORS],
-    index: [S::V; VECTORS],
+    best: [S::V; V],
+    index: [S::V; V],
 }
 
-impl<S: Simd> Epilogue<S> for Smallest<S> {
+impl<S: Simd, const V: usize> Epilogue<S, V> for Smallest<S, V> {
     #[inline(always)]
-    unsafe fn visit(&mut self, point: usize, products: [S::V; VECTORS]) {
+    unsafe fn visit(&mut self, point: usize, products: [S::V; V]) {
         // SAFETY: the instruction set is the caller's; norms are padded to whole panels.
         unsafe {
             let norm = S::splat(*self.norms.add(point));
             let label = S::splat_index(point as u32);
-            for v in 0..VECTORS {
+            for v in 0..V {
                 let value = S::add(norm, products[v]);
                 if point == 0 {
                     // Taken as it is, NaN too: comparisons decide only from the second point on.
@@ -243,26 +243,39 @@ impl<F: Float> Kernel<F> for NearestKernel<'_, '_, F> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = F>>(self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match S::VECTORS {
+                2 => self.tiles::<S, 2>(),
+                _ => self.tiles::<S, 3>(),
+            }
+        }
+    }
+}
+
+impl<F: Float> NearestKernel<'_, '_, F> {
+    #[inline(always)]
+    unsafe fn tiles<S: Simd<F = F>, const V: usize>(self) {
         let n_cols = self.data.n_cols;
         let tile = tile::aligned(self.scratch);
-        let mut lanes = [F::ZERO; VECTORS * 16];
-        for position in (0..self.rows.len()).step_by(VECTORS * S::WIDTH) {
+        let mut lanes = [F::ZERO; MOST_VECTORS * 16];
+        for position in (0..self.rows.len()).step_by(V * S::WIDTH) {
             // SAFETY: the buffer has `buffer_len` scalars; rows of the set are rows of the matrix, checked by `row`
             // in debug builds and bounded by the callers' ranges.
             let filled = unsafe {
                 let (values, shift) = (self.data.values.as_ptr(), self.data.shift_pointer());
-                tile::pack::<S>(values, shift, n_cols, self.rows, position, tile)
+                tile::pack::<S, V>(values, shift, n_cols, self.rows, position, tile)
             };
             // SAFETY: the tile was packed above; panels hold `count` points of `n_cols` features; `lanes` holds the
             // widest three vectors.
             unsafe {
-                let mut smallest = Smallest::<S> {
+                let mut smallest = Smallest::<S, V> {
                     norms: self.points.norms.as_ptr(),
-                    best: [S::splat(F::INFINITY); VECTORS],
-                    index: [S::splat_index(0); VECTORS],
+                    best: [S::splat(F::INFINITY); V],
+                    index: [S::splat_index(0); V],
                 };
                 tile::all_products(tile, self.points.values.as_ptr(), self.points.count, n_cols, &mut smallest);
-                for v in 0..VECTORS {
+                for v in 0..V {
                     S::store(lanes.as_mut_ptr().add(v * S::WIDTH), smallest.index[v]);
                 }
             }
@@ -283,19 +296,19 @@ struct TwoBestKernel<'k, 'd, F: Clone> {
     second: &'k mut [F],
 }
 
-struct TwoSmallest<S: Simd> {
-    smallest: Smallest<S>,
-    second: [S::V; VECTORS],
+struct TwoSmallest<S: Simd, const V: usize> {
+    smallest: Smallest<S, V>,
+    second: [S::V; V],
 }
 
-impl<S: Simd> Epilogue<S> for TwoSmallest<S> {
+impl<S: Simd, const V: usize> Epilogue<S, V> for TwoSmallest<S, V> {
     #[inline(always)]
-    unsafe fn visit(&mut self, point: usize, products: [S::V; VECTORS]) {
+    unsafe fn visit(&mut self, point: usize, products: [S::V; V]) {
         // SAFETY: as in `Smallest`.
         unsafe {
             if point > 0 {
                 let norm = S::splat(*self.smallest.norms.add(point));
-                for v in 0..VECTORS {
+                for v in 0..V {
                     let value = S::add(norm, products[v]);
                     let best = self.smallest.best[v];
                     let loser = S::select(S::lt(value, best), best, value);
@@ -312,26 +325,39 @@ impl<F: Float> Kernel<F> for TwoBestKernel<'_, '_, F> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = F>>(self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match S::VECTORS {
+                2 => self.tiles::<S, 2>(),
+                _ => self.tiles::<S, 3>(),
+            }
+        }
+    }
+}
+
+impl<F: Float> TwoBestKernel<'_, '_, F> {
+    #[inline(always)]
+    unsafe fn tiles<S: Simd<F = F>, const V: usize>(self) {
         let n_cols = self.data.n_cols;
         let tile = tile::aligned(self.scratch);
-        let mut lanes = [[F::ZERO; VECTORS * 16]; 3];
-        for position in (0..self.rows.len()).step_by(VECTORS * S::WIDTH) {
+        let mut lanes = [[F::ZERO; MOST_VECTORS * 16]; 3];
+        for position in (0..self.rows.len()).step_by(V * S::WIDTH) {
             // SAFETY: as in `NearestKernel`.
             let filled = unsafe {
                 let (values, shift) = (self.data.values.as_ptr(), self.data.shift_pointer());
-                tile::pack::<S>(values, shift, n_cols, self.rows, position, tile)
+                tile::pack::<S, V>(values, shift, n_cols, self.rows, position, tile)
             };
             // SAFETY: as in `NearestKernel`.
             unsafe {
-                let infinity = [S::splat(F::INFINITY); VECTORS];
-                let index = [S::splat_index(0); VECTORS];
-                let smallest = Smallest::<S> { norms: self.points.norms.as_ptr(), best: infinity, index };
-                let mut two = TwoSmallest::<S> { smallest, second: infinity };
+                let infinity = [S::splat(F::INFINITY); V];
+                let index = [S::splat_index(0); V];
+                let smallest = Smallest::<S, V> { norms: self.points.norms.as_ptr(), best: infinity, index };
+                let mut two = TwoSmallest::<S, V> { smallest, second: infinity };
                 tile::all_products(tile, self.points.values.as_ptr(), self.points.count, n_cols, &mut two);
-                for v in 0..VECTORS {
+                for v in 0..V {
                     let mut norm = S::splat(<F as SimdFloat>::ZERO);
                     for column in 0..n_cols {
-                        let x = S::load(tile.add((column * VECTORS + v) * S::WIDTH));
+                        let x = S::load(tile.add((column * V + v) * S::WIDTH));
                         norm = S::fma(x, x, norm);
                     }
                     let start = v * S::WIDTH;
@@ -363,19 +389,19 @@ struct DistanceKernel<'k> {
     first: usize,
 }
 
-struct Expand<'e, S: Simd> {
+struct Expand<'e, S: Simd, const V: usize> {
     points: &'e Panels<S::F>,
     norm_first: Norm,
-    norms: [S::V; VECTORS],
+    norms: [S::V; V],
     filled: usize,
     out: &'e mut [S::F],
     position: usize,
     len: usize,
 }
 
-impl<S: Simd> Epilogue<S> for Expand<'_, S> {
+impl<S: Simd, const V: usize> Epilogue<S, V> for Expand<'_, S, V> {
     #[inline(always)]
-    unsafe fn visit(&mut self, point: usize, products: [S::V; VECTORS]) {
+    unsafe fn visit(&mut self, point: usize, products: [S::V; V]) {
         if point >= self.points.count {
             return;
         }
@@ -383,8 +409,8 @@ impl<S: Simd> Epilogue<S> for Expand<'_, S> {
         unsafe {
             let zero = S::splat(<S::F as SimdFloat>::ZERO);
             let norm = S::splat(self.points.norms[point]);
-            let mut lanes = [<S::F as SimdFloat>::ZERO; VECTORS * 16];
-            for v in 0..VECTORS {
+            let mut lanes = [<S::F as SimdFloat>::ZERO; MOST_VECTORS * 16];
+            for v in 0..V {
                 let (first, then) = match self.norm_first {
                     Norm::Row => (self.norms[v], norm),
                     Norm::Point => (norm, self.norms[v]),
@@ -404,25 +430,117 @@ impl Kernel<f64> for DistanceKernel<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = f64>>(self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match S::VECTORS {
+                2 => self.tiles::<S, 2>(),
+                _ => self.tiles::<S, 3>(),
+            }
+        }
+    }
+}
+
+impl DistanceKernel<'_> {
+    #[inline(always)]
+    unsafe fn tiles<S: Simd<F = f64>, const V: usize>(self) {
         let n_cols = self.points.n_cols;
         let tile = tile::aligned(self.tile);
         let shift = self.shift.map_or(std::ptr::null(), <[f64]>::as_ptr);
-        for position in (0..self.rows.len()).step_by(VECTORS * S::WIDTH) {
-            let mut lanes = [0.0; VECTORS * 16];
+        for position in (0..self.rows.len()).step_by(V * S::WIDTH) {
+            let mut lanes = [0.0; MOST_VECTORS * 16];
             // SAFETY: as in `NearestKernel`.
             unsafe {
-                let filled = tile::pack::<S>(self.values.as_ptr(), shift, n_cols, self.rows, position, tile);
+                let filled = tile::pack::<S, V>(self.values.as_ptr(), shift, n_cols, self.rows, position, tile);
                 let at = self.first + position;
                 lanes[..filled].copy_from_slice(&self.norms[at..at + filled]);
-                let mut norms = [S::splat(0.0); VECTORS];
-                for v in 0..VECTORS {
+                let mut norms = [S::splat(0.0); V];
+                for v in 0..V {
                     norms[v] = S::load(lanes.as_ptr().add(v * S::WIDTH));
                 }
                 let (points, norm_first, out) = (self.points, self.norm_first, &mut *self.out);
                 let len = self.norms.len();
-                let mut expand = Expand::<S> { points, norm_first, norms, filled, out, position: at, len };
+                let mut expand = Expand::<S, V> { points, norm_first, norms, filled, out, position: at, len };
                 tile::all_products(tile, points.values.as_ptr(), points.count, n_cols, &mut expand);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::common::random::Mt19937;
+    use crate::common::simd::{Isa, dispatch_to};
+
+    fn noise(len: usize, seed: u32) -> Vec<f64> {
+        let mut random = Mt19937::seeded(seed);
+        (0..len).map(|_| random.next_f64()).collect()
+    }
+
+    fn close(value: f64, expected: f64) -> bool {
+        (value - expected).abs() < 1e-12
+    }
+
+    proptest! {
+        #[test]
+        fn kernels_agree_with_the_obvious_loop_on_every_instruction_set(
+            n_rows in 1usize..70, n_cols in 1usize..20, n_points in 1usize..30, seed in 0u32..1000
+        ) {
+            let (values, centers) = (noise(n_rows * n_cols, seed), noise(n_points * n_cols, seed + 1));
+            let shift = noise(n_cols, seed + 2);
+            let unshifted = Dense::new(&values, n_rows, n_cols);
+            prop_assert!(unshifted.is_ok());
+            let Ok(unshifted) = unshifted else { return Ok(()) };
+            let Ok(x) = unshifted.shifted(&shift) else { return Ok(()) };
+            let Ok(points) = x.pack::<f64>(&centers) else { return Ok(()) };
+            let mut norms = vec![0.0; n_rows];
+            x.squared_norms(0..n_rows, &mut Vec::new(), &mut norms);
+            for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()) {
+                let rows = RowSet::Range(0, n_rows);
+                let scratch = &mut vec![0.0; tile::buffer_len::<f64>(n_cols)];
+                let mut tile = scratch.clone();
+                let (mut index, mut again) = (vec![0; n_rows], vec![0; n_rows]);
+                let (mut best, mut second) = (vec![0.0; n_rows], vec![0.0; n_rows]);
+                let mut out = vec![0.0; n_rows * n_points];
+                dispatch_to(isa, NearestKernel { data: &x, rows, points: &points, scratch, index: &mut index });
+                dispatch_to(isa, TwoBestKernel {
+                    data: &x, rows, points: &points, scratch, index: &mut again, best: &mut best, second: &mut second
+                });
+                dispatch_to(isa, DistanceKernel {
+                    values: &values, shift: Some(&shift), rows, norms: &norms, points: &points, norm_first: Norm::Row,
+                    tile: &mut tile, out: &mut out, first: 0,
+                });
+                prop_assert_eq!(&index, &again);
+                for row in 0..n_rows {
+                    let square = |point: usize| x.squared_distance(row, &centers[point * n_cols..][..n_cols], 0.0);
+                    let mut squares: Vec<f64> = (0..n_points).map(square).collect();
+                    let found = squares[index[row] as usize];
+                    prop_assert!((0..n_points).all(|point| close(out[point * n_rows + row], squares[point])));
+                    squares.sort_by(f64::total_cmp);
+                    prop_assert!(close(found, squares[0]) && close(best[row], squares[0]));
+                    prop_assert!(second[row] == squares.get(1).map_or(f64::INFINITY, |_| second[row]));
+                    prop_assert!(n_points == 1 || close(second[row], squares[1]));
+                }
+            }
+        }
+
+        #[test]
+        fn f32_distances_are_those_of_the_widened_rows(n_rows in 1usize..60, n_cols in 1usize..9, seed in 0u32..99) {
+            let wide: Vec<f64> = noise(n_rows * n_cols, seed).iter().map(|value| f64::from(*value as f32)).collect();
+            let narrow: Vec<f32> = wide.iter().map(|&value| value as f32).collect();
+            let centers = noise(3 * n_cols, seed + 1);
+            let mut out = [vec![0.0; 3 * n_rows], vec![0.0; 3 * n_rows]];
+            let (Ok(narrow), Ok(wide)) = (Dense::new(&narrow, n_rows, n_cols), Dense::new(&wide, n_rows, n_cols)) else {
+                return Err(TestCaseError::fail("shapes"));
+            };
+            let Ok(points) = wide.pack::<f64>(&centers) else { return Err(TestCaseError::fail("memory")) };
+            let mut norms = vec![0.0; n_rows];
+            wide.squared_norms(0..n_rows, &mut Vec::new(), &mut norms);
+            narrow.distances(0..n_rows, &norms, &points, Norm::Row, &mut Vec::new(), &mut out[0]);
+            wide.distances(0..n_rows, &norms, &points, Norm::Row, &mut Vec::new(), &mut out[1]);
+            prop_assert_eq!(&out[0], &out[1]);
         }
     }
 }

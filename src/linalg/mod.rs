@@ -5,6 +5,7 @@ pub mod dense;
 pub mod norms;
 pub mod panels;
 pub mod rows;
+pub mod sums;
 pub mod tile;
 
 pub use csr::Csr;

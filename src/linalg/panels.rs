@@ -3,8 +3,10 @@
 use super::norms;
 use crate::common::{Float, Result, memory};
 
-/// Points side by side in a panel.
-pub const PANEL: usize = 8;
+/// Points side by side in a panel: whole columns of every micro-tile.
+pub const PANEL: usize = 12;
+/// What the columns of [`Panels::by_column`] are padded to: the widest vector.
+const LANES: usize = 16;
 
 /// Points packed for [`super::Rows::nearest`] and [`super::Rows::distances`].
 ///
@@ -17,7 +19,7 @@ pub struct Panels<F> {
     pub count: usize,
     /// Number of features.
     pub n_cols: usize,
-    /// `count`, padded to whole panels.
+    /// `count`, padded to whole panels or vectors.
     pub stride: usize,
     /// The packed coordinates.
     pub values: Vec<F>,
@@ -32,7 +34,7 @@ impl<F: Float> Panels<F> {
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     pub fn side_by_side(points: &[F], n_cols: usize) -> Result<Self> {
-        let mut packed = Self::empty(points, n_cols)?;
+        let mut packed = Self::empty(points, n_cols, PANEL)?;
         let minus_two = -(F::ONE + F::ONE);
         for (index, point) in points.chunks_exact(n_cols).enumerate() {
             let start = index / PANEL * PANEL * n_cols + index % PANEL;
@@ -48,7 +50,7 @@ impl<F: Float> Panels<F> {
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     pub fn by_column(points: &[F], n_cols: usize) -> Result<Self> {
-        let mut packed = Self::empty(points, n_cols)?;
+        let mut packed = Self::empty(points, n_cols, LANES)?;
         for (index, point) in points.chunks_exact(n_cols).enumerate() {
             for (column, &value) in point.iter().enumerate() {
                 packed.values[column * packed.stride + index] = value;
@@ -57,9 +59,9 @@ impl<F: Float> Panels<F> {
         Ok(packed)
     }
 
-    fn empty(points: &[F], n_cols: usize) -> Result<Self> {
+    fn empty(points: &[F], n_cols: usize, multiple: usize) -> Result<Self> {
         let count = points.len() / n_cols;
-        let stride = count.next_multiple_of(PANEL);
+        let stride = count.next_multiple_of(multiple);
         let mut norms = memory::filled(stride, F::INFINITY)?;
         for (norm, point) in norms.iter_mut().zip(points.chunks_exact(n_cols)) {
             *norm = norms::squared_norm(point);

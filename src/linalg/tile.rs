@@ -1,4 +1,4 @@
-//! The micro-tile: three vectors of rows by up to eight points, all products in registers.
+//! The micro-tile: a few vectors of rows by a few points, all products in registers.
 //!
 //! Rows are packed so that a lane is a row: the running minimum of a row stays in its lane, and no sum is ever taken
 //! across lanes. Each product is one chain of fused multiply-adds over the features in order, which is also how
@@ -6,33 +6,35 @@
 
 use super::RowSet;
 use super::panels::PANEL;
-use crate::common::simd::Simd;
+use crate::common::simd::{Simd, SimdFloat};
 
-/// Vectors of rows in a tile.
-pub const VECTORS: usize = 3;
+/// Most vectors of rows in a tile.
+pub const MOST_VECTORS: usize = 3;
 
-/// The row vectors of a tile times `C` points of a panel, starting at the panel's lane `lane`.
+/// The `V` row vectors of a tile times `C` points of a panel, starting at the panel's lane `lane`.
 ///
 /// # Safety
-/// The instruction set of `S`; `tile` holds `n_cols * VECTORS` vectors, `panel` `n_cols * PANEL` scalars,
-/// `lane + C <= PANEL`.
+/// The instruction set of `S`; `tile` holds `n_cols * V` vectors, `panel` `n_cols * PANEL` scalars, `lane + C <= PANEL`.
 #[inline(always)]
-pub unsafe fn products<S: Simd, const C: usize>(
+pub unsafe fn products<S: Simd, const V: usize, const C: usize>(
     tile: *const S::F,
     panel: *const S::F,
     lane: usize,
     n_cols: usize,
-) -> [[S::V; VECTORS]; C] {
+) -> [[S::V; V]; C] {
     // SAFETY: the caller's promise.
     unsafe {
-        let zero = S::splat(<S::F as crate::common::simd::SimdFloat>::ZERO);
-        let mut sums = [[zero; VECTORS]; C];
+        let zero = S::splat(<S::F as SimdFloat>::ZERO);
+        let mut sums = [[zero; V]; C];
         for column in 0..n_cols {
-            let rows = tile.add(column * VECTORS * S::WIDTH);
-            let x = [S::load(rows), S::load(rows.add(S::WIDTH)), S::load(rows.add(2 * S::WIDTH))];
+            let rows = tile.add(column * V * S::WIDTH);
+            let mut x = [zero; V];
+            for v in 0..V {
+                x[v] = S::load(rows.add(v * S::WIDTH));
+            }
             for c in 0..C {
                 let point = S::splat(*panel.add(column * PANEL + lane + c));
-                for v in 0..VECTORS {
+                for v in 0..V {
                     sums[c][v] = S::fma(x[v], point, sums[c][v]);
                 }
             }
@@ -42,12 +44,12 @@ pub unsafe fn products<S: Simd, const C: usize>(
 }
 
 /// Something that is shown every product of a tile, points in order.
-pub trait Epilogue<S: Simd> {
+pub trait Epilogue<S: Simd, const V: usize> {
     /// The products of all rows of the tile with point `point`.
     ///
     /// # Safety
     /// The instruction set of `S`.
-    unsafe fn visit(&mut self, point: usize, products: [S::V; VECTORS]);
+    unsafe fn visit(&mut self, point: usize, products: [S::V; V]);
 }
 
 /// Shows `epilogue` the products of a tile with all points (and with padding, up to one point).
@@ -55,7 +57,7 @@ pub trait Epilogue<S: Simd> {
 /// # Safety
 /// As [`products`], for all of `panels`, which hold `count` points.
 #[inline(always)]
-pub unsafe fn all_products<S: Simd, E: Epilogue<S>>(
+pub unsafe fn all_products<S: Simd, const V: usize, E: Epilogue<S, V>>(
     tile: *const S::F,
     panels: *const S::F,
     count: usize,
@@ -68,18 +70,18 @@ pub unsafe fn all_products<S: Simd, E: Epilogue<S>>(
             let panel = panels.add(first / PANEL * PANEL * n_cols);
             let lane = first % PANEL;
             match count - first {
-                1 | 2 => show::<S, E, 2>(tile, panel, lane, n_cols, first, epilogue),
-                3 | 4 => show::<S, E, 4>(tile, panel, lane, n_cols, first, epilogue),
-                _ if S::COLUMNS == 4 => show::<S, E, 4>(tile, panel, lane, n_cols, first, epilogue),
-                5 | 6 => show::<S, E, 6>(tile, panel, lane, n_cols, first, epilogue),
-                _ => show::<S, E, 8>(tile, panel, lane, n_cols, first, epilogue),
+                1 | 2 => show::<S, V, E, 2>(tile, panel, lane, n_cols, first, epilogue),
+                3 => show::<S, V, E, 3>(tile, panel, lane, n_cols, first, epilogue),
+                _ if S::COLUMNS == 3 => show::<S, V, E, 3>(tile, panel, lane, n_cols, first, epilogue),
+                4 => show::<S, V, E, 4>(tile, panel, lane, n_cols, first, epilogue),
+                _ => show::<S, V, E, 6>(tile, panel, lane, n_cols, first, epilogue),
             }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn show<S: Simd, E: Epilogue<S>, const C: usize>(
+unsafe fn show<S: Simd, const V: usize, E: Epilogue<S, V>, const C: usize>(
     tile: *const S::F,
     panel: *const S::F,
     lane: usize,
@@ -89,7 +91,7 @@ unsafe fn show<S: Simd, E: Epilogue<S>, const C: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let sums = products::<S, C>(tile, panel, lane, n_cols);
+        let sums = products::<S, V, C>(tile, panel, lane, n_cols);
         for c in 0..C {
             epilogue.visit(first + c, sums[c]);
         }
@@ -98,7 +100,7 @@ unsafe fn show<S: Simd, E: Epilogue<S>, const C: usize>(
 
 /// Most rows in a tile, for any instruction set.
 pub const fn most_rows<F>() -> usize {
-    VECTORS * 64 / size_of::<F>()
+    MOST_VECTORS * 64 / size_of::<F>()
 }
 
 /// Length of the buffer that [`pack`] fills, for any instruction set and alignment.
@@ -118,9 +120,9 @@ pub fn aligned<F>(buffer: &mut [F]) -> *mut F {
 ///
 /// # Safety
 /// The instruction set of `S`; `values` holds all rows, row-major; `shift` is null or holds `n_cols` scalars; `tile`
-/// has room for `n_cols * VECTORS` vectors.
+/// has room for `n_cols * V` vectors.
 #[inline(always)]
-pub unsafe fn pack<S: Simd>(
+pub unsafe fn pack<S: Simd, const V: usize>(
     values: *const S::F,
     shift: *const S::F,
     n_cols: usize,
@@ -128,9 +130,9 @@ pub unsafe fn pack<S: Simd>(
     position: usize,
     tile: *mut S::F,
 ) -> usize {
-    let lanes = (rows.len() - position).min(VECTORS * S::WIDTH);
+    let lanes = (rows.len() - position).min(V * S::WIDTH);
     let mut pointers = [values; 16];
-    for vector in 0..VECTORS {
+    for vector in 0..V {
         for lane in 0..S::WIDTH {
             let offset = vector * S::WIDTH + lane;
             let row = rows.row(position + if offset < lanes { offset } else { 0 });
@@ -145,8 +147,8 @@ pub unsafe fn pack<S: Simd>(
                     sources[lane] = pointers[lane].add(column);
                 }
                 let shift = if shift.is_null() { shift } else { shift.add(column) };
-                let target = tile.add((column * VECTORS + vector) * S::WIDTH);
-                S::transpose(&sources[..S::WIDTH], shift, columns, target, VECTORS * S::WIDTH);
+                let target = tile.add((column * V + vector) * S::WIDTH);
+                S::transpose(&sources[..S::WIDTH], shift, columns, target, V * S::WIDTH);
             }
         }
     }

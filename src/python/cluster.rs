@@ -166,7 +166,12 @@ pub(super) mod cluster {
         let (x, centers) = (Values::<F>::in_place(x)?, Values::<F>::in_place(centers)?);
         let (&[n_rows, n_cols], &[_, center_cols]) = (x.shape(), centers.shape()) else { return None };
         let (x, centers) = (x.slice(), centers.slice());
-        if n_rows == 0 || n_rows > FEW || n_cols != center_cols || centers.is_empty() || !x.iter().all(|value| value.is_finite()) {
+        if n_rows == 0
+            || n_rows > FEW
+            || n_cols != center_cols
+            || centers.is_empty()
+            || !x.iter().all(|value| value.is_finite())
+        {
             return None;
         }
         let x = Dense::new(x, n_rows, n_cols).ok()?;

@@ -35,7 +35,9 @@ pub(super) fn run<T: Send>(
     });
     match outcome {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(Error::Interrupted)) => Err(listener.into_signal().unwrap_or_else(|| error::exception(Error::Interrupted))),
+        Ok(Err(Error::Interrupted)) => {
+            Err(listener.into_signal().unwrap_or_else(|| error::exception(Error::Interrupted)))
+        }
         Ok(Err(failure)) => Err(error::exception(failure)),
         Err(panic) => Err(error::from_panic(&*panic)),
     }

@@ -130,7 +130,8 @@ fn split<F: Float, R: Rows<F>>(
     for _ in 1..params.n_clusters {
         // The first of the largest, leaves taken from left to right.
         let score = |leaf: &Leaf| tree.scores[leaf.node];
-        let at = (1..leaves.len()).fold(0, |at, next| if score(&leaves[next]) > score(&leaves[at]) { next } else { at });
+        let at =
+            (1..leaves.len()).fold(0, |at, next| if score(&leaves[next]) > score(&leaves[at]) { next } else { at });
         let Leaf { node, rows } = leaves.remove(at);
         let part = Part {
             x: x.gather(&rows)?,
@@ -175,9 +176,7 @@ impl<F: Float, R: Rows<F>> Part<F, R> {
     ) -> Result<(lloyd::Run<F>, [f64; 2])> {
         let weights = self.weights.as_deref();
         let single = lloyd::Params { max_iter: params.max_iter, tol: params.tol, elkan: params.elkan };
-        let seed = |random: &mut Mt19937| {
-            init::centers(ctx, &self.x, &self.norms, weights, &params.init, 0, 2, random)
-        };
+        let seed = |random: &mut Mt19937| init::centers(ctx, &self.x, &self.norms, weights, &params.init, 0, 2, random);
         let first = seed(random)?;
         let mut best = lloyd::run(ctx, &self.x, weights, first, &single, host)?;
         for _ in 1..params.n_init {

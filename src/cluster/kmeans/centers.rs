@@ -26,14 +26,19 @@ pub(super) fn relocate_empty<F: Float, R: Rows<F>>(
     let norms: Vec<F> = centers.chunks_exact(n_cols).map(norms::squared_norm).collect();
     let blocks = Blocks::new(x.n_rows(), 1024, 64);
     let jobs: Vec<_> = blocks.ranges().zip(distances.chunks_mut(blocks.rows())).collect();
-    parallel::map_with(ctx, jobs, || Ok(Vec::new()), |scratch, (range, out)| {
-        for (out, row) in out.iter_mut().zip(range) {
-            let cluster = labels[row] as usize;
-            let center = &centers[cluster * n_cols..][..n_cols];
-            *out = x.squared_distance_pairwise(row, center, norms[cluster], scratch);
-        }
-        Ok(())
-    })?;
+    parallel::map_with(
+        ctx,
+        jobs,
+        || Ok(Vec::new()),
+        |scratch, (range, out)| {
+            for (out, row) in out.iter_mut().zip(range) {
+                let cluster = labels[row] as usize;
+                let center = &centers[cluster * n_cols..][..n_cols];
+                *out = x.squared_distance_pairwise(row, center, norms[cluster], scratch);
+            }
+            Ok(())
+        },
+    )?;
     if distances.iter().all(|&distance| distance == F::ZERO) {
         return Ok(()); // fewer different rows than clusters: there is nowhere to go
     }

@@ -79,10 +79,15 @@ pub fn squared_norms<F: Float, R: Rows<F>>(ctx: &Context, x: &R) -> Result<Vec<f
     let mut norms = memory::filled(x.n_rows(), 0.0)?;
     let blocks = Blocks::new(x.n_rows(), 1024, 64);
     let jobs: Vec<_> = blocks.ranges().zip(norms.chunks_mut(blocks.rows())).collect();
-    parallel::map_with(ctx, jobs, || Ok(Vec::new()), |scratch, (range, out)| {
-        x.squared_norms(range, scratch, out);
-        Ok(())
-    })?;
+    parallel::map_with(
+        ctx,
+        jobs,
+        || Ok(Vec::new()),
+        |scratch, (range, out)| {
+            x.squared_norms(range, scratch, out);
+            Ok(())
+        },
+    )?;
     Ok(norms)
 }
 
@@ -165,8 +170,7 @@ impl<'a, F: Float, R: Rows<F>> Search<'a, F, R> {
             self.trial = memory::filled(memory::area(self.x.n_rows(), n_trials)?, F::ZERO)?;
         }
         let (x, norms, weights, closest) = (self.x, self.norms, self.weights, &self.closest);
-        let jobs: Vec<_> =
-            self.blocks.ranges().zip(self.trial.chunks_mut(self.blocks.rows() * n_trials)).collect();
+        let jobs: Vec<_> = self.blocks.ranges().zip(self.trial.chunks_mut(self.blocks.rows() * n_trials)).collect();
         let scratch = || Ok((Vec::new(), memory::filled(STRIPE * n_trials, 0.0)?));
         let sums = parallel::map_with(ctx, jobs, scratch, |(tile, squares), (range, trial): (Range<usize>, _)| {
             let mut sums = vec![0.0; n_trials];
@@ -191,8 +195,7 @@ impl<'a, F: Float, R: Rows<F>> Search<'a, F, R> {
         let weights = self.weights;
         let n_trials_len = self.trial.len() / self.x.n_rows();
         let trial = self.trial.chunks(self.blocks.rows() * n_trials_len);
-        let jobs: Vec<_> =
-            self.blocks.ranges().zip(self.closest.chunks_mut(self.blocks.rows()).zip(trial)).collect();
+        let jobs: Vec<_> = self.blocks.ranges().zip(self.closest.chunks_mut(self.blocks.rows()).zip(trial)).collect();
         self.block_sums = parallel::map(ctx, jobs, |(range, (closest, trial))| {
             closest.copy_from_slice(&trial[candidate * range.len()..][..range.len()]);
             let mut sum = F::ZERO;

@@ -7,9 +7,8 @@ use super::centers;
 use super::host::{Host, Number};
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
-use crate::common::simd::{Kernel, Simd, dispatch};
 use crate::common::{Context, Error, Float, Result, memory, parallel};
-use crate::linalg::{Dense, Nearest, Panels, RowSet, Rows, norms};
+use crate::linalg::{Dense, Nearest, Panels, RowSet, Rows, norms, sums};
 
 /// Rows that go through assignment and summation while they are in the cache: whole tiles of every width.
 const STRIPE: usize = 480;
@@ -148,14 +147,19 @@ pub fn inertia<F: Float, R: Rows<F>>(
 pub fn variances<F: Float>(ctx: &Context, x: &Dense<F>) -> Result<Vec<f64>> {
     let n_cols = x.n_cols();
     let jobs: Vec<_> = Blocks::new(x.n_rows(), 1024, 32).ranges().collect();
-    let sums = parallel::map_with(ctx, jobs, || memory::filled(n_cols, F::ZERO), |row, range| {
-        let mut sums = memory::filled(n_cols, 0.0)?;
-        for index in range {
-            x.write_row(index, row);
-            sums.iter_mut().zip(row.iter()).for_each(|(sum, value)| *sum += value.to_f64() * value.to_f64());
-        }
-        Ok(sums)
-    })?;
+    let sums = parallel::map_with(
+        ctx,
+        jobs,
+        || memory::filled(n_cols, F::ZERO),
+        |row, range| {
+            let mut sums = memory::filled(n_cols, 0.0)?;
+            for index in range {
+                x.write_row(index, row);
+                sums.iter_mut().zip(row.iter()).for_each(|(sum, value)| *sum += value.to_f64() * value.to_f64());
+            }
+            Ok(sums)
+        },
+    )?;
     let n_rows = x.n_rows() as f64;
     Ok((0..n_cols).map(|column| sums.iter().map(|sums| sums[column]).sum::<f64>() / n_rows).collect())
 }
@@ -421,31 +425,7 @@ impl<F: Float> Block<'_, F> {
             return;
         }
         let labels = &self.labels[rows.start - self.rows.start..][..rows.len()];
-        let (sums, totals) = self.partial.split_at_mut(self.partial.len() - n_clusters);
-        dispatch(SumRows { x, weights, rows, labels, sums, totals });
-    }
-}
-
-/// Adds rows to the sums of their clusters.
-struct SumRows<'k, F, R> {
-    x: &'k R,
-    weights: Option<&'k [F]>,
-    rows: Range<usize>,
-    labels: &'k [i32],
-    sums: &'k mut [F],
-    totals: &'k mut [F],
-}
-
-impl<F: Float, R: Rows<F>> Kernel<F> for SumRows<'_, F, R> {
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd<F = F>>(self) {
-        let n_cols = self.x.n_cols();
-        for (row, &label) in self.rows.zip(self.labels) {
-            let weight = self.weights.map(|weights| weights[row]);
-            self.totals[label as usize] += weight.unwrap_or(F::ONE);
-            self.x.add_row(row, weight, &mut self.sums[label as usize * n_cols..][..n_cols]);
-        }
+        let (cluster_sums, totals) = self.partial.split_at_mut(self.partial.len() - n_clusters);
+        sums::add_by_label(x, rows, weights, labels, cluster_sums, totals);
     }
 }

@@ -85,8 +85,7 @@ pub fn fit<F: Float, R: Rows<F>>(
     let chances = Cumulative::new(n_rows, init::probabilities(weights, n_rows))?;
     let counts = memory::filled(params.n_clusters, F::ZERO)?;
     let progress = Progress { centers, counts, since_reassignment: 0 };
-    let mut fit =
-        Fit { progress, n_steps: 0, smoothed: None, least_smoothed: None, no_improvement: 0, labels: None };
+    let mut fit = Fit { progress, n_steps: 0, smoothed: None, least_smoothed: None, no_improvement: 0, labels: None };
     let mut batch = memory::filled(params.batch_size, 0)?;
     let mut step = Step::new(params.batch_size)?;
     let mut former = memory::filled(fit.progress.centers.len(), F::ZERO)?;
@@ -141,11 +140,8 @@ fn best_seeding<F: Float, R: Rows<F>>(
     for run in 0..params.n_init {
         let numbers = [Number::Count(run + 1), Number::Count(params.n_init)];
         host.report("Init {}/{} with method {init}", &numbers)?;
-        let subset = if params.draws_subset && params.init_size < n_rows {
-            Some(part(&draw_rows(random)?)?)
-        } else {
-            None
-        };
+        let subset =
+            if params.draws_subset && params.init_size < n_rows { Some(part(&draw_rows(random)?)?) } else { None };
         let seed = |x: &R, weights: Option<&[F]>, random: &mut Mt19937| {
             let norms = match params.init {
                 Init::PlusPlus => init::squared_norms(ctx, x)?,
@@ -340,9 +336,9 @@ fn reassign<F: Float, R: Rows<F>>(
     }
     // Enough weight not to be moved again at once.
     let fed = counts.iter().zip(&starved).filter(|(_, starved)| !**starved).map(|(&count, _)| count);
-    let least = fed.reduce(|least, count| if count < least { count } else { least }).ok_or(
-        Error::InvalidArgument("zero-size array to reduction operation minimum which has no identity"),
-    )?;
+    let least = fed
+        .reduce(|least, count| if count < least { count } else { least })
+        .ok_or(Error::InvalidArgument("zero-size array to reduction operation minimum which has no identity"))?;
     counts.iter_mut().zip(&starved).filter(|(_, starved)| **starved).for_each(|(count, _)| *count = least);
     Ok(())
 }

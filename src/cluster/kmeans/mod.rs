@@ -124,9 +124,9 @@ fn best_run<F: Float, R: Rows<F>>(
         host.report("Initialization complete", &[])?;
         let lloyd::Run { labels, inertia, centers, n_iter } = lloyd::run(ctx, x, weights, seeds, &single, host)?;
         // The same clusters under other names may come with an inertia that is less by a rounding error.
-        let better = best.as_ref().is_none_or(|best| {
-            inertia < best.inertia && !same_clustering(&labels, &best.labels, params.n_clusters)
-        });
+        let better = best
+            .as_ref()
+            .is_none_or(|best| inertia < best.inertia && !same_clustering(&labels, &best.labels, params.n_clusters));
         if better {
             best = Some(Fit { centers, labels, inertia, n_iter, tol });
         }
@@ -190,8 +190,7 @@ pub fn assign<F: Float, R: Rows<F>>(
 ) -> Result<(Vec<i32>, Option<f64>)> {
     let mut labels = memory::filled(x.n_rows(), 0)?;
     lloyd::assign_only(ctx, x, centers, &mut labels)?;
-    let inertia =
-        if with_inertia { Some(lloyd::inertia(ctx, x, weights, centers, &labels, None)?) } else { None };
+    let inertia = if with_inertia { Some(lloyd::inertia(ctx, x, weights, centers, &labels, None)?) } else { None };
     Ok((labels, inertia))
 }
 

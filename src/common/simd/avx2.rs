@@ -18,7 +18,8 @@ impl Simd for F32x8 {
     type V = __m256;
     type M = __m256;
     const WIDTH: usize = 8;
-    const COLUMNS: usize = 4;
+    const VECTORS: usize = 2;
+    const COLUMNS: usize = 6;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> __m256 {
@@ -93,7 +94,8 @@ impl Simd for F64x4 {
     type V = __m256d;
     type M = __m256d;
     const WIDTH: usize = 4;
-    const COLUMNS: usize = 4;
+    const VECTORS: usize = 2;
+    const COLUMNS: usize = 6;
 
     #[inline(always)]
     unsafe fn splat(value: f64) -> __m256d {

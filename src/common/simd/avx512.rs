@@ -18,7 +18,8 @@ impl Simd for F32x16 {
     type V = __m512;
     type M = __mmask16;
     const WIDTH: usize = 16;
-    const COLUMNS: usize = 8;
+    const VECTORS: usize = 3;
+    const COLUMNS: usize = 6;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> __m512 {
@@ -104,7 +105,8 @@ impl Simd for F64x8 {
     type V = __m512d;
     type M = __mmask8;
     const WIDTH: usize = 8;
-    const COLUMNS: usize = 8;
+    const VECTORS: usize = 3;
+    const COLUMNS: usize = 6;
 
     #[inline(always)]
     unsafe fn splat(value: f64) -> __m512d {

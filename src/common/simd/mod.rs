@@ -152,7 +152,9 @@ pub trait Simd: Copy + 'static {
     type M: Copy;
     /// Lanes.
     const WIDTH: usize;
-    /// Columns of the micro-tile of [`crate::linalg::tile`] that fit the registers beside three vectors of rows.
+    /// Vectors of rows in a micro-tile of [`crate::linalg::tile`]: 2 or 3.
+    const VECTORS: usize;
+    /// Points that a micro-tile meets at a time: 3 or 6. The products of all fit the registers beside their factors.
     const COLUMNS: usize;
 
     /// The same scalar in every lane.

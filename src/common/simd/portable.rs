@@ -14,7 +14,8 @@ impl<F: SimdFloat> Simd for Portable<F> {
     type V = [F; 4];
     type M = [bool; 4];
     const WIDTH: usize = 4;
-    const COLUMNS: usize = 4;
+    const VECTORS: usize = 2;
+    const COLUMNS: usize = 3;
 
     #[inline(always)]
     unsafe fn splat(value: F) -> [F; 4] {
