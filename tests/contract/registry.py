@@ -38,7 +38,7 @@ def sparse_mixture(seed, n, d, dtype=np.float64, density=0.4):
     return sp.csr_array(X)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Entry:
     """One estimator: how to make it, feed it and read it."""
 
@@ -67,6 +67,9 @@ class Entry:
     @property
     def name(self):
         return self.ours.__name__
+
+    def __repr__(self):
+        return self.name
 
     def make(self, parent=False, **params):
         """An unfitted estimator with the cheap settings, changed by `params`."""
@@ -246,7 +249,7 @@ ENTRIES = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Function:
     """One public function of (X, **params) that returns a tuple."""
 
@@ -264,6 +267,9 @@ class Function:
     @property
     def name(self):
         return self.ours.__name__
+
+    def __repr__(self):
+        return self.name
 
     def call(self, X, parent=False, **params):
         """The returned values by name."""
