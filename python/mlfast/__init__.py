@@ -1,7 +1,7 @@
 """mlfast: scikit-learn's estimators on a Rust core. Same answer, faster, never a surprise."""
 
-from mlfast import _compat  # first: it says clearly when scikit-learn's version is not supported
-from mlfast import _threads  # registers with threadpoolctl
+import mlfast._compat  # first: it says clearly when scikit-learn's version is not supported
+import mlfast._threads  # registers with threadpoolctl  # noqa: F401
 from mlfast._config import config_context, get_config, set_config
 from mlfast._core import InternalError, __version__, instruction_set
 from mlfast._dispatch import FallbackError, FallbackWarning

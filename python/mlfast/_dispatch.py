@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from mlfast import _profile, _threads
 from mlfast._config import get_config
-from mlfast._core import Refused
+from mlfast._core import RefusedError
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def dispatch(
     if reason is None:
         try:
             result = rust()
-        except Refused as refusal:
+        except RefusedError as refusal:
             # The data allow no answer. scikit-learn says so in its own words.
             reason, refused = str(refusal), True
     if reason is not None:

@@ -37,7 +37,7 @@ class DropIn:
             _counterparts[parent] = cls
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())  # type: ignore[misc]
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
         return state | {"_mlfast_state_version": STATE_VERSION, "_sklearn_version": sklearn.__version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def _converted(estimator: BaseEstimator, classes: dict[type, type]) -> BaseEstim
     if target is None:
         known = ", ".join(sorted(source.__name__ for source in classes))
         raise TypeError(f"cannot convert {type(estimator).__module__}.{type(estimator).__qualname__}; known: {known}")
-    converted = target.__new__(target)
+    converted: BaseEstimator = object.__new__(target)
     converted.__dict__.update(copy.deepcopy(estimator.__dict__))
     if isinstance(converted, DropIn):
         converted._check_state(converted.__dict__)

@@ -128,24 +128,42 @@ pub(super) mod cluster {
         })
     }
 
-    /// Labels of the rows of `x` for given centres, and the inertia if wanted.
+    /// Labels of the rows of `x` for given centres.
     #[pyfunction]
-    #[pyo3(signature = (*, x, sample_weight, centers, with_inertia, n_threads))]
+    #[pyo3(signature = (*, x, centers, n_threads))]
     fn assign<'py>(
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        centers: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<i32>>> {
+        with_dtype!(Samples::new(x)?, x => {
+            let centers = points(&x, centers)?;
+            let (view, centers) = (x.view()?, centers.slice());
+            let labels = run(py, n_threads, work(x.stored(), centers.len() / x.n_cols(), 1), |ctx| {
+                with_storage!(&view, x => kmeans::assign(ctx, x, centers))
+            })?;
+            Ok(PyArray1::from_vec(py, labels))
+        })
+    }
+
+    /// Labels of the rows of `x` for given centres, and the inertia.
+    #[pyfunction]
+    #[pyo3(signature = (*, x, sample_weight, centers, n_threads))]
+    fn assign_and_score<'py>(
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
         sample_weight: Option<&Bound<'py, PyAny>>,
         centers: &Bound<'py, PyAny>,
-        with_inertia: bool,
         n_threads: usize,
-    ) -> PyResult<(Bound<'py, PyArray1<i32>>, Option<f64>)> {
+    ) -> PyResult<(Bound<'py, PyArray1<i32>>, f64)> {
         with_dtype!(Samples::new(x)?, x => {
             let weights = optional(sample_weight)?;
             let weights = weights.as_ref().map(Values::slice);
             let centers = points(&x, centers)?;
             let (view, centers) = (x.view()?, centers.slice());
             let (labels, inertia) = run(py, n_threads, work(x.stored(), centers.len() / x.n_cols(), 1), |ctx| {
-                with_storage!(&view, x => kmeans::assign(ctx, x, weights, centers, with_inertia))
+                with_storage!(&view, x => kmeans::assign_and_score(ctx, x, weights, centers))
             })?;
             Ok((PyArray1::from_vec(py, labels), inertia))
         })
@@ -176,7 +194,7 @@ pub(super) mod cluster {
         }
         let x = Dense::new(x, n_rows, n_cols).ok()?;
         let mut labels = [0; FEW];
-        lloyd::assign_only(&Context::serial(), &x, centers, &mut labels[..n_rows]).ok()?;
+        lloyd::assign(&Context::serial(), &x, centers, &mut labels[..n_rows]).ok()?;
         Some(PyArray1::from_slice(py, &labels[..n_rows]))
     }
 

@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use super::cluster::cluster;
     #[pymodule_export]
-    use super::error::{InternalError, Refused};
+    use super::error::{InternalError, RefusedError};
     #[pymodule_export]
     use super::random::random;
     #[pymodule_export]

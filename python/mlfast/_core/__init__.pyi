@@ -1,10 +1,21 @@
 from mlfast._core import cluster as cluster
 from mlfast._core import random as random
 
+__all__ = [
+    "InternalError",
+    "RefusedError",
+    "__version__",
+    "cluster",
+    "get_num_threads",
+    "instruction_set",
+    "random",
+    "set_num_threads",
+]
+
 __version__: str
 
 class InternalError(RuntimeError): ...
-class Refused(ValueError): ...
+class RefusedError(ValueError): ...
 
 def get_num_threads() -> int: ...
 def instruction_set() -> str: ...

@@ -4,20 +4,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Samples = Any  # ndarray, or scipy.sparse CSR, of float32 or float64
-Report = Callable[[str, list[Any]], None] | None
+__all__ = [
+    "assign",
+    "assign_and_score",
+    "bisecting_fit",
+    "bisecting_predict",
+    "kmeans_fit",
+    "kmeans_plusplus",
+    "minibatch_fit",
+    "minibatch_step",
+    "predict_few",
+    "transform",
+]
 
-def assign(
+_Samples = Any  # ndarray, or scipy.sparse CSR, of float32 or float64
+_Report = Callable[[str, list[Any]], None] | None
+
+def assign(*, x: _Samples, centers: NDArray[Any], n_threads: int) -> NDArray[np.int32]: ...
+def assign_and_score(
     *,
-    x: Samples,
+    x: _Samples,
     sample_weight: NDArray[Any] | None,
     centers: NDArray[Any],
-    with_inertia: bool,
     n_threads: int,
-) -> tuple[NDArray[np.int32], float | None]: ...
+) -> tuple[NDArray[np.int32], float]: ...
 def bisecting_fit(
     *,
-    x: Samples,
+    x: _Samples,
     sample_weight: NDArray[Any] | None,
     n_clusters: int,
     init: str,
@@ -27,12 +40,12 @@ def bisecting_fit(
     elkan: bool,
     by_inertia: bool,
     random_state: Any,
-    report: Report,
+    report: _Report,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def bisecting_predict(
     *,
-    x: Samples,
+    x: _Samples,
     node_centers: NDArray[Any],
     node_children: list[tuple[int, int] | None],
     node_labels: list[int],
@@ -40,7 +53,7 @@ def bisecting_predict(
 ) -> NDArray[np.int32]: ...
 def kmeans_fit(
     *,
-    x: Samples,
+    x: _Samples,
     sample_weight: NDArray[Any] | None,
     n_clusters: int,
     init: str | NDArray[Any],
@@ -50,12 +63,12 @@ def kmeans_fit(
     tol: float,
     elkan: bool,
     random_state: Any,
-    report: Report,
+    report: _Report,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def kmeans_plusplus(
     *,
-    x: Samples,
+    x: _Samples,
     x_squared_norms: NDArray[np.float64] | None,
     sample_weight: NDArray[Any] | None,
     n_clusters: int,
@@ -65,7 +78,7 @@ def kmeans_plusplus(
 ) -> tuple[NDArray[Any], NDArray[np.int64]]: ...
 def minibatch_fit(
     *,
-    x: Samples,
+    x: _Samples,
     sample_weight: NDArray[Any] | None,
     n_clusters: int,
     init: str | NDArray[Any],
@@ -80,12 +93,12 @@ def minibatch_fit(
     reassignment_ratio: float,
     compute_labels: bool,
     random_state: Any,
-    report: Report,
+    report: _Report,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def minibatch_step(
     *,
-    x: Samples,
+    x: _Samples,
     sample_weight: NDArray[Any] | None,
     centers: NDArray[Any],
     counts: NDArray[Any],
@@ -93,8 +106,8 @@ def minibatch_step(
     batch_size: int,
     reassignment_ratio: float,
     random_state: Any,
-    report: Report,
+    report: _Report,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def predict_few(x: object, centers: object) -> NDArray[np.int32] | None: ...
-def transform(*, x: Samples, centers: NDArray[Any], n_threads: int) -> NDArray[Any]: ...
+def transform(*, x: _Samples, centers: NDArray[Any], n_threads: int) -> NDArray[Any]: ...

@@ -124,7 +124,9 @@ def _tree(fit: dict[str, Any]) -> _BisectingTree:
 
 def _flattened(root: _BisectingTree, like: np.ndarray) -> tuple[np.ndarray, list[Any], list[int]]:
     """Return centers, children and labels of the nodes, parents first."""
-    nodes, children, position = [root], [], 0
+    nodes = [root]
+    children: list[tuple[int, int] | None] = []
+    position = 0
     while position < len(nodes):
         node = nodes[position]
         position += 1

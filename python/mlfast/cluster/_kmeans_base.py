@@ -130,13 +130,10 @@ class KMeansDropIn(DropIn, _BaseKMeans):
                 stacklevel=6,
             )
 
-    def _apply(
-        self: Any, method: str, X: Any, rust: Callable[[Any], Any], parent: Callable[[], Any], *, validated: bool = False
-    ) -> Any:
+    def _apply(self: Any, method: str, X: Any, rust: Callable[[Any], Any], parent: Callable[[], Any]) -> Any:
         """Run a method of a fitted estimator on ``X``."""
         check_is_fitted(self)
-        if not validated:
-            X = self._validated(X, reset=False)
+        X = self._validated(X, reset=False)
         call = SimpleNamespace(X=X, centers=self.cluster_centers_)
         return dispatch(self, method, APPLY_CONDITIONS, call, lambda: rust(X), parent)
 
@@ -162,14 +159,7 @@ class KMeansDropIn(DropIn, _BaseKMeans):
         return self._apply("predict", X, self._assigned, lambda: super(KMeansDropIn, self).predict(X))
 
     def _assigned(self: Any, X: Any) -> np.ndarray:
-        labels, _ = core.assign(
-            x=X,
-            sample_weight=None,
-            centers=self.cluster_centers_,
-            with_inertia=False,
-            n_threads=_threads.resolve(),
-        )
-        return labels
+        return core.assign(x=X, centers=self.cluster_centers_, n_threads=_threads.resolve())
 
     def transform(self: Any, X: Any) -> np.ndarray:
         """Compute the distances of each sample to the centers.
@@ -215,12 +205,8 @@ class KMeansDropIn(DropIn, _BaseKMeans):
             weight = sample_weight
             if weight is not None:
                 weight = _check_sample_weight(weight, X, dtype=X.dtype)
-            _, inertia = core.assign(
-                x=X,
-                sample_weight=weight,
-                centers=self.cluster_centers_,
-                with_inertia=True,
-                n_threads=_threads.resolve(),
+            _, inertia = core.assign_and_score(
+                x=X, sample_weight=weight, centers=self.cluster_centers_, n_threads=_threads.resolve()
             )
             return -inertia
 

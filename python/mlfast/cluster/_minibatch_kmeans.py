@@ -170,12 +170,8 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
             )
         )
         if self.compute_labels:
-            self.labels_, self.inertia_ = core.assign(
-                x=X,
-                sample_weight=weight,
-                centers=self.cluster_centers_,
-                with_inertia=True,
-                n_threads=_threads.resolve(),
+            self.labels_, self.inertia_ = core.assign_and_score(
+                x=X, sample_weight=weight, centers=self.cluster_centers_, n_threads=_threads.resolve()
             )
         self.n_steps_ += 1
         return self

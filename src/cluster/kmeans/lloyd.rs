@@ -94,7 +94,7 @@ pub fn run<F: Float, R: Rows<F>>(
 ///
 /// # Errors
 /// [`Error::OutOfMemory`], [`Error::Interrupted`].
-pub fn assign_only<F: Float, R: Rows<F>>(ctx: &Context, x: &R, centers: &[F], labels: &mut [i32]) -> Result<()> {
+pub fn assign<F: Float, R: Rows<F>>(ctx: &Context, x: &R, centers: &[F], labels: &mut [i32]) -> Result<()> {
     let panels = x.pack(centers)?;
     let blocks = Blocks::new(x.n_rows(), STRIPE, 256);
     let jobs: Vec<_> = blocks.ranges().zip(labels.chunks_mut(blocks.rows())).collect();

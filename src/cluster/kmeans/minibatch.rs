@@ -108,8 +108,7 @@ pub fn fit<F: Float, R: Rows<F>>(
         }
     }
     if params.compute_labels {
-        let (labels, inertia) = super::assign(ctx, x, weights, &fit.progress.centers, true)?;
-        fit.labels = inertia.map(|inertia| (labels, inertia));
+        fit.labels = Some(super::assign_and_score(ctx, x, weights, &fit.progress.centers)?);
     }
     Ok(fit)
 }
@@ -154,8 +153,7 @@ fn best_seeding<F: Float, R: Rows<F>>(
             None => seed(x, weights, random)?,
         };
         let (x_valid, weights_valid) = &validation;
-        let (_, inertia) = super::assign(ctx, x_valid, weights_valid.as_deref(), &centers, true)?;
-        let inertia = inertia.unwrap_or_default();
+        let (_, inertia) = super::assign_and_score(ctx, x_valid, weights_valid.as_deref(), &centers)?;
         host.report("Inertia for init {}/{}: {}", &[numbers[0], numbers[1], Number::Real(inertia)])?;
         if best.as_ref().is_none_or(|(_, least)| inertia < *least) {
             best = Some((centers, inertia));

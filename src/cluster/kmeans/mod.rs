@@ -177,20 +177,28 @@ fn same_clustering(a: &[i32], b: &[i32], n_clusters: usize) -> bool {
     a.iter().zip(b).all(|(&a, &b)| *names[a as usize].get_or_insert(b) == b)
 }
 
-/// Labels of the rows of `x` for given centres, and the inertia if wanted: `predict` and `score`.
+/// Labels of the rows of `x` for given centres: `predict`.
 ///
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`], [`crate::common::Error::Interrupted`].
-pub fn assign<F: Float, R: Rows<F>>(
+pub fn assign<F: Float, R: Rows<F>>(ctx: &Context, x: &R, centers: &[F]) -> Result<Vec<i32>> {
+    let mut labels = memory::filled(x.n_rows(), 0)?;
+    lloyd::assign(ctx, x, centers, &mut labels)?;
+    Ok(labels)
+}
+
+/// Labels of the rows of `x` for given centres, and the inertia: `score`.
+///
+/// # Errors
+/// As [`assign`].
+pub fn assign_and_score<F: Float, R: Rows<F>>(
     ctx: &Context,
     x: &R,
     weights: Option<&[F]>,
     centers: &[F],
-    with_inertia: bool,
-) -> Result<(Vec<i32>, Option<f64>)> {
-    let mut labels = memory::filled(x.n_rows(), 0)?;
-    lloyd::assign_only(ctx, x, centers, &mut labels)?;
-    let inertia = if with_inertia { Some(lloyd::inertia(ctx, x, weights, centers, &labels, None)?) } else { None };
+) -> Result<(Vec<i32>, f64)> {
+    let labels = assign(ctx, x, centers)?;
+    let inertia = lloyd::inertia(ctx, x, weights, centers, &labels, None)?;
     Ok((labels, inertia))
 }
 
