@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, settings
 
 import mlfast
 
-from . import realdata
+pytest.register_assert_rewrite(f"{__package__}.compare")  # before anything imports it
+
+from . import realdata  # noqa: E402
 
 SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile(

@@ -410,7 +410,7 @@ def short_of_memory(name, kind, steps=20):
     import resource
 
     warnings.simplefilter("ignore")
-    n, d = 60_000, 16
+    n, d = 150_000, 16
     X = mixture(0, n, d)
     if kind == "csr":
         X = sp.csr_array(np.where(X > 0, X, 0))
@@ -424,7 +424,7 @@ def short_of_memory(name, kind, steps=20):
     call(small)  # loads all that is loaded lazily; starts no thread
     ended = []
     for step in range(steps):
-        spare = int(1.3**step * 2**18) if step else 0  # 0, 320 KiB, ... about 38 MiB
+        spare = int(1.5**step * 2**18) if step else 0  # 0, 384 KiB, ... about 550 MiB
 
         def child(spare=spare):
             with open("/proc/self/statm") as f:
@@ -450,5 +450,6 @@ def short_of_memory(name, kind, steps=20):
         if os.WIFSIGNALED(status):
             ended.append(f"signal {os.WTERMSIG(status)}")
         else:
-            ended.append(["result", "MemoryError", "another exception", "fatal"][os.WEXITSTATUS(status)])
+            known = {0: "result", 1: "MemoryError", 2: "another exception"}
+            ended.append(known.get(os.WEXITSTATUS(status), f"exit status {os.WEXITSTATUS(status)}"))
     return ended

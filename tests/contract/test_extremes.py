@@ -1,0 +1,166 @@
+"""Huge, tiny, constant and duplicate data; sizes at the edge."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from ..compare import assert_close, assert_same_complaint, fitted, outcome
+from .registry import ENTRIES, FUNCTIONS, mixture
+
+
+def compare(entry, X, sample_weight=None, **params):
+    """Fit both on X: same complaint, else the same attributes and outputs."""
+    ours = outcome(entry.fit, X.copy(), sample_weight=sample_weight, **params)
+    theirs = outcome(entry.fit, X.copy(), parent=True, sample_weight=sample_weight, **params)
+    assert_same_complaint(ours, theirs)
+    if theirs.error is not None:
+        return
+    dtype = X.dtype.name
+    mine, parents = fitted(ours.value), fitted(theirs.value)
+    for name in parents:
+        assert_close(name, mine[name], parents[name], X, dtype, entry.quadratic, entry.distances)
+    for name in entry.outputs:
+        pair = [getattr(est, name)(X) for est in (ours.value, theirs.value)]
+        assert_close(name, *pair, X, dtype, entry.quadratic, entry.distances)
+
+
+def partition(labels):
+    """The clustering without the names of its clusters."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return first[inverse]
+
+
+SHAPES = [(1, 1), (1, 5), (2, 1), (2, 3), (3, 1), (5, 40), (60, 1), (7, 200)]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_edge_shape(entry, shape, k, kind, dtype):
+    """n = 1, 2, 3; d = 1; d > n; k up to and above n."""
+    compare(entry, kind(mixture(3, *shape, dtype)), n_clusters=k)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 2.0**-60, 1e-5, 1e5, 2.0**60, 1e100, 1e150])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_scaled_float64(entry, scale):
+    """Squares stay within the range of float64 (just: 1e150 squared is 1e300)."""
+    compare(entry, mixture(1, 80, 4) * scale)
+
+
+@pytest.mark.parametrize("scale", [1e-15, 1e-5, 1e5, 1e15])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_scaled_float32(entry, scale):
+    compare(entry, (mixture(1, 80, 4) * scale).astype(np.float32))
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e300), (np.float64, 1e160), (np.float32, 1e30)])
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("thing", [*ENTRIES, *FUNCTIONS], ids=lambda e: e.name)
+def test_squares_overflow(thing, kind, dtype, scale):
+    """
+    Finite data whose squares are infinite.
+
+    The parent returns NaN centres or arbitrary labels here, so it is no measure. We must end (no hang, no panic), and
+    either raise as the parent does or return labels in range.
+    """
+    X = kind((mixture(1, 80, 4) / 10 * scale).astype(dtype))
+    run = thing.fit if hasattr(thing, "fit") else thing.call
+    ours, theirs = outcome(run, X.copy()), outcome(run, X.copy(), parent=True)
+    if ours.error is not None:
+        assert ours.complaint == theirs.complaint
+        return
+    found = fitted(ours.value) if hasattr(thing, "fit") else ours.value
+    for name in ("labels_", "labels"):
+        if name in found:
+            assert found[name].min() >= 0 and found[name].max() < 3
+    for name in ("indices",):
+        if name in found:
+            assert found[name].min() >= 0 and found[name].max() < 80
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_subnormal(entry, dtype):
+    """Distances underflow to zero: all rows are one point to the parent. We must end with labels in range."""
+    X = (mixture(1, 80, 4) * np.finfo(dtype).smallest_subnormal * 100).astype(dtype)
+    ours, theirs = outcome(entry.fit, X), outcome(entry.fit, X, parent=True)
+    assert ours.complaint == theirs.complaint
+    if ours.error is None:
+        found = fitted(ours.value)
+        assert found["labels_"].min() >= 0 and found["labels_"].max() < 3
+        assert all(np.isfinite(v).all() for v in found.values() if isinstance(v, np.ndarray) and v.dtype.kind == "f")
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e8])
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_offset(entry, offset, kind):
+    """
+    Far from the origin the expanded form of the distance cancels. Dense data are centred first, in the parent and in
+    ours; for CSR, and for MiniBatchKMeans, which centre nothing, only the inertia is asked for, and loosely.
+    """
+    X = np.vstack([mixture(1, 60, 3) / 10 + shift for shift in (-20, 0, 20)]) + offset
+    fits = [entry.fit(X if kind == "dense" else sp.csr_array(X), parent=parent) for parent in (False, True)]
+    direct = [((X - est.cluster_centers_[est.labels_]) ** 2).sum() for est in fits]
+    assert direct[0] <= direct[1] * (1 + 1e-6)
+    if kind == "dense" and entry.name != "MiniBatchKMeans":
+        np.testing.assert_array_equal(partition(fits[0].labels_), partition(fits[1].labels_))
+
+
+CONSTANT = {
+    "zeros": np.zeros((30, 3)),
+    "ones": np.ones((30, 3)),
+    "0.1": np.full((30, 3), 0.1),
+    "constant columns": np.c_[np.ones(30), mixture(0, 30, 1), np.full(30, -7.0)],
+    "one row differs": np.vstack([np.zeros((29, 3)), np.ones((1, 3))]),
+    "two values": np.repeat([[0.0, 0, 0], [4, 4, 4]], 15, axis=0),
+    "three rows repeated": np.tile(mixture(5, 3, 3), (10, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+@pytest.mark.parametrize("case", CONSTANT)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_few_distinct_rows(entry, case, k, kind):
+    """
+    Constant and duplicate rows, with more clusters than distinct rows among them.
+
+    Which of two equal centres a row belongs to is decided by rounding in the parent, so the grouping of distinct rows
+    is compared: equal rows share a label, the warnings are the parent's, and the inertia is its inertia.
+    """
+    dense = CONSTANT[case]
+    X = kind(dense)
+    ours, theirs = (outcome(entry.fit, X.copy(), parent=parent, n_clusters=k) for parent in (False, True))
+    assert ours.complaint == theirs.complaint
+    assert {w[0] for w in ours.warned} == {w[0] for w in theirs.warned}
+    if theirs.error is not None:
+        return
+    mine, parents = fitted(ours.value), fitted(theirs.value)
+    assert np.isfinite(mine["cluster_centers_"]).all()
+    _, group = np.unique(dense, axis=0, return_inverse=True)
+    for g in np.unique(group):
+        assert len(set(mine["labels_"][group == g])) == 1, "equal rows in different clusters"
+    if len(np.unique(group)) <= k and entry.name != "MiniBatchKMeans":
+        assert mine["inertia_"] <= parents["inertia_"] + 1e-20 * dense.size
+    if case == "constant columns":
+        compare(entry, X, n_clusters=k)
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if "algorithm" in e.fuzz], ids=lambda e: e.name)
+def test_ill_scaled_columns(entry, algorithm):
+    X = mixture(2, 100, 4) * np.array([1e-8, 1.0, 1e8, 1e3])
+    compare(entry, X, algorithm=algorithm)
+
+
+@pytest.mark.parametrize("spread", [1e-12, 1e12])
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sample_weight], ids=lambda e: e.name)
+def test_extreme_weights(entry, spread):
+    """Weights over 12 orders of magnitude, and all tiny or all huge."""
+    X = mixture(2, 100, 4)
+    compare(entry, X, sample_weight=np.full(100, spread))
+    compare(entry, X, sample_weight=np.where(np.arange(100) % 2, spread, 1.0))

@@ -1,0 +1,92 @@
+"""Other instruction sets and other block sizes: the same labels, floats within rounding."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from ..compare import bits
+from ..isolated import isolated
+from . import scenarios
+from .registry import BY_NAME, ENTRIES, FUNCTION_BY_NAME, FUNCTIONS
+
+THINGS = [*ENTRIES, *FUNCTIONS]
+
+
+def cpu_flags():
+    with open("/proc/cpuinfo") as f:
+        return next((set(line.split()) for line in f if line.startswith("flags")), set())
+
+
+NEEDS = {"portable": set(), "avx2": {"avx2", "fma"}, "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}
+AVAILABLE = [isa for isa, flags in NEEDS.items() if flags <= cpu_flags()]
+MISSING = [isa for isa in NEEDS if isa not in AVAILABLE]
+
+
+@cache
+def reference(name):
+    return isolated(scenarios.values, name, timeout=60)
+
+
+def assert_agree(name, found):
+    """Integers equal; sums of squares within 1e-12 (float32: 1e-5); other floats within 1e-9 (1e-4) of the largest."""
+    thing = FUNCTION_BY_NAME.get(name) or BY_NAME[name]
+    for case, expected in reference(name).items():
+        single = "float32" in case
+        assert found[case].keys() == expected.keys()
+        for key, value in expected.items():
+            label = f"{case}: {key}"
+            mine = np.asarray(found[case][key])
+            value = np.asarray(value)
+            if value.dtype.kind != "f":
+                np.testing.assert_array_equal(mine, value, err_msg=label)
+            elif key in thing.quadratic:
+                np.testing.assert_allclose(mine, value, rtol=1e-5 if single else 1e-12, err_msg=label)
+            else:
+                atol = (1e-4 if single else 1e-9) * np.abs(value).max()
+                np.testing.assert_allclose(mine, value, rtol=0, atol=atol, err_msg=label)
+
+
+@pytest.mark.parametrize("isa", AVAILABLE)
+@pytest.mark.parametrize("thing", THINGS, ids=lambda e: e.name)
+def test_instruction_set(thing, isa):
+    env = {"MLFAST_ISA": isa, "MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 64}
+    assert_agree(thing.name, isolated(scenarios.values, thing.name, env=env, timeout=60))
+
+
+@pytest.mark.parametrize("isa", [*MISSING, "sse9"])
+def test_instruction_set_that_this_machine_lacks(isa):
+    with pytest.raises(AssertionError, match="MLFAST_ISA"):
+        isolated(scenarios.reported_threads, env={"MLFAST_ISA": isa})
+
+
+@pytest.mark.parametrize("isa", AVAILABLE)
+def test_bits_do_not_depend_on_threads(isa):
+    """Thread counts change no bit on any instruction set."""
+    name = ENTRIES[0].name
+    env = {"MLFAST_ISA": isa, "MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 16}
+    seen = isolated(scenarios.bits_by_threads, name, (1, 3), 1, env=env)
+    for case, by_threads in seen.items():
+        assert by_threads[1] == by_threads[3], case
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"MLFAST_BLOCK": 1},
+        {"MLFAST_BLOCK": 3, "MLFAST_PAR_THRESHOLD": 0},
+        {"MLFAST_BLOCK": 100_000},
+        {"MLFAST_PAR_THRESHOLD": 0},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("thing", THINGS, ids=lambda e: e.name)
+def test_block_size(thing, env):
+    assert_agree(thing.name, isolated(scenarios.values, thing.name, env=env, timeout=60))
+
+
+def test_threshold_changes_no_bit():
+    """Where work begins to be shared is a matter of speed: blocks, and with them the bits, depend on the shape."""
+    name = ENTRIES[0].name
+    found = [isolated(scenarios.answers, name, env={"MLFAST_PAR_THRESHOLD": n}) for n in (0, 10**12)]
+    assert bits(found[0]) == bits(found[1])
