@@ -5,9 +5,7 @@
 //! only ever used as a number. What serves as an index (the structure of a CSR matrix) is copied and checked before the
 //! GIL is released.
 
-use numpy::{
-    Element, PyArray, PyArray1, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
-};
+use numpy::{Element, PyArray, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -132,12 +130,20 @@ pub(super) enum View<'a, F: Clone> {
 }
 
 /// A checked copy of an index array (int32 or int64).
-fn integers<T: TryFrom<i64> + Copy>(object: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
-    let array = object.py().import("numpy")?.call_method1("asarray", (object, i64::get_dtype(object.py())))?;
-    let array = array.cast_into::<PyArray1<i64>>()?;
-    let mut out = memory::with_capacity(array.len()).map_err(error::exception)?;
-    for index in array.try_readonly()?.as_array() {
-        let index = T::try_from(*index).map_err(|_| error::exception(Error::InvalidCsr("index out of range")))?;
+fn integers<T: TryFrom<i64>>(object: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
+    match Values::<i32>::in_place(object) {
+        Some(narrow) => converted(narrow.slice()),
+        None => {
+            let wide = object.py().import("numpy")?.call_method1("asarray", (object, i64::get_dtype(object.py())))?;
+            converted(Values::<i64>::new(&wide)?.slice())
+        }
+    }
+}
+
+fn converted<I: Into<i64> + Copy, T: TryFrom<i64>>(indices: &[I]) -> PyResult<Vec<T>> {
+    let mut out = memory::with_capacity(indices.len()).map_err(error::exception)?;
+    for &index in indices {
+        let index = T::try_from(index.into()).map_err(|_| error::exception(Error::InvalidCsr("index out of range")))?;
         out.push(index);
     }
     Ok(out)
