@@ -60,6 +60,7 @@ class Entry:
     quadratic: tuple = ()  # sums of squares among attributes and outputs
     distances: tuple = ()  # distances among attributes and outputs
     degree: Mapping = field(default_factory=dict)  # X * s multiplies an attribute or output by s ** degree
+    scalable: Mapping = field(default_factory=dict)  # settings without which X * s is not the same problem
     start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator
     incremental: bool = False  # has partial_fit
     state: tuple = ()  # attributes that a fit must set
@@ -70,6 +71,9 @@ class Entry:
 
     def __repr__(self):
         return self.name
+
+    def _repr_pretty_(self, printer, cycle):
+        printer.text(self.name)  # Hypothesis would list all fields
 
     def make(self, parent=False, **params):
         """An unfitted estimator with the cheap settings, changed by `params`."""
@@ -225,6 +229,7 @@ ENTRIES = [
         quadratic=("inertia_", "score"),
         distances=("transform",),
         degree=KMEANS_DEGREE,
+        scalable={"tol": 0.0},  # its tolerance is absolute
         state=KMEANS_STATE,
         fuzz={
             "n_clusters": (1, 2, 3, 5, 8),
@@ -270,6 +275,9 @@ class Function:
 
     def __repr__(self):
         return self.name
+
+    def _repr_pretty_(self, printer, cycle):
+        printer.text(self.name)  # Hypothesis would list all fields
 
     def call(self, X, parent=False, **params):
         """The returned values by name."""

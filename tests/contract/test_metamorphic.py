@@ -1,0 +1,166 @@
+"""What must hold between two fits, whatever the answer is."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ..compare import bits, fitted, state_bits
+from .registry import ENTRIES, mixture, sparse_mixture
+
+SEEDS = st.integers(0, 10_000)
+GIVEN_START = [e for e in ENTRIES if e.start]
+WEIGHTED_START = [e for e in GIVEN_START if e.sample_weight]
+
+
+def assert_near(ours, theirs, but=(), rtol=1e-9):
+    """Integers equal, floats within `rtol` of the largest."""
+    for name in ours.keys() - set(but):
+        a, b = np.asarray(ours[name]), np.asarray(theirs[name])
+        if a.dtype.kind == "f":
+            np.testing.assert_allclose(a, b, rtol=0, atol=rtol * np.abs(b).max(), err_msg=name)
+        else:
+            np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@given(seed=SEEDS, power=st.integers(-20, 20))
+def test_scaling_by_a_power_of_two_is_exact(entry, dtype, kind, seed, power):
+    X = mixture(seed, 60, 3, dtype) if kind == "dense" else sparse_mixture(seed, 60, 3, dtype)
+    s = dtype(2.0**power)
+    small, large = entry.fit(X, **entry.scalable), entry.fit(X * s, **entry.scalable)
+    for name, value in fitted(small).items():
+        factor = 2.0 ** (power * entry.degree.get(name, 0))
+        expected = value * type(value)(factor) if isinstance(value, float) else value
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            expected = value * value.dtype.type(factor)
+        assert bits(getattr(large, name)) == bits(expected), name
+    for name, value in entry.results(small, X).items():
+        factor = 2.0 ** (power * entry.degree.get(name, 0))
+        found = np.asarray(getattr(large, name)(X * s))
+        np.testing.assert_array_equal(found, np.asarray(value) * found.dtype.type(factor), err_msg=name)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@given(seed=SEEDS, cut=st.integers(1, 99), dtype=st.sampled_from([np.float64, np.float32]))
+def test_outputs_of_parts_are_parts_of_the_output(entry, seed, cut, dtype):
+    """predict(concat) == concat(predict) to the bit, down to single rows; dense and CSR."""
+    est, new = entry.fit(mixture(seed, 80, 4, dtype)), mixture(seed + 1, 100, 4, dtype)
+    for rows in (new, sp.csr_array(new)):
+        for name in entry.outputs:
+            whole = getattr(est, name)(rows)
+            if np.ndim(whole) == 0:
+                continue
+            parts = [getattr(est, name)(part) for part in (rows[:cut], rows[cut:])]
+            assert bits(np.concatenate(parts)) == bits(whole), name
+            for i in (0, cut, 99):
+                assert bits(getattr(est, name)(rows[i : i + 1])[0]) == bits(whole[i]), f"{name} of one row"
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@given(seed=SEEDS)
+def test_training_labels_are_predictions(entry, seed):
+    """labels_ is what predict says of the training data, when the last step did not move a centre away."""
+    X = mixture(seed, 120, 3)
+    est = entry.fit(X)
+    if hasattr(est, "labels_"):
+        np.testing.assert_array_equal(est.labels_, entry.fit(X, parent=True).labels_)
+        np.testing.assert_array_equal(est.predict(X), entry.fit(X, parent=True).predict(X))
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sparse], ids=lambda e: e.name)
+@given(seed=SEEDS)
+def test_sparse_is_dense(entry, seed):
+    """The same numbers in CSR. Dense data are centred before the distances are taken, hence the tolerance."""
+    X = sparse_mixture(seed, 80, 5)
+    sparse, dense = entry.fit(X), entry.fit(X.toarray())
+    assert_near(fitted(sparse), fitted(dense))
+    assert_near(entry.results(sparse, X), entry.results(sparse, X.toarray()), rtol=1e-7)
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
+@pytest.mark.parametrize("entry", WEIGHTED_START, ids=lambda e: e.name)
+@given(seed=SEEDS)
+def test_weight_two_is_a_duplicate(entry, algorithm, seed):
+    X = mixture(seed, 60, 3)
+    start = {**entry.start(X, 4), "algorithm": algorithm, "tol": 0.0}
+    twice = np.arange(60) % 3 == 0
+    weighted = entry.fit(X, sample_weight=1.0 + twice, **start)
+    doubled = entry.fit(np.vstack([X, X[twice]]), **start)
+    assert_near(fitted(weighted), fitted(doubled), but={"labels_"})
+    np.testing.assert_array_equal(weighted.labels_, doubled.labels_[:60])
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
+@pytest.mark.parametrize("entry", WEIGHTED_START, ids=lambda e: e.name)
+@given(seed=SEEDS)
+def test_weight_zero_is_absence(entry, algorithm, seed):
+    """With given centres and no tolerance, which would depend on the variance of the absent rows."""
+    X = mixture(seed, 60, 3)
+    keep = np.arange(60) % 4 != 3
+    start = {**entry.start(X[keep], 3), "algorithm": algorithm, "tol": 0.0}
+    weighted = entry.fit(X, sample_weight=keep.astype(float), **start)
+    removed = entry.fit(X[keep], **start)
+    assert_near(fitted(weighted), fitted(removed), but={"labels_", "n_iter_"})
+    np.testing.assert_array_equal(weighted.labels_[keep], removed.labels_)
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sample_weight], ids=lambda e: e.name)
+@given(seed=SEEDS, power=st.integers(-10, 10))
+def test_weights_count_relatively(entry, seed, power):
+    """All weights times 2^k: the same model, the inertia times 2^k."""
+    X = mixture(seed, 60, 3)
+    weights = np.random.RandomState(seed).uniform(0.5, 2, size=60)
+    plain, scaled = entry.fit(X, sample_weight=weights), entry.fit(X, sample_weight=weights * 2.0**power)
+    a, b = fitted(plain), fitted(scaled)
+    assert_near(a, b, but={"inertia_"})
+    assert b["inertia_"] == pytest.approx(a["inertia_"] * 2.0**power, rel=1e-12)
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
+@pytest.mark.parametrize("entry", GIVEN_START, ids=lambda e: e.name)
+@given(seed=SEEDS)
+def test_order_of_rows(entry, algorithm, seed):
+    X = mixture(seed, 80, 3)
+    start = {**entry.start(X, 4), "algorithm": algorithm}
+    order = np.random.RandomState(seed).permutation(80)
+    plain, shuffled = entry.fit(X, **start), entry.fit(X[order], **start)
+    assert_near(fitted(plain), fitted(shuffled), but={"labels_"})
+    np.testing.assert_array_equal(plain.labels_[order], shuffled.labels_)
+
+
+@pytest.mark.parametrize("entry", GIVEN_START, ids=lambda e: e.name)
+@given(seed=SEEDS)
+def test_order_of_columns(entry, seed):
+    X = mixture(seed, 80, 4)
+    order = np.random.RandomState(seed).permutation(4)
+    plain, shuffled = entry.fit(X, **entry.start(X, 4)), entry.fit(X[:, order], **entry.start(X[:, order], 4))
+    assert_near({**fitted(plain), "cluster_centers_": plain.cluster_centers_[:, order]}, fitted(shuffled))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@given(seed=SEEDS)
+def test_constant_column_changes_nothing(entry, seed):
+    X = mixture(seed, 80, 3)
+    plain, wider = entry.fit(X, tol=0.0), entry.fit(np.c_[X, np.zeros(80)], tol=0.0)
+    np.testing.assert_array_equal(plain.labels_, wider.labels_)
+    assert (wider.cluster_centers_[:, -1] == 0).all()
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if "algorithm" in e.fuzz], ids=lambda e: e.name)
+@given(seed=SEEDS, k=st.integers(2, 8))
+def test_elkan_is_lloyd(entry, seed, k):
+    """Bounds save work and change nothing."""
+    X = mixture(seed, 100, 3)
+    lloyd, elkan = (entry.fit(X, n_clusters=k, algorithm=name) for name in ("lloyd", "elkan"))
+    assert_near(fitted(lloyd), fitted(elkan))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@given(seed=SEEDS)
+def test_repeatable(entry, seed):
+    X = mixture(seed, 60, 3)
+    assert state_bits(entry.fit(X)) == state_bits(entry.fit(X.copy()))

@@ -1,0 +1,216 @@
+"""Saved and loaded, copied, converted: the same model."""
+
+import copy
+import io
+import pickle
+import pickletools
+import subprocess
+import sys
+
+import cloudpickle
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+import mlfast
+
+from ..compare import assert_close, bits, fitted, state_bits
+from ..isolated import clean_environment
+from .registry import ENTRIES, mixture
+
+X = mixture(0, 200, 4)
+NEW = mixture(1, 60, 4)
+
+
+def by_joblib(est, tmp_path, mmap_mode=None):
+    joblib.dump(est, tmp_path / "model.joblib")
+    return joblib.load(tmp_path / "model.joblib", mmap_mode=mmap_mode)
+
+
+WAYS = {
+    **{f"pickle {n}": lambda est, _, n=n: pickle.loads(pickle.dumps(est, n)) for n in range(2, 6)},
+    "joblib": by_joblib,
+    "joblib mmap r": lambda est, path: by_joblib(est, path, "r"),
+    "joblib mmap c": lambda est, path: by_joblib(est, path, "c"),
+    "cloudpickle": lambda est, _: cloudpickle.loads(cloudpickle.dumps(est)),
+    "deepcopy": lambda est, _: copy.deepcopy(est),
+    "copy": lambda est, _: copy.copy(est),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_round_trip(entry, way, dtype, tmp_path):
+    est = entry.fit(X.astype(dtype))
+    back = WAYS[way](est, tmp_path)
+    assert type(back) is entry.ours
+    assert state_bits(back) == state_bits(est)
+    assert bits(entry.results(back, NEW.astype(dtype))) == bits(entry.results(est, NEW.astype(dtype)))
+    again = entry.refit(clone(back), X.astype(dtype))
+    assert state_bits(again) == state_bits(est)
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.incremental], ids=lambda e: e.name)
+def test_training_goes_on_after_loading(entry):
+    est = entry.make().partial_fit(X[:50])
+    back = pickle.loads(pickle.dumps(est))
+    assert state_bits(back.partial_fit(X[50:])) == state_bits(est.partial_fit(X[50:]))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+class TestBytes:
+    def test_same_fit_same_bytes(self, entry):
+        first, second = (pickletools.optimize(pickle.dumps(entry.fit(X))) for _ in range(2))
+        assert first == second
+
+    def test_use_changes_no_byte(self, entry):
+        """Caches that predict builds are not part of the state."""
+        est = entry.fit(X)
+        before = pickle.dumps(est)
+        entry.results(est, NEW)
+        assert pickle.dumps(est) == before
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+class TestClone:
+    def test_clone_is_unfitted(self, entry):
+        est = entry.fit(X)
+        other = clone(est)
+        assert type(other) is entry.ours
+        assert bits(other.get_params()) == bits(est.get_params())
+        with pytest.raises(NotFittedError):
+            check_is_fitted(other)
+
+    def test_refit_is_idempotent(self, entry):
+        est = entry.fit(X)
+        first = state_bits(est)
+        assert state_bits(entry.refit(est, X)) == first
+
+    def test_refit_forgets(self, entry):
+        """Fitting other data leaves nothing of the first fit behind."""
+        est = entry.refit(entry.fit(mixture(5, 80, 7)), X)
+        assert state_bits(est) == state_bits(entry.fit(X))
+        assert bits(entry.results(est, NEW)) == bits(entry.results(entry.fit(X), NEW))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_other_scikit_learn_version_warns(entry):
+    """Like the parent, a model of another scikit-learn version loads with InconsistentVersionWarning."""
+    state = entry.fit(X).__getstate__()
+    assert "_sklearn_version" in state
+    state["_sklearn_version"] = "1.0.0"
+    est = entry.ours.__new__(entry.ours)
+    with pytest.warns(InconsistentVersionWarning):
+        est.__setstate__(state)
+    assert bits(entry.results(est, NEW)) == bits(entry.results(entry.fit(X), NEW))
+
+
+LOADS_WITHOUT_US = """
+import pickle, sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "mlfast":
+            raise ImportError("mlfast is not installed here")
+sys.meta_path.insert(0, Blocked())
+est, X = pickle.load(sys.stdin.buffer)
+print(type(est).__module__.split(".")[0], est.predict(X).tolist())
+"""
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+class TestConversion:
+    def test_to_sklearn(self, entry):
+        est = entry.fit(X)
+        plain = mlfast.to_sklearn(est)
+        assert type(plain) is entry.parent
+        assert type(est) is entry.ours, "the original keeps its class"
+        assert state_bits(plain) == state_bits(est)
+        assert bits(plain.get_params()) == bits(est.get_params())
+        mine, theirs = entry.results(est, NEW), entry.results(plain, NEW)
+        for name in theirs:
+            assert_close(name, mine[name], theirs[name], NEW, "float64", entry.quadratic, entry.distances)
+
+    def test_plain_pickle_does_not_know_us(self, entry):
+        data = pickle.dumps(mlfast.to_sklearn(entry.fit(X)))
+        assert b"mlfast" not in data
+        assert b"mlfast" not in cloudpickle.dumps(mlfast.to_sklearn(entry.fit(X)))
+
+    def test_plain_loads_where_mlfast_is_missing(self, entry):
+        est = entry.fit(X)
+        run = subprocess.run(
+            [sys.executable, "-c", LOADS_WITHOUT_US],
+            input=pickle.dumps((mlfast.to_sklearn(est), NEW)),
+            env=clean_environment(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr.decode()
+        assert run.stdout.decode().split(" ", 1) == ["sklearn", f"{est.predict(NEW).tolist()}\n"]
+
+    def test_from_sklearn(self, entry):
+        """A model that scikit-learn fitted predicts in Rust (the fixture forbids the parent) and the same."""
+        plain = entry.fit(X, parent=True)
+        ours = mlfast.from_sklearn(plain)
+        assert type(ours) is entry.ours
+        assert type(plain) is entry.parent
+        assert state_bits(ours) == state_bits(plain)
+        mine, theirs = entry.results(ours, NEW), entry.results(plain, NEW)
+        for name in theirs:
+            assert_close(name, mine[name], theirs[name], NEW, "float64", entry.quadratic, entry.distances)
+
+    def test_there_and_back(self, entry):
+        est = entry.fit(X)
+        back = mlfast.from_sklearn(mlfast.to_sklearn(est))
+        assert state_bits(back) == state_bits(est)
+        assert bits(entry.results(back, NEW)) == bits(entry.results(est, NEW))
+        if entry.incremental:
+            assert state_bits(back.partial_fit(NEW)) == state_bits(entry.fit(X).partial_fit(NEW))
+
+    def test_unfitted(self, entry):
+        assert type(mlfast.to_sklearn(entry.make())) is entry.parent
+        assert type(mlfast.from_sklearn(entry.make(parent=True))) is entry.ours
+        assert bits(mlfast.to_sklearn(entry.make()).get_params()) == bits(entry.make().get_params())
+
+    def test_conversion_shares_no_settings(self, entry):
+        """Changing a parameter of one does not change the other."""
+        est = entry.fit(X)
+        plain = mlfast.to_sklearn(est)
+        name = next(iter(entry.params))
+        plain.set_params(**{name: 7})
+        assert est.get_params()[name] == entry.params[name]
+
+
+@pytest.mark.parametrize("thing", [object(), 3, None, "KMeans"])
+@pytest.mark.parametrize("convert", [mlfast.to_sklearn, mlfast.from_sklearn])
+def test_conversion_of_something_else(convert, thing):
+    with pytest.raises(TypeError):
+        convert(thing)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_corrupt_state(entry):
+    """A model whose arrays were tampered with: ValueError at load or at first use, never a wrong read."""
+    est = entry.fit(X)
+    floats = [k for k, v in fitted(est).items() if isinstance(v, np.ndarray) and v.dtype.kind == "f" and v.ndim == 2]
+    assert floats
+    for name in floats:
+        value = getattr(est, name)
+        for broken in (value[:, :-1].copy(), value[0], value.astype("U5"), None, value[:0]):
+            state = {**est.__getstate__(), name: broken}
+            other = entry.ours.__new__(entry.ours)
+            with pytest.raises(ValueError):
+                other.__setstate__(state)
+                entry.results(other, NEW)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_truncated_pickle(entry):
+    data = pickle.dumps(entry.fit(X))
+    for length in range(0, len(data) - 1, max(1, len(data) // 60)):
+        with pytest.raises((pickle.UnpicklingError, EOFError, ValueError, AttributeError, TypeError, KeyError, IndexError)):
+            pickle.load(io.BytesIO(data[:length]))
