@@ -10,6 +10,8 @@ with more than a few hundredths of a CPU is no evidence for anybody.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import json
 import math
@@ -163,6 +165,13 @@ def _peak() -> float:
     return high if high is not None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
+def _give_back() -> None:
+    """Return freed memory to the system, else work that reuses it would seem to need none (glibc only)."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def child(row: Row, name: str, threads: int, scale: int) -> None:
     """In a fresh process: print by how many MB the work raises the resident size above data and imports.
 
@@ -174,7 +183,7 @@ def child(row: Row, name: str, threads: int, scale: int) -> None:
         row.jobs[name](peer, row.data(scale * 100), threads)()
         data = row.data(scale)
         work = row.jobs[name](peer, data, threads)
-        gc.collect()
+        _give_back()
         try:
             Path("/proc/self/clear_refs").write_text("5")
             floor = _status("VmRSS") or _peak()
