@@ -30,6 +30,7 @@ def clean_environment(**changes):
     env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
     env["MLFAST_FALLBACK"] = "raise"
+    env["OMP_WAIT_POLICY"] = "PASSIVE"  # see conftest.py
     env |= {k: str(v) for k, v in changes.items()}
     return env
 
