@@ -1,5 +1,6 @@
 """Run one function in a fresh interpreter: for hangs, signals, limits, and settings that are read once per process."""
 
+import contextlib
 import os
 import pickle
 import signal
@@ -65,10 +66,8 @@ def isolated(function, *args, env=None, timeout=90, prefix=(), **kwargs):
             out, err = process.communicate()
             raise AssertionError(f"hung for {timeout} s\n{out}\n{err}") from None
         finally:
-            try:  # nothing that the scenario started may outlive it
+            with contextlib.suppress(ProcessLookupError):  # nothing that the scenario started may outlive it
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         assert process.returncode >= 0, f"ended by {signal.Signals(-process.returncode).name}\n{out}\n{err}"
         assert process.returncode == 0, f"exit status {process.returncode}\n{out}\n{err}"
         return pickle.loads(answer.read_bytes())

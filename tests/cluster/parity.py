@@ -23,7 +23,9 @@ def as_kind(X, kind):
     return sp.csr_array(np.where(np.abs(X) > np.quantile(np.abs(X), 0.33), X, 0).astype(X.dtype))
 
 
-def assert_parity(ours, theirs, X, sample_weight=None, method="fit", new=None, outputs=("predict", "transform", "score")):
+def assert_parity(
+    ours, theirs, X, sample_weight=None, method="fit", new=None, outputs=("predict", "transform", "score")
+):
     """Call `method` of both estimators on X; attributes, warnings, errors and outputs must agree. Returns both."""
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     did = [outcome(getattr(est, method), X, **weights) for est in (ours, theirs)]

@@ -65,7 +65,9 @@ def test_each_row_its_cluster():
     parity(mixture(0, 12, 3), n_clusters=12, random_state=0)
 
 
-@pytest.mark.parametrize("params", [{"tol": 0.0}, {"tol": 1.0}, {"max_iter": 1}, {"max_iter": 3}, {"n_init": 5}], ids=str)
+@pytest.mark.parametrize(
+    "params", [{"tol": 0.0}, {"tol": 1.0}, {"max_iter": 1}, {"max_iter": 3}, {"n_init": 5}], ids=str
+)
 def test_stopping(digits, params):
     for seed in range(3):
         parity(digits, n_clusters=8, random_state=seed, **params)

@@ -201,7 +201,14 @@ class TestRandomState:
 @pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
 @pytest.mark.parametrize("init", ["k-means++", "random"])
 def test_verbose(digits, capsys, algorithm, init, verbose):
-    params = {"n_clusters": 10, "init": init, "n_init": 2, "algorithm": algorithm, "random_state": 0, "verbose": verbose}
+    params = {
+        "n_clusters": 10,
+        "init": init,
+        "n_init": 2,
+        "algorithm": algorithm,
+        "random_state": 0,
+        "verbose": verbose,
+    }
     for tol in (1e-4, 0.0):
         assert_same_output(
             capsys,
@@ -258,6 +265,9 @@ def test_in_a_pipeline_and_a_search(iris):
 
 
 def test_pandas_output(iris):
-    frames = [cls(3, random_state=0).set_output(transform="pandas").fit(iris).transform(iris) for cls in (KMeans, parent.KMeans)]
+    frames = [
+        cls(3, random_state=0).set_output(transform="pandas").fit(iris).transform(iris)
+        for cls in (KMeans, parent.KMeans)
+    ]
     assert frames[0].columns.tolist() == frames[1].columns.tolist()
     np.testing.assert_allclose(frames[0], frames[1], atol=1e-7)

@@ -92,4 +92,6 @@ def test_other_dtypes(digits, dtype):
 
 def test_signature():
     mine, theirs = inspect.signature(kmeans_plusplus).parameters, inspect.signature(parent.kmeans_plusplus).parameters
-    assert [(p.name, p.kind, p.default) for p in mine.values()] == [(p.name, p.kind, p.default) for p in theirs.values()]
+    assert [(p.name, p.kind, p.default) for p in mine.values()] == [
+        (p.name, p.kind, p.default) for p in theirs.values()
+    ]

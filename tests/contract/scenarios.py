@@ -426,7 +426,7 @@ def short_of_memory(name, kind, steps=20):
     for step in range(steps):
         spare = int(1.5**step * 2**18) if step else 0  # 0, 384 KiB, ... about 550 MiB
 
-        def child(spare=spare):
+        def child(spare=spare, step=step):
             with open("/proc/self/statm") as f:
                 now = int(f.read().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (now + spare, now + spare))

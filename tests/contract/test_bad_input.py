@@ -53,7 +53,7 @@ BAD_X = {
     "no rows": lambda: good()[:0],
     "no columns": lambda: good()[:, :0],
     "nothing": lambda: np.empty((0, 0)),
-    "empty list": lambda: [],
+    "empty list": list,
     "None": lambda: None,
     "string": lambda: "X",
     "strings": lambda: good().astype(str).astype(object) + "a",
@@ -119,9 +119,7 @@ def same_refusal(thing, ours, theirs):
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 class TestEstimator:
     def test_fit(self, entry, case):
-        refused = same_refusal(
-            entry, lambda: entry.fit(BAD_X[case]()), lambda: entry.fit(BAD_X[case](), parent=True)
-        )
+        refused = same_refusal(entry, lambda: entry.fit(BAD_X[case]()), lambda: entry.fit(BAD_X[case](), parent=True))
         if case == "ok":
             assert not refused
 
@@ -183,7 +181,9 @@ def test_parameter(thing, params, kind):
 
 
 @pytest.mark.parametrize("case", BAD_WEIGHTS)
-@pytest.mark.parametrize("thing", [e for e in [*ENTRIES, *FUNCTIONS] if getattr(e, "sample_weight", True)], ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "thing", [e for e in [*ENTRIES, *FUNCTIONS] if getattr(e, "sample_weight", True)], ids=lambda e: e.name
+)
 def test_weights(thing, case):
     run = thing.fit if hasattr(thing, "fit") else thing.call
     same_refusal(

@@ -61,7 +61,7 @@ class TestSameClass:
     def test_fit_sets_what_the_parent_sets(self, entry):
         X = entry.data(0, 50, 4)
         ours, parent = entry.fit(X), entry.fit(X, parent=True)
-        assert set(entry.state) <= {k for k in vars(ours)}
+        assert set(entry.state) <= set(vars(ours))
         public = [{k for k in vars(est) if not k.startswith("_")} for est in (ours, parent)]
         assert public[0] == public[1]
 

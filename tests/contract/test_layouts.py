@@ -132,7 +132,9 @@ class TestOtherContainers:
         X = entry.data(0, *SHAPE, np.float32)
         same_as_plain(entry, X, pd.DataFrame(X, columns=list("abcde")))
 
-    @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64", "uint64", "bool", "float16", "O", "g"])
+    @pytest.mark.parametrize(
+        "dtype", ["int8", "uint8", "int16", "int32", "int64", "uint64", "bool", "float16", "O", "g"]
+    )
     def test_dtype(self, entry, dtype):
         """Other number types are computed as the float type that the parent converts them to."""
         X = np.round(np.clip(entry.data(0, *SHAPE), 0, 9))

@@ -192,6 +192,11 @@ def test_conversion_of_something_else(convert, thing):
         convert(thing)
 
 
+def load_and_use(entry, est, state):
+    est.__setstate__(state)
+    entry.results(est, NEW)
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_corrupt_state(entry):
     """A model whose arrays were tampered with: ValueError at load or at first use, never a wrong read."""
@@ -204,13 +209,14 @@ def test_corrupt_state(entry):
             state = {**est.__getstate__(), name: broken}
             other = entry.ours.__new__(entry.ours)
             with pytest.raises(ValueError):
-                other.__setstate__(state)
-                entry.results(other, NEW)
+                load_and_use(entry, other, state)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_truncated_pickle(entry):
     data = pickle.dumps(entry.fit(X))
     for length in range(0, len(data) - 1, max(1, len(data) // 60)):
-        with pytest.raises((pickle.UnpicklingError, EOFError, ValueError, AttributeError, TypeError, KeyError, IndexError)):
+        with pytest.raises(
+            (pickle.UnpicklingError, EOFError, ValueError, AttributeError, TypeError, KeyError, IndexError)
+        ):
             pickle.load(io.BytesIO(data[:length]))
