@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Nearest, Norm, Panels, RowSet, Rows};
+use super::{Nearest, Norm, Panels, RowSet, Rows, Scratch};
 use crate::common::error::check_length;
 use crate::common::simd::{Kernel, Simd, dispatch};
 use crate::common::{Error, Float, Result, memory};
@@ -94,6 +94,21 @@ impl<F: Float> Rows<F> for Csr<'_, F> {
         self.row(row).for_each(|(column, value)| sum[column] += value * weight);
     }
 
+    fn add_by_label(
+        &self,
+        rows: Range<usize>,
+        weights: Option<&[F]>,
+        labels: &[i32],
+        sums: &mut [F],
+        totals: &mut [F],
+    ) {
+        for (row, &label) in rows.zip(labels) {
+            let weight = weights.map(|weights| weights[row]);
+            totals[label as usize] += weight.unwrap_or(F::ONE);
+            self.add_row(row, weight, &mut sums[label as usize * self.n_cols..][..self.n_cols]);
+        }
+    }
+
     fn assign_row(&self, row: usize, weight: F, target: &mut [F]) {
         self.row(row).for_each(|(column, value)| target[column] = value * weight);
     }
@@ -110,19 +125,18 @@ impl<F: Float> Rows<F> for Csr<'_, F> {
         if sum < F::ZERO { F::ZERO } else { sum }
     }
 
-    fn squared_distance_pairwise(&self, row: usize, point: &[F], point_norm: F, _scratch: &mut Vec<F>) -> F {
+    fn squared_distance_pairwise(&self, row: usize, point: &[F], point_norm: F, _scratch: &mut Scratch<F>) -> F {
         self.squared_distance(row, point, point_norm)
     }
 
-    fn squared_norms(&self, rows: Range<usize>, _scratch: &mut Vec<f64>, out: &mut [f64]) {
+    fn squared_norms(&self, rows: Range<usize>, _scratch: &mut Scratch<f64>, out: &mut [f64]) {
         for (norm, row) in out.iter_mut().zip(rows) {
             *norm = self.row(row).map(|(_, value)| value.to_f64() * value.to_f64()).sum();
         }
     }
 
-    fn nearest(&self, rows: RowSet, points: &Panels<F>, scratch: &mut Vec<F>, mut out: Nearest<F>) {
-        scratch.resize(points.stride.max(scratch.len()), F::ZERO);
-        let products = &mut scratch[..points.stride];
+    fn nearest(&self, rows: RowSet, points: &Panels<F>, scratch: &mut Scratch<F>, mut out: Nearest<F>) {
+        let products = scratch.staged(points.stride);
         for position in 0..rows.len() {
             let row = rows.row(position);
             dispatch(Products { data: self, row, points, products });
@@ -151,11 +165,10 @@ impl<F: Float> Rows<F> for Csr<'_, F> {
         norms: &[f64],
         points: &Panels<f64>,
         norm_first: Norm,
-        scratch: &mut Vec<f64>,
+        scratch: &mut Scratch<f64>,
         out: &mut [f64],
     ) {
-        scratch.resize(points.stride.max(scratch.len()), 0.0);
-        let products = &mut scratch[..points.stride];
+        let products = scratch.staged(points.stride);
         let len = norms.len();
         for (position, row) in rows.enumerate() {
             dispatch(Products { data: self, row, points, products });
@@ -242,7 +255,7 @@ mod tests {
         let csr = Csr::new(&[3.0, 4.0], &[0, 1], &[0, 2, 2], 2);
         assert!(csr.is_ok_and(|csr| {
             let mut out = [0.0; 2];
-            csr.squared_norms(0..2, &mut Vec::new(), &mut out);
+            csr.squared_norms(0..2, &mut Scratch::default(), &mut out);
             out == [25.0, 0.0] && csr.variances().is_ok_and(|variances| variances == [2.25, 4.0])
         }));
     }

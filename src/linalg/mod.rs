@@ -2,13 +2,13 @@
 
 pub mod csr;
 pub mod dense;
+mod kernels;
 pub mod norms;
 pub mod panels;
 pub mod rows;
-pub mod sums;
 pub mod tile;
 
 pub use csr::Csr;
 pub use dense::Dense;
 pub use panels::Panels;
-pub use rows::{Nearest, Norm, RowSet, Rows};
+pub use rows::{Nearest, Norm, RowSet, Rows, Scratch};

@@ -54,6 +54,23 @@ pub enum Norm {
     Point,
 }
 
+/// Buffers of a worker, grown by the calls that use them.
+#[derive(Debug, Default)]
+pub struct Scratch<F> {
+    pub(super) buffer: Vec<F>,
+    pub(super) staged: Vec<F>,
+}
+
+impl<F: Float> Scratch<F> {
+    /// The first `len` scalars of the staging buffer, with whatever they held.
+    pub(super) fn staged(&mut self, len: usize) -> &mut [F] {
+        if self.staged.len() < len {
+            self.staged.resize(len, F::ZERO);
+        }
+        &mut self.staged[..len]
+    }
+}
+
 /// Where [`Rows::nearest`] puts its results, one entry per row of the set.
 #[derive(Debug)]
 pub struct Nearest<'a, F> {
@@ -86,6 +103,12 @@ pub trait Rows<F: Float>: Sync {
     /// `sum += row * weight` (`weight` none: 1), the product rounded before it is added.
     fn add_row(&self, row: usize, weight: Option<F>, sum: &mut [F]);
 
+    /// Adds each row of a range to the sum of its label, and its weight to the label's total.
+    ///
+    /// `labels` has one entry per row of the range, each less than `totals.len()`; `weights`, if any, one per row of the
+    /// matrix; `sums` is row-major with shape `(totals.len(), n_cols)`.
+    fn add_by_label(&self, rows: Range<usize>, weights: Option<&[F]>, labels: &[i32], sums: &mut [F], totals: &mut [F]);
+
     /// `target = row * weight` where the row has stored values.
     fn assign_row(&self, row: usize, weight: F, target: &mut [F]);
 
@@ -93,13 +116,13 @@ pub trait Rows<F: Float>: Sync {
     fn squared_distance(&self, row: usize, point: &[F], point_norm: F) -> F;
 
     /// `|row - point|²` as scikit-learn sums it when it looks for the rows that are farthest from their centres.
-    fn squared_distance_pairwise(&self, row: usize, point: &[F], point_norm: F, scratch: &mut Vec<F>) -> F;
+    fn squared_distance_pairwise(&self, row: usize, point: &[F], point_norm: F, scratch: &mut Scratch<F>) -> F;
 
     /// `|row|²` in f64 of the rows of a range, in the order of scikit-learn's `row_norms`.
-    fn squared_norms(&self, rows: Range<usize>, scratch: &mut Vec<f64>, out: &mut [f64]);
+    fn squared_norms(&self, rows: Range<usize>, scratch: &mut Scratch<f64>, out: &mut [f64]);
 
     /// The nearest of `points` for each row of `rows`.
-    fn nearest(&self, rows: RowSet, points: &Panels<F>, scratch: &mut Vec<F>, out: Nearest<F>);
+    fn nearest(&self, rows: RowSet, points: &Panels<F>, scratch: &mut Scratch<F>, out: Nearest<F>);
 
     /// Squared distances in f64, `|row|² - 2 row·point + |point|²` clamped at 0, of the rows of a range to each of
     /// `points`. `norms[i]` is the squared norm of the `i`-th row of the range; its distance to point `p` goes to
@@ -111,7 +134,7 @@ pub trait Rows<F: Float>: Sync {
         norms: &[f64],
         points: &Panels<f64>,
         norm_first: Norm,
-        scratch: &mut Vec<f64>,
+        scratch: &mut Scratch<f64>,
         out: &mut [f64],
     );
 

@@ -6,34 +6,36 @@
 
 use super::RowSet;
 use super::panels::PANEL;
-use crate::common::simd::{Simd, SimdFloat};
+use crate::common::simd::{Simd, SimdFloat, prefetch};
 
 /// Most vectors of rows in a tile.
 pub const MOST_VECTORS: usize = 3;
 
-/// The `V` row vectors of a tile times `C` points of a panel, starting at the panel's lane `lane`.
+/// Bytes of a tile that are multiplied at a time: they stay in the first cache while all points pass by.
+const STRIP_BYTES: usize = 16 * 1024;
+
+/// `sums` plus the `V` row vectors of `n_cols` columns of a tile times `C` points of a panel.
 ///
 /// # Safety
-/// The instruction set of `S`; `tile` holds `n_cols * V` vectors, `panel` `n_cols * PANEL` scalars, `lane + C <= PANEL`.
+/// The instruction set of `S`; `tile` holds `n_cols * V` vectors; `panel` points to the first of `C` lanes of the first
+/// of `n_cols` columns.
 #[inline(always)]
-pub unsafe fn products<S: Simd, const V: usize, const C: usize>(
+unsafe fn products<S: Simd, const V: usize, const C: usize>(
+    mut sums: [[S::V; V]; C],
     tile: *const S::F,
     panel: *const S::F,
-    lane: usize,
     n_cols: usize,
 ) -> [[S::V; V]; C] {
     // SAFETY: the caller's promise.
     unsafe {
-        let zero = S::splat(<S::F as SimdFloat>::ZERO);
-        let mut sums = [[zero; V]; C];
         for column in 0..n_cols {
             let rows = tile.add(column * V * S::WIDTH);
-            let mut x = [zero; V];
+            let mut x = [S::splat(<S::F as SimdFloat>::ZERO); V];
             for v in 0..V {
                 x[v] = S::load(rows.add(v * S::WIDTH));
             }
             for c in 0..C {
-                let point = S::splat(*panel.add(column * PANEL + lane + c));
+                let point = S::splat(*panel.add(column * PANEL + c));
                 for v in 0..V {
                     sums[c][v] = S::fma(x[v], point, sums[c][v]);
                 }
@@ -45,57 +47,95 @@ pub unsafe fn products<S: Simd, const V: usize, const C: usize>(
 
 /// Something that is shown every product of a tile, points in order.
 pub trait Epilogue<S: Simd, const V: usize> {
-    /// The products of all rows of the tile with point `point`.
+    /// The products of all rows of the tile with points `first..first + C`.
     ///
     /// # Safety
     /// The instruction set of `S`.
-    unsafe fn visit(&mut self, point: usize, products: [S::V; V]);
+    unsafe fn visit<const C: usize>(&mut self, first: usize, products: [[S::V; V]; C]);
 }
 
 /// Shows `epilogue` the products of a tile with all points (and with padding, up to one point).
 ///
 /// # Safety
-/// As [`products`], for all of `panels`, which hold `count` points.
+/// The instruction set of `S`; `tile` holds `n_cols * V` vectors, `panels` `count` points of `n_cols` features; `partial`
+/// has room for `V` vectors per point, padded to whole panels, if [`strip`] is less than `n_cols`.
 #[inline(always)]
 pub unsafe fn all_products<S: Simd, const V: usize, E: Epilogue<S, V>>(
     tile: *const S::F,
     panels: *const S::F,
     count: usize,
     n_cols: usize,
+    partial: *mut S::F,
     epilogue: &mut E,
 ) {
-    for first in (0..count).step_by(S::COLUMNS) {
-        // SAFETY: `first / PANEL` is a panel, and S::COLUMNS divides PANEL.
-        unsafe {
-            let panel = panels.add(first / PANEL * PANEL * n_cols);
-            let lane = first % PANEL;
-            match count - first {
-                1 | 2 => show::<S, V, E, 2>(tile, panel, lane, n_cols, first, epilogue),
-                3 => show::<S, V, E, 3>(tile, panel, lane, n_cols, first, epilogue),
-                _ if S::COLUMNS == 3 => show::<S, V, E, 3>(tile, panel, lane, n_cols, first, epilogue),
-                4 => show::<S, V, E, 4>(tile, panel, lane, n_cols, first, epilogue),
-                _ => show::<S, V, E, 6>(tile, panel, lane, n_cols, first, epilogue),
+    let strip = strip::<S::F>(V * S::WIDTH);
+    for start in (0..n_cols.max(1)).step_by(strip) {
+        let columns = start..(start + strip).min(n_cols);
+        for first in (0..count).step_by(S::COLUMNS) {
+            // SAFETY: `first / PANEL` is a panel, S::COLUMNS divides PANEL, and the columns exist.
+            unsafe {
+                let part = Part {
+                    tile: tile.add(start * V * S::WIDTH),
+                    panel: panels.add((first / PANEL * n_cols + start) * PANEL + first % PANEL),
+                    n_cols: columns.len(),
+                    is_first: start == 0,
+                    is_last: columns.end == n_cols,
+                    partial: partial.wrapping_add(first * V * S::WIDTH),
+                    first,
+                };
+                match count - first {
+                    1 | 2 => part.show::<S, V, E, 2>(epilogue),
+                    3 => part.show::<S, V, E, 3>(epilogue),
+                    _ if S::COLUMNS == 3 => part.show::<S, V, E, 3>(epilogue),
+                    4 => part.show::<S, V, E, 4>(epilogue),
+                    _ => part.show::<S, V, E, 6>(epilogue),
+                }
             }
         }
     }
 }
 
-#[inline(always)]
-unsafe fn show<S: Simd, const V: usize, E: Epilogue<S, V>, const C: usize>(
-    tile: *const S::F,
-    panel: *const S::F,
-    lane: usize,
+/// Some columns of a tile and of some points.
+struct Part<F> {
+    tile: *const F,
+    panel: *const F,
     n_cols: usize,
+    is_first: bool,
+    is_last: bool,
+    /// Sums of the columns before, and then of these too.
+    partial: *mut F,
     first: usize,
-    epilogue: &mut E,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let sums = products::<S, V, C>(tile, panel, lane, n_cols);
-        for c in 0..C {
-            epilogue.visit(first + c, sums[c]);
+}
+
+impl<F: SimdFloat> Part<F> {
+    #[inline(always)]
+    unsafe fn show<S: Simd<F = F>, const V: usize, E: Epilogue<S, V>, const C: usize>(&self, epilogue: &mut E) {
+        // SAFETY: the promise of the caller of `all_products`.
+        unsafe {
+            let mut sums = [[S::splat(F::ZERO); V]; C];
+            if !self.is_first {
+                for c in 0..C {
+                    for v in 0..V {
+                        sums[c][v] = S::load(self.partial.add((c * V + v) * S::WIDTH));
+                    }
+                }
+            }
+            let sums = products::<S, V, C>(sums, self.tile, self.panel, self.n_cols);
+            if self.is_last {
+                return epilogue.visit(self.first, sums);
+            }
+            for c in 0..C {
+                for v in 0..V {
+                    S::store(self.partial.add((c * V + v) * S::WIDTH), sums[c][v]);
+                }
+            }
         }
     }
+}
+
+/// Columns of a tile of `lanes` rows that are multiplied at a time.
+fn strip<F>(lanes: usize) -> usize {
+    STRIP_BYTES / (lanes * size_of::<F>())
 }
 
 /// Most rows in a tile, for any instruction set.
@@ -103,16 +143,48 @@ pub const fn most_rows<F>() -> usize {
     MOST_VECTORS * 64 / size_of::<F>()
 }
 
-/// Length of the buffer that [`pack`] fills, for any instruction set and alignment.
-pub fn buffer_len<F>(n_cols: usize) -> usize {
-    n_cols * most_rows::<F>() + 16
+/// The buffers of a tile: for [`pack`], and for the partial sums of [`all_products`].
+pub struct Buffers<'b, F> {
+    tile: &'b mut [F],
+    partial: &'b mut [F],
 }
 
-/// The first address in `buffer` on a cache line.
-pub fn aligned<F>(buffer: &mut [F]) -> *mut F {
-    let start = buffer.as_mut_ptr();
-    let skip = start.align_offset(64);
-    if skip < 16 { start.wrapping_add(skip) } else { start }
+impl<'b, F: SimdFloat> Buffers<'b, F> {
+    /// Splits a buffer, grown where it is too short for rows of `n_cols` features and `stride` points.
+    pub fn new(buffer: &'b mut Vec<F>, n_cols: usize, stride: usize) -> Self {
+        let lanes = most_rows::<F>();
+        let tile_len = n_cols * lanes + 16;
+        let partial_len = if n_cols > strip::<F>(lanes) { stride * lanes } else { 0 };
+        if buffer.len() < tile_len + partial_len {
+            buffer.resize(tile_len + partial_len, F::ZERO);
+        }
+        let (tile, partial) = buffer.split_at_mut(tile_len);
+        Self { tile, partial }
+    }
+
+    /// Where the tile starts: on a cache line.
+    pub fn tile(&mut self) -> *mut F {
+        let start = self.tile.as_mut_ptr();
+        let skip = start.align_offset(64);
+        if skip < 16 { start.wrapping_add(skip) } else { start }
+    }
+
+    /// Where the partial sums start.
+    pub fn partial(&mut self) -> *mut F {
+        self.partial.as_mut_ptr()
+    }
+}
+
+/// Asks for the rows of the next tile, `count` rows from `position` on.
+#[inline(always)]
+pub fn prefetch_rows<F>(values: *const F, n_cols: usize, rows: RowSet, position: usize, count: usize) {
+    let line = 64 / size_of::<F>();
+    for position in position..(position + count).min(rows.len()) {
+        let row = values.wrapping_add(rows.row(position) * n_cols);
+        for column in (0..n_cols).step_by(line) {
+            prefetch(row.wrapping_add(column));
+        }
+    }
 }
 
 /// Packs rows `position..` of `rows` into a tile, less `shift` where it is not null; lanes without a row repeat the

@@ -6,7 +6,7 @@
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, memory, parallel};
-use crate::linalg::{Norm, Rows};
+use crate::linalg::{Norm, Rows, Scratch};
 
 /// Rows whose distances are computed before they are written out: small enough for the first cache.
 const STRIPE: usize = 48;
@@ -28,13 +28,13 @@ pub fn euclidean_distances<F: Float, R: Rows<F>>(ctx: &Context, x: &R, points: &
     let blocks = Blocks::new(x.n_rows(), 256, 256);
     let jobs: Vec<_> = blocks.ranges().zip(out.chunks_mut(blocks.rows() * n_points)).collect();
     let stripe_len = memory::area(STRIPE, n_points)?;
-    let scratch = || Ok((Vec::new(), Vec::new(), memory::filled(stripe_len, 0.0)?, [0.0; STRIPE]));
-    parallel::map_with(ctx, jobs, scratch, |(tile, row, squares, norms), (range, out)| {
+    let scratch = || Ok((Scratch::default(), memory::filled(stripe_len, 0.0)?, [0.0; STRIPE]));
+    parallel::map_with(ctx, jobs, scratch, |(scratch, squares, norms), (range, out)| {
         for (start, out) in range.clone().step_by(STRIPE).zip(out.chunks_mut(STRIPE * n_points)) {
             let rows = start..(start + STRIPE).min(range.end);
             let (norms, squares) = (&mut norms[..rows.len()], &mut squares[..rows.len() * n_points]);
-            x.squared_norms(rows.clone(), row, norms);
-            x.distances(rows.clone(), norms, &panels, Norm::Row, tile, squares);
+            x.squared_norms(rows.clone(), scratch, norms);
+            x.distances(rows.clone(), norms, &panels, Norm::Row, scratch, squares);
             for (position, out) in out.chunks_exact_mut(n_points).enumerate() {
                 for (point, distance) in out.iter_mut().enumerate() {
                     // Rounded to the type of the input before the root is taken, as scikit-learn does.

@@ -8,7 +8,7 @@ use super::init::{self, Init};
 use super::{column_means, lloyd, uncentre};
 use crate::common::random::Mt19937;
 use crate::common::{Context, Float, Result, memory};
-use crate::linalg::{Csr, Dense, Nearest, RowSet, Rows};
+use crate::linalg::{Csr, Dense, Nearest, RowSet, Rows, Scratch};
 
 /// A run must be better by this share to replace an earlier one.
 const MARGIN: f64 = 1e-6;
@@ -216,7 +216,7 @@ pub fn predict<F: Float, R: Rows<F>>(
     let mut rows: Vec<u32> = memory::with_capacity(x.n_rows())?;
     rows.extend(0..x.n_rows() as u32);
     let mut waiting = vec![(0, rows)];
-    let (mut tile, mut index) = (Vec::new(), Vec::new());
+    let (mut scratch, mut index) = (Scratch::default(), Vec::new());
     while let Some((node, rows)) = waiting.pop() {
         ctx.check()?;
         let Some((left, right)) = children[node] else {
@@ -226,7 +226,7 @@ pub fn predict<F: Float, R: Rows<F>>(
         let pair = [&centers[left * n_cols..][..n_cols], &centers[right * n_cols..][..n_cols]].concat();
         let panels = x.pack(&pair)?;
         index.resize(rows.len(), 0);
-        x.nearest(RowSet::List(&rows), &panels, &mut tile, Nearest { index: &mut index, two_best: None });
+        x.nearest(RowSet::List(&rows), &panels, &mut scratch, Nearest { index: &mut index, two_best: None });
         let (mut to_left, mut to_right) = (Vec::new(), Vec::new());
         for (&row, &side) in rows.iter().zip(&index) {
             if side == 0 { to_left.push(row) } else { to_right.push(row) }

@@ -14,7 +14,12 @@ use crate::common::Float;
 /// Share of rows that change their cluster below which bounds are set up.
 const CALM: f64 = 0.25;
 /// Share of rows failing the test above which a plain pass is cheaper.
-const TOO_MANY_FAIL: f64 = 0.6;
+const TOO_MANY_FAIL: f64 = 0.5;
+
+/// Whether so many of the rows fail the test that it is cheaper to compare them all.
+pub fn too_many_fail(failed: usize, n_rows: usize) -> bool {
+    failed as f64 > TOO_MANY_FAIL * n_rows as f64
+}
 
 /// What a pass over the rows does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +66,7 @@ impl Plan {
             Pass::Plain if (changed as f64) < CALM * n_rows as f64 => Pass::Seed,
             Pass::Plain => Pass::Plain,
             Pass::Seed => Pass::Bounded,
-            Pass::Bounded if failed as f64 > TOO_MANY_FAIL * n_rows as f64 => {
+            Pass::Bounded if too_many_fail(failed, n_rows) => {
                 self.plain_passes_due = self.patience;
                 self.patience *= 2;
                 Pass::Plain
@@ -111,6 +116,13 @@ impl<F: Float> Drift<F> {
         let distance = at_least_zero(second).sqrt() + self.reach;
         let error = self.rounding * distance * distance;
         (at_least_zero(best + error).sqrt(), at_least_zero(second - error).sqrt())
+    }
+
+    /// The upper bound from the squared distance to the own centre.
+    #[inline(always)]
+    pub fn tight(&self, square: F) -> F {
+        let distance = square.sqrt() + self.reach;
+        (square + self.rounding * distance * distance).sqrt()
     }
 
     /// Moves the bounds of a row of cluster `label`.

@@ -3,7 +3,7 @@
 use super::host::Host;
 use crate::common::context::Blocks;
 use crate::common::{Context, Float, Result, memory, parallel};
-use crate::linalg::{Rows, norms};
+use crate::linalg::{Rows, Scratch, norms};
 
 /// Gives every cluster without weight the row that is farthest from its centre: the row's share moves from its old
 /// cluster to the empty one. `sums` and `totals` are the weighted sums and total weights of the clusters.
@@ -29,7 +29,7 @@ pub(super) fn relocate_empty<F: Float, R: Rows<F>>(
     parallel::map_with(
         ctx,
         jobs,
-        || Ok(Vec::new()),
+        || Ok(Scratch::default()),
         |scratch, (range, out)| {
             for (out, row) in out.iter_mut().zip(range) {
                 let cluster = labels[row] as usize;

@@ -6,7 +6,7 @@ use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::random::{Mt19937, choice};
 use crate::common::{Context, Error, Float, Result, memory, parallel};
-use crate::linalg::{Norm, Rows, norms};
+use crate::linalg::{Norm, Rows, Scratch, norms};
 
 /// Rows whose distances to the candidates are computed at a time.
 const STRIPE: usize = 480;
@@ -82,7 +82,7 @@ pub fn squared_norms<F: Float, R: Rows<F>>(ctx: &Context, x: &R) -> Result<Vec<f
     parallel::map_with(
         ctx,
         jobs,
-        || Ok(Vec::new()),
+        || Ok(Scratch::default()),
         |scratch, (range, out)| {
             x.squared_norms(range, scratch, out);
             Ok(())
@@ -171,13 +171,13 @@ impl<'a, F: Float, R: Rows<F>> Search<'a, F, R> {
         }
         let (x, norms, weights, closest) = (self.x, self.norms, self.weights, &self.closest);
         let jobs: Vec<_> = self.blocks.ranges().zip(self.trial.chunks_mut(self.blocks.rows() * n_trials)).collect();
-        let scratch = || Ok((Vec::new(), memory::filled(STRIPE * n_trials, 0.0)?));
-        let sums = parallel::map_with(ctx, jobs, scratch, |(tile, squares), (range, trial): (Range<usize>, _)| {
+        let scratch = || Ok((Scratch::default(), memory::filled(STRIPE * n_trials, 0.0)?));
+        let sums = parallel::map_with(ctx, jobs, scratch, |(scratch, squares), (range, trial): (Range<usize>, _)| {
             let mut sums = vec![0.0; n_trials];
             for start in range.clone().step_by(STRIPE) {
                 let rows = start..(start + STRIPE).min(range.end);
                 let squares = &mut squares[..rows.len() * n_trials];
-                x.distances(rows.clone(), &norms[rows.clone()], &panels, Norm::Point, tile, squares);
+                x.distances(rows.clone(), &norms[rows.clone()], &panels, Norm::Point, scratch, squares);
                 for (index, squares) in squares.chunks_exact(rows.len()).enumerate() {
                     let out = &mut trial[index * range.len() + rows.start - range.start..][..rows.len()];
                     let (closest, weights) = (&closest[rows.clone()], weights.map(|weights| &weights[rows.clone()]));

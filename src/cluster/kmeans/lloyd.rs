@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
-use super::bounds::{Drift, Pass, Plan};
+use super::bounds::{self, Drift, Pass, Plan};
 use super::centers;
 use super::host::{Host, Number};
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
-use crate::linalg::{Dense, Nearest, Panels, RowSet, Rows, norms, sums};
+use crate::linalg::{self, Dense, Nearest, Panels, RowSet, Rows, norms};
 
-/// Rows that go through assignment and summation while they are in the cache: whole tiles of every width.
-const STRIPE: usize = 480;
+/// Bytes of rows that are summed right after they were assigned: they are still in the first cache then.
+const STRIPE_BYTES: usize = 24 * 1024;
+/// Rows of a stripe come in multiples of this: whole tiles of every width.
+const STRIPE_STEP: usize = 48;
 /// Rows per block at least; so few rows are summed as scikit-learn sums them, in one go.
 const LEAST_BLOCK: usize = 256;
 /// Blocks at most: enough to share out evenly, few enough to merge quickly.
@@ -96,11 +98,12 @@ pub fn run<F: Float, R: Rows<F>>(
 /// [`Error::OutOfMemory`], [`Error::Interrupted`].
 pub fn assign<F: Float, R: Rows<F>>(ctx: &Context, x: &R, centers: &[F], labels: &mut [i32]) -> Result<()> {
     let panels = x.pack(centers)?;
-    let blocks = Blocks::new(x.n_rows(), STRIPE, 256);
+    let stripe = stripe::<F>(x.n_cols());
+    let blocks = Blocks::new(x.n_rows(), stripe, 256);
     let jobs: Vec<_> = blocks.ranges().zip(labels.chunks_mut(blocks.rows())).collect();
     parallel::map_with(ctx, jobs, Scratch::new, |scratch, (range, labels)| {
-        for start in range.clone().step_by(STRIPE) {
-            let rows = start..(start + STRIPE).min(range.end);
+        for start in range.clone().step_by(stripe) {
+            let rows = start..(start + stripe).min(range.end);
             let labels = &mut labels[rows.start - range.start..][..rows.len()];
             scratch.nearest(x, rows.into(), &panels);
             labels.iter_mut().zip(&scratch.index).for_each(|(label, &index)| *label = index as i32);
@@ -108,6 +111,11 @@ pub fn assign<F: Float, R: Rows<F>>(ctx: &Context, x: &R, centers: &[F], labels:
         Ok(())
     })?;
     Ok(())
+}
+
+/// Rows that are assigned, then summed, at a time.
+fn stripe<F>(n_cols: usize) -> usize {
+    (STRIPE_BYTES / (n_cols * size_of::<F>() * STRIPE_STEP)).clamp(1, 10) * STRIPE_STEP
 }
 
 /// Weighted sum of the squared distances of the rows to the centres of their clusters, or of those of one cluster.
@@ -166,7 +174,7 @@ pub fn variances<F: Float>(ctx: &Context, x: &Dense<F>) -> Result<Vec<f64>> {
 
 /// Buffers of a worker.
 struct Scratch<F> {
-    tile: Vec<F>,
+    rows: linalg::Scratch<F>,
     index: Vec<u32>,
     best: Vec<F>,
     second: Vec<F>,
@@ -175,13 +183,19 @@ struct Scratch<F> {
 
 impl<F: Float> Scratch<F> {
     fn new() -> Result<Self> {
-        Ok(Self { tile: Vec::new(), index: Vec::new(), best: Vec::new(), second: Vec::new(), failed: Vec::new() })
+        Ok(Self {
+            rows: linalg::Scratch::default(),
+            index: Vec::new(),
+            best: Vec::new(),
+            second: Vec::new(),
+            failed: Vec::new(),
+        })
     }
 
     /// Fills `index`.
     fn nearest<R: Rows<F>>(&mut self, x: &R, rows: RowSet, panels: &Panels<F>) {
         self.index.resize(rows.len(), 0);
-        x.nearest(rows, panels, &mut self.tile, Nearest { index: &mut self.index, two_best: None });
+        x.nearest(rows, panels, &mut self.rows, Nearest { index: &mut self.index, two_best: None });
     }
 
     /// Fills `index`, `best` and `second`.
@@ -190,7 +204,7 @@ impl<F: Float> Scratch<F> {
         self.best.resize(rows.len(), F::ZERO);
         self.second.resize(rows.len(), F::ZERO);
         let two_best = Some((&mut self.best[..], &mut self.second[..]));
-        x.nearest(rows, panels, &mut self.tile, Nearest { index: &mut self.index, two_best });
+        x.nearest(rows, panels, &mut self.rows, Nearest { index: &mut self.index, two_best });
     }
 }
 
@@ -280,18 +294,20 @@ impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
         }
         let panels = self.x.pack(&self.centers)?;
         let drift = Drift::new(&self.movement, panels.largest_norm(), self.x.n_cols());
-        let (x, weights, n_clusters) = (self.x, self.weights, self.n_clusters);
+        let (x, weights) = (self.x, self.weights);
+        let centers = std::mem::take(&mut self.centers);
         let jobs = self.jobs(summing);
         let counts = parallel::map_with(ctx, jobs, Scratch::new, |scratch, mut block| {
             block.partial.fill(F::ZERO);
             Ok(match kind {
                 Pass::Plain | Pass::Seed => {
-                    block.compare_all(x, weights, n_clusters, &panels, (kind == Pass::Seed).then_some(&drift), scratch)
+                    block.compare_all(x, weights, &panels, (kind == Pass::Seed).then_some(&drift), scratch)
                 }
-                Pass::Bounded => block.compare_failing(x, weights, n_clusters, &panels, &drift, scratch),
+                Pass::Bounded => block.compare_failing(x, weights, &centers, &panels, &drift, scratch),
             })
-        })?;
-        let (changed, failed) = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+        });
+        self.centers = centers;
+        let (changed, failed) = counts?.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
         self.plan.learn(n_rows, changed, failed);
         Ok(changed)
     }
@@ -358,14 +374,14 @@ impl<F: Float> Block<'_, F> {
         &mut self,
         x: &R,
         weights: Option<&[F]>,
-        n_clusters: usize,
         panels: &Panels<F>,
         seed: Option<&Drift<F>>,
         scratch: &mut Scratch<F>,
     ) -> (usize, usize) {
+        let stripe = stripe::<F>(x.n_cols());
         let mut changed = 0;
-        for start in self.rows.clone().step_by(STRIPE) {
-            let rows = start..(start + STRIPE).min(self.rows.end);
+        for start in self.rows.clone().step_by(stripe) {
+            let rows = start..(start + stripe).min(self.rows.end);
             let local = start - self.rows.start;
             match seed {
                 None => scratch.nearest(x, rows.clone().into(), panels),
@@ -380,30 +396,45 @@ impl<F: Float> Block<'_, F> {
                 changed += usize::from(*label != index as i32);
                 *label = index as i32;
             }
-            self.sum(x, weights, n_clusters, rows);
+            self.sum(x, weights, panels.count, rows);
         }
         (changed, 0)
     }
 
-    /// Compares the rows whose bounds prove nothing. Returns how many labels changed and how many rows were compared.
+    /// Compares the rows whose bounds prove nothing. Returns how many labels changed and how many rows failed the test.
     fn compare_failing<R: Rows<F>>(
         &mut self,
         x: &R,
         weights: Option<&[F]>,
-        n_clusters: usize,
+        centers: &[F],
         panels: &Panels<F>,
         drift: &Drift<F>,
         scratch: &mut Scratch<F>,
     ) -> (usize, usize) {
         let mut failed = std::mem::take(&mut scratch.failed);
-        failed.clear();
+        failed.resize(self.labels.len(), 0);
+        let mut count = 0;
         for (offset, &label) in self.labels.iter().enumerate() {
             let (upper, lower) = drift.follow(label as usize, self.upper[offset], self.lower[offset]);
             (self.upper[offset], self.lower[offset]) = (upper, lower);
-            if !drift.keeps(upper, lower) {
-                failed.push((self.rows.start + offset) as u32);
-            }
+            failed[count] = (self.rows.start + offset) as u32;
+            count += usize::from(!drift.keeps(upper, lower));
         }
+        failed.truncate(count);
+        if bounds::too_many_fail(count, self.labels.len()) {
+            scratch.failed = failed;
+            self.lower.fill(F::ZERO); // what they say is not true of the labels to come
+            let (changed, _) = self.compare_all(x, weights, panels, None, scratch);
+            return (changed, count);
+        }
+        // The distance to the own centre alone settles many of them.
+        failed.retain(|&row| {
+            let offset = row as usize - self.rows.start;
+            let label = self.labels[offset] as usize;
+            let center = &centers[label * x.n_cols()..][..x.n_cols()];
+            self.upper[offset] = drift.tight(x.squared_distance(row as usize, center, panels.norms[label]));
+            !drift.keeps(self.upper[offset], self.lower[offset])
+        });
         scratch.two_nearest(x, RowSet::List(&failed), panels);
         let mut changed = 0;
         for (position, &row) in failed.iter().enumerate() {
@@ -413,8 +444,7 @@ impl<F: Float> Block<'_, F> {
             self.labels[offset] = label;
             (self.upper[offset], self.lower[offset]) = drift.seed(scratch.best[position], scratch.second[position]);
         }
-        self.sum(x, weights, n_clusters, self.rows.clone());
-        let count = failed.len();
+        self.sum(x, weights, panels.count, self.rows.clone());
         scratch.failed = failed;
         (changed, count)
     }
@@ -426,6 +456,6 @@ impl<F: Float> Block<'_, F> {
         }
         let labels = &self.labels[rows.start - self.rows.start..][..rows.len()];
         let (cluster_sums, totals) = self.partial.split_at_mut(self.partial.len() - n_clusters);
-        sums::add_by_label(x, rows, weights, labels, cluster_sums, totals);
+        x.add_by_label(rows, weights, labels, cluster_sums, totals);
     }
 }

@@ -8,7 +8,7 @@ use super::init::{self, Init};
 use crate::common::error::check_length;
 use crate::common::random::{Mt19937, choice::Cumulative};
 use crate::common::{Context, Error, Float, Result, memory};
-use crate::linalg::{Nearest, RowSet, Rows, norms};
+use crate::linalg::{Nearest, RowSet, Rows, Scratch, norms};
 
 /// Parameters of [`fit`].
 #[derive(Debug)]
@@ -232,14 +232,14 @@ pub fn step<F: Float, R: Rows<F>>(
 /// Buffers of a batch.
 #[derive(Debug)]
 struct Step<F> {
-    tile: Vec<F>,
+    scratch: Scratch<F>,
     index: Vec<u32>,
 }
 
 impl<F: Float> Step<F> {
     /// Room for batches of `batch_size` rows.
     fn new(batch_size: usize) -> Result<Self> {
-        Ok(Self { tile: Vec::new(), index: memory::filled(batch_size, 0)? })
+        Ok(Self { scratch: Scratch::default(), index: memory::filled(batch_size, 0)? })
     }
 
     /// Takes in one batch: assigns `rows`, moves the centres, puts starved centres elsewhere. `weights`, if any, has one
@@ -264,7 +264,7 @@ impl<F: Float> Step<F> {
 
         let panels = x.pack(&progress.centers)?;
         self.index.resize(n_batch, 0);
-        x.nearest(rows, &panels, &mut self.tile, Nearest { index: &mut self.index, two_best: None });
+        x.nearest(rows, &panels, &mut self.scratch, Nearest { index: &mut self.index, two_best: None });
         let weight_of = |position: usize| weights.map(|weights| weights[position]);
         let mut inertia = F::ZERO;
         for (position, &label) in self.index.iter().enumerate() {

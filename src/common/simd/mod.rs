@@ -165,6 +165,14 @@ pub trait Simd: Copy + 'static {
     unsafe fn store(target: *mut Self::F, value: Self::V);
     /// `a + b`.
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`.
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b`.
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// The smaller of each pair; any of the two where one is NaN.
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger of each pair; any of the two where one is NaN.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a < b`; false where either is NaN.
@@ -187,6 +195,18 @@ pub trait Simd: Copy + 'static {
         // SAFETY: the contract of the trait.
         unsafe { Self::splat(Self::F::from_index(index)) }
     }
+}
+
+/// Asks for the cache line at an address that will be read soon. Any address will do.
+#[inline(always)]
+pub fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing and cannot fault.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 /// A computation that is compiled once for every instruction set.

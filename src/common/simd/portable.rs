@@ -38,6 +38,26 @@ impl<F: SimdFloat> Simd for Portable<F> {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: [F; 4], b: [F; 4]) -> [F; 4] {
+        std::array::from_fn(|lane| a[lane] - b[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: [F; 4], b: [F; 4]) -> [F; 4] {
+        std::array::from_fn(|lane| a[lane] * b[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: [F; 4], b: [F; 4]) -> [F; 4] {
+        std::array::from_fn(|lane| if a[lane] < b[lane] { a[lane] } else { b[lane] })
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: [F; 4], b: [F; 4]) -> [F; 4] {
+        std::array::from_fn(|lane| if a[lane] > b[lane] { a[lane] } else { b[lane] })
+    }
+
+    #[inline(always)]
     unsafe fn fma(a: [F; 4], b: [F; 4], c: [F; 4]) -> [F; 4] {
         std::array::from_fn(|lane| a[lane] * b[lane] + c[lane])
     }
