@@ -129,6 +129,22 @@ impl<F: Float> Rows<F> for Csr<'_, F> {
         self.squared_distance(row, point, point_norm)
     }
 
+    fn distances_to_own(
+        &self,
+        rows: &[u32],
+        labels: &[i32],
+        base: usize,
+        points: &[F],
+        point_norms: &[F],
+        out: &mut [F],
+    ) {
+        for (out, &row) in out.iter_mut().zip(rows) {
+            let label = labels[row as usize - base] as usize;
+            let point = &points[label * self.n_cols..][..self.n_cols];
+            *out = self.squared_distance(row as usize, point, point_norms[label]);
+        }
+    }
+
     fn squared_norms(&self, rows: Range<usize>, _scratch: &mut Scratch<f64>, out: &mut [f64]) {
         for (norm, row) in out.iter_mut().zip(rows) {
             *norm = self.row(row).map(|(_, value)| value.to_f64() * value.to_f64()).sum();

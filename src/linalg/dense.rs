@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::kernels::{AddByLabel, Distances, NearestOne, NearestTwo, View};
+use super::kernels::{AddByLabel, Distances, DistancesToOwn, NearestOne, NearestTwo, View};
 use super::{Nearest, Norm, Panels, RowSet, Rows, Scratch, norms, tile};
 use crate::common::error::check_length;
 use crate::common::simd::dispatch;
@@ -118,6 +118,18 @@ impl<F: Float> Rows<F> for Dense<'_, F> {
             *value = difference * difference;
         }
         norms::pairwise_sum(squares)
+    }
+
+    fn distances_to_own(
+        &self,
+        rows: &[u32],
+        labels: &[i32],
+        base: usize,
+        points: &[F],
+        _point_norms: &[F],
+        out: &mut [F],
+    ) {
+        dispatch(DistancesToOwn { view: self.view(), rows, labels, base, points, out });
     }
 
     fn squared_norms(&self, rows: Range<usize>, scratch: &mut Scratch<f64>, out: &mut [f64]) {
@@ -246,9 +258,16 @@ mod tests {
                 dispatch_to(isa, two);
                 let (norms, norm_first, out_all) = (&norms, Norm::Row, &mut out);
                 dispatch_to(isa, Distances { view, rows, norms, points, norm_first, buffer, out: out_all, first: 0 });
+                let labels: Vec<i32> = index.iter().map(|&index| index as i32).collect();
+                let (all, mut own): (Vec<u32>, _) = ((0..n_rows as u32).collect(), vec![0.0; n_rows]);
+                let (labels_in, points_in, own_out) = (&labels, &centers, &mut own);
+                let (rows_in, base) = (&all, 0);
+                dispatch_to(isa, DistancesToOwn {
+                    view, rows: rows_in, labels: labels_in, base, points: points_in, out: own_out
+                });
+                prop_assert!((0..n_rows).all(|row| close(own[row], best[row])));
                 let mut sums = vec![0.0; n_points * n_cols];
                 let mut totals = vec![0.0; n_points];
-                let labels: Vec<i32> = index.iter().map(|&index| index as i32).collect();
                 let (sums_out, totals_out, labels_in) = (&mut sums, &mut totals, &labels);
                 dispatch_to(isa, AddByLabel {
                     view, rows: 0..n_rows, weights: Some(norms), labels: labels_in, sums: sums_out, totals: totals_out

@@ -410,3 +410,49 @@ impl<F: Float> Kernel<F> for AddByLabel<'_, F> {
         }
     }
 }
+
+/// Squared distances of listed rows to the points of their labels; see [`super::Rows::distances_to_own`].
+pub(super) struct DistancesToOwn<'k, F> {
+    pub(super) view: View<'k, F>,
+    pub(super) rows: &'k [u32],
+    pub(super) labels: &'k [i32],
+    pub(super) base: usize,
+    pub(super) points: &'k [F],
+    pub(super) out: &'k mut [F],
+}
+
+impl<F: Float> Kernel<F> for DistancesToOwn<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = F>>(self) {
+        self.view.check(RowSet::List(self.rows));
+        let View { values, shift, n_cols } = self.view;
+        let whole = n_cols / S::WIDTH * S::WIDTH;
+        for (out, &row) in self.out.iter_mut().zip(self.rows) {
+            let point = &self.points[self.labels[row as usize - self.base] as usize * n_cols..][..n_cols];
+            let row = &values[row as usize * n_cols..][..n_cols];
+            let mut lanes = [F::ZERO; 16];
+            // SAFETY: row, shift and point have `n_cols` scalars (shift: by `check`); the set is the caller's.
+            unsafe {
+                let mut sum = S::splat(<F as SimdFloat>::ZERO);
+                for column in (0..whole).step_by(S::WIDTH) {
+                    let mut x = S::load(row.as_ptr().add(column));
+                    if let Some(shift) = shift {
+                        x = S::sub(x, S::load(shift.as_ptr().add(column)));
+                    }
+                    x = S::sub(x, S::load(point.as_ptr().add(column)));
+                    sum = S::fma(x, x, sum);
+                }
+                S::store(lanes.as_mut_ptr(), sum);
+            }
+            let mut sum = F::ZERO;
+            lanes[..S::WIDTH].iter().for_each(|&lane| sum += lane);
+            for column in whole..n_cols {
+                let x = row[column] - shift.map_or(F::ZERO, |shift| shift[column]) - point[column];
+                sum += x * x;
+            }
+            *out = sum;
+        }
+    }
+}

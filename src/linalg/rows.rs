@@ -121,6 +121,18 @@ pub trait Rows<F: Float>: Sync {
     /// `|row|²` in f64 of the rows of a range, in the order of scikit-learn's `row_norms`.
     fn squared_norms(&self, rows: Range<usize>, scratch: &mut Scratch<f64>, out: &mut [f64]);
 
+    /// `|row - point|²` of each listed row and the point of its label, in an order of summation of its own. The label of
+    /// row `base + i` is `labels[i]`; `points` are row-major and `point_norms` their squared norms.
+    fn distances_to_own(
+        &self,
+        rows: &[u32],
+        labels: &[i32],
+        base: usize,
+        points: &[F],
+        point_norms: &[F],
+        out: &mut [F],
+    );
+
     /// The nearest of `points` for each row of `rows`.
     fn nearest(&self, rows: RowSet, points: &Panels<F>, scratch: &mut Scratch<F>, out: Nearest<F>);
 

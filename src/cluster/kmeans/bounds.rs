@@ -13,13 +13,11 @@ use crate::common::Float;
 
 /// Share of rows that change their cluster below which bounds are set up.
 const CALM: f64 = 0.25;
-/// Share of rows failing the test above which a plain pass is cheaper.
-const TOO_MANY_FAIL: f64 = 0.5;
-
-/// Whether so many of the rows fail the test that it is cheaper to compare them all.
-pub fn too_many_fail(failed: usize, n_rows: usize) -> bool {
-    failed as f64 > TOO_MANY_FAIL * n_rows as f64
-}
+/// Most rows that may fail the test, as a share, before comparing all is cheaper: less the less work a row is. Testing
+/// a row costs about as much as this many multiply-adds of the comparison.
+const TESTING: f64 = 500.0;
+/// The share for rows of endless work.
+const MOST_FAIL: f64 = 0.6;
 
 /// What a pass over the rows does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,15 +35,28 @@ pub enum Pass {
 pub struct Plan {
     next: Pass,
     allowed: bool,
+    tolerated: f64,
     plain_passes_due: usize,
     patience: usize,
 }
 
 impl Plan {
-    /// Bounds are worth while for more than a few clusters.
-    pub fn new(n_rows: usize, n_clusters: usize, n_cols: usize) -> Self {
-        let allowed = n_clusters >= 4 && n_rows.saturating_mul(n_clusters * n_cols) > 100_000;
-        Self { next: Pass::Plain, allowed, plain_passes_due: 0, patience: 2 }
+    /// For `stored` values in all rows together: what a pass multiplies by the number of clusters.
+    pub fn new(n_rows: usize, n_clusters: usize, stored: usize) -> Self {
+        let work = stored as f64 * n_clusters as f64;
+        let per_row = work / n_rows.max(1) as f64;
+        Self {
+            next: Pass::Plain,
+            allowed: n_clusters >= 4 && work > 100_000.0,
+            tolerated: MOST_FAIL * per_row / (per_row + TESTING),
+            plain_passes_due: 0,
+            patience: 2,
+        }
+    }
+
+    /// Share of rows that may fail the test.
+    pub fn tolerated(&self) -> f64 {
+        self.tolerated
     }
 
     /// The pass to make now.
@@ -66,7 +77,7 @@ impl Plan {
             Pass::Plain if (changed as f64) < CALM * n_rows as f64 => Pass::Seed,
             Pass::Plain => Pass::Plain,
             Pass::Seed => Pass::Bounded,
-            Pass::Bounded if too_many_fail(failed, n_rows) => {
+            Pass::Bounded if failed as f64 > self.tolerated * n_rows as f64 => {
                 self.plain_passes_due = self.patience;
                 self.patience *= 2;
                 Pass::Plain
@@ -88,11 +99,13 @@ pub struct Drift<F> {
     /// Times a squared length: more than the rounding error of a squared distance of that length.
     rounding: F,
     slack: F,
+    /// Share of rows that may fail the test.
+    tolerated: f64,
 }
 
 impl<F: Float> Drift<F> {
     /// From the computed movement of each centre and the largest squared norm of the centres as they are now.
-    pub fn new(movement: &[F], largest_norm: F, n_cols: usize) -> Self {
+    pub fn new(movement: &[F], largest_norm: F, n_cols: usize, tolerated: f64) -> Self {
         let epsilon = F::EPSILON.to_f64();
         let terms = n_cols as f64 + 8.0;
         let slack = F::from_f64(4.0 * epsilon);
@@ -106,7 +119,7 @@ impl<F: Float> Drift<F> {
             }
         }
         let reach = F::from_f64(2.0 * largest_norm.to_f64().sqrt());
-        Self { moved, most, reach, rounding: F::from_f64(4.0 * terms * epsilon), slack }
+        Self { moved, most, reach, rounding: F::from_f64(4.0 * terms * epsilon), slack, tolerated }
     }
 
     /// Bounds from squared distances as [`crate::linalg::Rows::nearest`] gives them.
@@ -134,6 +147,11 @@ impl<F: Float> Drift<F> {
         (upper, lower)
     }
 
+    /// Whether so many of the rows fail the test that it is cheaper to compare them all.
+    pub fn too_many_fail(&self, failed: usize, n_rows: usize) -> bool {
+        failed as f64 > self.tolerated * n_rows as f64
+    }
+
     /// Whether the bounds prove that the row keeps its centre. False when either is NaN.
     #[inline(always)]
     pub fn keeps(&self, upper: F, lower: F) -> bool {
@@ -148,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_gap_within_rounding_proves_nothing() {
-        let drift = Drift::<f64>::new(&[0.0, 0.0], 1.0, 8);
+        let drift = Drift::<f64>::new(&[0.0, 0.0], 1.0, 8, 0.5);
         assert!(drift.keeps(1.0, 1.1));
         assert!(!drift.keeps(1.0, 1.0));
         assert!(!drift.keeps(1.0, 1.0 + 1e-15));
@@ -158,7 +176,7 @@ mod tests {
 
     #[test]
     fn bounds_enclose_the_distances_while_centres_move() {
-        let drift = Drift::<f64>::new(&[0.5, 0.25, 0.75], 4.0, 3);
+        let drift = Drift::<f64>::new(&[0.5, 0.25, 0.75], 4.0, 3, 0.5);
         let (upper, lower) = drift.seed(1.0, 9.0);
         assert!(upper >= 1.0 && lower <= 3.0 && upper < 1.001 && lower > 2.999);
         let (upper, lower) = drift.follow(2, upper, lower);
@@ -167,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_plan_gives_up_on_bounds_that_fail() {
-        let mut plan = Plan::new(1000, 64, 32);
+        let mut plan = Plan::new(1000, 64, 32_000);
         plan.learn(1000, 900, 0);
         assert_eq!(plan.pass(), Pass::Plain);
         plan.learn(1000, 100, 0);

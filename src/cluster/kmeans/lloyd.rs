@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::bounds::{self, Drift, Pass, Plan};
+use super::bounds::{Drift, Pass, Plan};
 use super::centers;
 use super::host::{Host, Number};
 use crate::common::context::Blocks;
@@ -14,6 +14,8 @@ use crate::linalg::{self, Dense, Nearest, Panels, RowSet, Rows, norms};
 const STRIPE_BYTES: usize = 24 * 1024;
 /// Rows of a stripe come in multiples of this: whole tiles of every width.
 const STRIPE_STEP: usize = 48;
+/// Rows that are tested against their bounds at a time: many enough that those which fail fill tiles.
+const CHUNK: usize = 1024;
 /// Rows per block at least; so few rows are summed as scikit-learn sums them, in one go.
 const LEAST_BLOCK: usize = 256;
 /// Blocks at most: enough to share out evenly, few enough to merge quickly.
@@ -254,7 +256,7 @@ impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
             movement: memory::filled(n_clusters, F::ZERO)?,
             upper: Vec::new(),
             lower: Vec::new(),
-            plan: Plan::new(n_rows, n_clusters, n_cols),
+            plan: Plan::new(n_rows, n_clusters, x.stored()),
             x,
             weights,
             n_clusters,
@@ -293,18 +295,24 @@ impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
             self.lower = memory::filled(n_rows, F::ZERO)?;
         }
         let panels = self.x.pack(&self.centers)?;
-        let drift = Drift::new(&self.movement, panels.largest_norm(), self.x.n_cols());
+        let drift = Drift::new(&self.movement, panels.largest_norm(), self.x.n_cols(), self.plan.tolerated());
         let (x, weights) = (self.x, self.weights);
         let centers = std::mem::take(&mut self.centers);
         let jobs = self.jobs(summing);
         let counts = parallel::map_with(ctx, jobs, Scratch::new, |scratch, mut block| {
             block.partial.fill(F::ZERO);
-            Ok(match kind {
-                Pass::Plain | Pass::Seed => {
-                    block.compare_all(x, weights, &panels, (kind == Pass::Seed).then_some(&drift), scratch)
-                }
-                Pass::Bounded => block.compare_failing(x, weights, &centers, &panels, &drift, scratch),
-            })
+            let rows = block.rows.clone();
+            if kind != Pass::Bounded {
+                let seed = (kind == Pass::Seed).then_some(&drift);
+                return Ok((block.compare_all(x, weights, &panels, seed, scratch, rows), 0));
+            }
+            let mut counts = (0, 0);
+            for start in rows.clone().step_by(CHUNK) {
+                let rows = start..(start + CHUNK).min(rows.end);
+                let (changed, failed) = block.compare_failing(x, weights, &centers, &panels, &drift, scratch, rows);
+                counts = (counts.0 + changed, counts.1 + failed);
+            }
+            Ok(counts)
         });
         self.centers = centers;
         let (changed, failed) = counts?.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
@@ -369,7 +377,7 @@ impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
 }
 
 impl<F: Float> Block<'_, F> {
-    /// Compares every row with every centre. Returns how many labels changed, and 0.
+    /// Compares every row of a range with every centre and sums the clusters; returns how many labels changed.
     fn compare_all<R: Rows<F>>(
         &mut self,
         x: &R,
@@ -377,11 +385,12 @@ impl<F: Float> Block<'_, F> {
         panels: &Panels<F>,
         seed: Option<&Drift<F>>,
         scratch: &mut Scratch<F>,
-    ) -> (usize, usize) {
+        rows: Range<usize>,
+    ) -> usize {
         let stripe = stripe::<F>(x.n_cols());
         let mut changed = 0;
-        for start in self.rows.clone().step_by(stripe) {
-            let rows = start..(start + stripe).min(self.rows.end);
+        for start in rows.clone().step_by(stripe) {
+            let rows = start..(start + stripe).min(rows.end);
             let local = start - self.rows.start;
             match seed {
                 None => scratch.nearest(x, rows.clone().into(), panels),
@@ -398,10 +407,11 @@ impl<F: Float> Block<'_, F> {
             }
             self.sum(x, weights, panels.count, rows);
         }
-        (changed, 0)
+        changed
     }
 
-    /// Compares the rows whose bounds prove nothing. Returns how many labels changed and how many rows failed the test.
+    /// Compares the rows of a range whose bounds prove nothing and sums the clusters. Returns how many labels changed
+    /// and how many rows failed the test.
     fn compare_failing<R: Rows<F>>(
         &mut self,
         x: &R,
@@ -410,41 +420,48 @@ impl<F: Float> Block<'_, F> {
         panels: &Panels<F>,
         drift: &Drift<F>,
         scratch: &mut Scratch<F>,
+        rows: Range<usize>,
     ) -> (usize, usize) {
+        let base = self.rows.start;
+        let local = rows.start - base..rows.end - base;
         let mut failed = std::mem::take(&mut scratch.failed);
-        failed.resize(self.labels.len(), 0);
+        failed.resize(rows.len(), 0);
         let mut count = 0;
-        for (offset, &label) in self.labels.iter().enumerate() {
-            let (upper, lower) = drift.follow(label as usize, self.upper[offset], self.lower[offset]);
+        for offset in local.clone() {
+            let label = self.labels[offset] as usize;
+            let (upper, lower) = drift.follow(label, self.upper[offset], self.lower[offset]);
             (self.upper[offset], self.lower[offset]) = (upper, lower);
-            failed[count] = (self.rows.start + offset) as u32;
+            failed[count] = (base + offset) as u32;
             count += usize::from(!drift.keeps(upper, lower));
         }
         failed.truncate(count);
-        if bounds::too_many_fail(count, self.labels.len()) {
+        if drift.too_many_fail(count, rows.len()) {
             scratch.failed = failed;
-            self.lower.fill(F::ZERO); // what they say is not true of the labels to come
-            let (changed, _) = self.compare_all(x, weights, panels, None, scratch);
-            return (changed, count);
+            self.lower[local].fill(F::ZERO); // what they say is not true of the labels to come
+            return (self.compare_all(x, weights, panels, None, scratch, rows), count);
         }
         // The distance to the own centre alone settles many of them.
-        failed.retain(|&row| {
-            let offset = row as usize - self.rows.start;
-            let label = self.labels[offset] as usize;
-            let center = &centers[label * x.n_cols()..][..x.n_cols()];
-            self.upper[offset] = drift.tight(x.squared_distance(row as usize, center, panels.norms[label]));
-            !drift.keeps(self.upper[offset], self.lower[offset])
-        });
+        scratch.best.resize(count, F::ZERO);
+        x.distances_to_own(&failed, &self.labels, base, centers, &panels.norms, &mut scratch.best);
+        let mut left = 0;
+        for position in 0..count {
+            let row = failed[position];
+            let offset = row as usize - base;
+            self.upper[offset] = drift.tight(scratch.best[position]);
+            failed[left] = row;
+            left += usize::from(!drift.keeps(self.upper[offset], self.lower[offset]));
+        }
+        failed.truncate(left);
         scratch.two_nearest(x, RowSet::List(&failed), panels);
         let mut changed = 0;
         for (position, &row) in failed.iter().enumerate() {
-            let offset = row as usize - self.rows.start;
+            let offset = row as usize - base;
             let label = scratch.index[position] as i32;
             changed += usize::from(self.labels[offset] != label);
             self.labels[offset] = label;
             (self.upper[offset], self.lower[offset]) = drift.seed(scratch.best[position], scratch.second[position]);
         }
-        self.sum(x, weights, panels.count, self.rows.clone());
+        self.sum(x, weights, panels.count, rows);
         scratch.failed = failed;
         (changed, count)
     }
