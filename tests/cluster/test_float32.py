@@ -37,15 +37,15 @@ def test_fits_that_differ(real, name, estimator, kind, dtype):
     assert len(differ) <= (0 if dtype is np.float64 else ALLOWED), f"seeds {differ}"
 
 
-@pytest.mark.parametrize(("dtype", "allowed"), [(np.float64, 1), (np.float32, 4)])
+@pytest.mark.parametrize(("dtype", "allowed"), [(np.float64, 1), (np.float32, 3)])
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_picks_that_differ(real, name, kind, dtype, allowed):
-    """Of 60 seeds at most `allowed` pick another row among twelve: two candidates were equally good within rounding."""
+    """Of 30 seeds at most `allowed` pick another row among twelve: two candidates were equally good within rounding."""
     X = as_kind(real(name, dtype), kind)
     differ = [
         seed
-        for seed in range(60)
+        for seed in range(30)
         if not np.array_equal(*(m.kmeans_plusplus(X, 12, random_state=seed)[1] for m in (ours, parent)))
     ]
     assert len(differ) <= allowed, f"seeds {differ}"

@@ -357,7 +357,7 @@ def interrupted(name, delay):
 # Memory
 
 
-def mutated_during_fit(name, kind, seconds=3.0):
+def mutated_during_fit(name, kind, seconds=1.5):
     """Another thread writes nonsense into the input while fits run. Returns how the fits ended."""
     entry = BY_NAME[name]
     rng = np.random.RandomState(0)

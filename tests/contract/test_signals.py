@@ -13,7 +13,7 @@ HANG = 5  # seconds; the promise is one, but a loaded machine must not make this
 @pytest.mark.parametrize("thing", [*ENTRIES, *FUNCTIONS], ids=lambda e: e.name)
 def test_keyboard_interrupt(thing, threads):
     env = {"MLFAST_NUM_THREADS": threads}
-    took, unchanged, next_fit_works = isolated(scenarios.interrupted, thing.name, 1.5, env=env, timeout=60)
+    took, unchanged, next_fit_works = isolated(scenarios.interrupted, thing.name, 0.8, env=env, timeout=60)
     assert took < HANG
     assert unchanged, "the interrupted fit changed the estimator"
     assert next_fit_works
