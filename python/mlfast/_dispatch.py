@@ -5,6 +5,7 @@ fills the message of the fallback and documents the coverage.
 """
 
 import logging
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable
@@ -94,5 +95,13 @@ def _fall_back(name: str, reason: str, refused: bool, parent: Callable[[], T]) -
         raise FallbackError(message)
     logger.info(message)
     if policy == "warn":
-        warnings.warn(message, FallbackWarning, stacklevel=4)
+        warnings.warn(message, FallbackWarning, stacklevel=callers_level())
     return result
+
+
+def callers_level() -> int:
+    """Return the ``stacklevel`` with which a warning of the calling function points at the user's own line."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in ("mlfast", "sklearn"):
+        frame, level = frame.f_back, level + 1
+    return level

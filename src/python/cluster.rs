@@ -55,7 +55,7 @@ impl<'py, F: Element + Float> GivenInit<'py, F> {
 }
 
 fn host(report: Option<Bound<'_, PyAny>>) -> PythonHost {
-    PythonHost { report: report.map(Bound::unbind) }
+    PythonHost { report: report.map(Bound::unbind), choose: None }
 }
 
 fn n_distinct(labels: &[i32], n_clusters: usize) -> usize {
@@ -384,14 +384,15 @@ pub(super) mod cluster {
         n_threads: usize,
     ) -> PyResult<Bound<'py, PyDict>> {
         let mut pulled = Pulled::new(random_state)?;
-        let host = host(report);
+        let is_called = init.is_callable();
+        let host = PythonHost { choose: is_called.then(|| init.clone().unbind()), ..host(report) };
         with_dtype!(Samples::new(x)?, x => {
             let weights = optional(sample_weight)?;
             let weights = weights.as_ref().map(Values::slice);
-            let given = GivenInit::new(init)?;
+            let given = if is_called { None } else { Some(GivenInit::new(init)?) };
             let view = x.view()?;
             let n_cols = x.n_cols();
-            let init = given.as_init();
+            let init = given.as_ref().map(GivenInit::as_init);
             let random = &mut pulled.generator;
             let fit = run(py, n_threads, work(x.stored(), 2 * n_clusters, TYPICAL_ITERATIONS), |ctx| {
                 let params = bisecting::Params {
@@ -402,7 +403,9 @@ pub(super) mod cluster {
                     View::Csr(x) => bisecting::fit_csr(ctx, x, weights, &params, random, &host),
                 }
             })?;
-            pulled.push_back(py)?;
+            if !is_called {
+                pulled.push_back(py)?; // a callable has drawn from the RandomState itself
+            }
             let out = PyDict::new(py);
             out.set_item("node_centers", matrix(py, fit.tree.centers, n_cols)?)?;
             out.set_item("node_scores", fit.tree.scores)?;

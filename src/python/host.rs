@@ -4,6 +4,7 @@ use numpy::{Element, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PySlice;
 
+use super::array::Values;
 use crate::cluster::kmeans::host::{Host, Number};
 use crate::common::{Error, Float, Result};
 
@@ -11,6 +12,8 @@ use crate::common::{Error, Float, Result};
 pub(super) struct PythonHost {
     /// Called with a template and its numbers; none when nobody listens.
     pub(super) report: Option<Py<PyAny>>,
+    /// Called with row positions, returns centres; none when the core seeds by itself.
+    pub(super) choose: Option<Py<PyAny>>,
 }
 
 fn host_error(error: PyErr) -> Error {
@@ -52,6 +55,17 @@ impl<F: Float + Element> Host<F> for PythonHost {
             let kth = -(count as isize);
             let order = py.import("numpy")?.call_method1("argpartition", (values, kth))?;
             order.get_item(PySlice::new(py, -1, kth - 1, -1))?.extract()
+        })
+        .map_err(host_error)
+    }
+
+    fn choose_centers(&self, rows: &[u32]) -> Result<Vec<F>> {
+        let Some(choose) = &self.choose else {
+            return Err(Error::InvalidArgument("there is nobody to choose centres"));
+        };
+        Python::attach(|py| {
+            let centers = choose.bind(py).call1((PyArray1::from_slice(py, rows),))?;
+            Ok(Values::<F>::new(&centers)?.slice().to_vec())
         })
         .map_err(host_error)
     }

@@ -12,11 +12,9 @@ from sklearn.utils import check_random_state
 
 from mlfast import _threads
 from mlfast._core import cluster as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import dispatch
 from mlfast._state import keeps_state
-from mlfast.cluster._kmeans_base import FIT_CONDITIONS, KMeansDropIn, printer
-
-CONDITIONS = (*FIT_CONDITIONS, Condition("init is a callable", lambda call: callable(call.init)))
+from mlfast.cluster._kmeans_base import FIT_CONDITIONS, KMeansDropIn, centred, printer
 
 
 class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
@@ -46,7 +44,7 @@ class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
         return dispatch(
             self,
             "fit",
-            CONDITIONS,
+            FIT_CONDITIONS,
             call,
             lambda: self._fit_in_rust(call),
             lambda: super(BisectingKMeans, self).fit(X, y, sample_weight),
@@ -54,11 +52,12 @@ class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
 
     def _fit_in_rust(self, call: SimpleNamespace) -> "BisectingKMeans":
         is_elkan = self.algorithm == "elkan" and self.n_clusters > 1
+        init = self._chooser(call) if callable(call.init) else call.init
         fit = core.bisecting_fit(
             x=call.X,
             sample_weight=call.sample_weight,
             n_clusters=self.n_clusters,
-            init=call.init,
+            init=init,
             n_init=self.n_init,
             max_iter=self.max_iter,
             tol=self.tol,
@@ -81,6 +80,11 @@ class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
         self.inertia_ = fit["inertia"]
         self._n_features_out = self.cluster_centers_.shape[0]
         return self
+
+    def _chooser(self, call: SimpleNamespace) -> Any:
+        """Return what calls a callable ``init`` for some rows, as the parent does for the rows of each split."""
+        X = centred(call.X)
+        return lambda rows: self._called_init(X[rows], call.init, call.random_state, n_centroids=2)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the cluster of each sample: down the tree of splits, at each to the closer center.

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import validate_params
 from sklearn.utils.validation import _check_sample_weight
 
 from mlfast import _threads
+from mlfast._core import RefusedError
 from mlfast._core import cluster as core
 from mlfast._dispatch import dispatch
 from mlfast._state import keeps_state
@@ -169,6 +170,7 @@ def kmeans_plusplus(
         "n_local_trials": n_local_trials,
     }
     original = X
+    kind = getattr(X, "dtype", np.dtype(float)).kind
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
@@ -184,12 +186,11 @@ def kmeans_plusplus(
         # Norms in float32 are too coarse to be used: they are taken anew.
         x_squared_norms = None if X.dtype == np.float32 else x_squared_norms
     seed = seed_of(random_state)
-    centers, indices = dispatch(
-        "cluster",
-        "kmeans_plusplus",
-        FIT_CONDITIONS,
-        SimpleNamespace(random_state=seed, sample_weight=sample_weight),
-        lambda: core.kmeans_plusplus(
+
+    def rust() -> tuple[np.ndarray, np.ndarray]:
+        if kind not in "fiub":
+            raise RefusedError("X does not hold numbers")
+        return core.kmeans_plusplus(
             x=X,
             x_squared_norms=x_squared_norms,
             sample_weight=sample_weight,
@@ -197,7 +198,14 @@ def kmeans_plusplus(
             n_local_trials=n_local_trials,
             random_state=seed,
             n_threads=_threads.resolve(),
-        ),
+        )
+
+    centers, indices = dispatch(
+        "cluster",
+        "kmeans_plusplus",
+        FIT_CONDITIONS,
+        SimpleNamespace(random_state=seed, sample_weight=sample_weight),
+        rust,
         lambda: sklearn.cluster.kmeans_plusplus(original, n_clusters, **parent_arguments),
     )
     # Seeds are rows of X: integers stay integers.

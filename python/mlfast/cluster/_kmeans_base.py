@@ -19,8 +19,9 @@ from sklearn.utils.validation import (
 )
 
 from mlfast import _profile, _threads
+from mlfast._core import RefusedError
 from mlfast._core import cluster as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._state import DropIn
 
 
@@ -36,15 +37,10 @@ def _has_odd_weights(call: Any) -> bool:
     return weight is not None and not (weight.min() >= 0 and 0 < weight.sum() < np.inf)
 
 
-def _differs_in_dtype(call: Any) -> bool:
-    return bool(call.X.dtype != call.centers.dtype)
-
-
 FIT_CONDITIONS = (
     Condition("random_state draws from another generator than MT19937", lambda call: not _uses_mt19937(call)),
     Condition("sample_weight has negative values, or a sum that is not positive and finite", _has_odd_weights),
 )
-APPLY_CONDITIONS = (Condition("X and cluster_centers_ differ in dtype", _differs_in_dtype),)
 
 
 class _Shape:
@@ -78,9 +74,9 @@ class KMeansDropIn(DropIn, _BaseKMeans):
     """Validation and prediction of the k-means family."""
 
     def _check_state(self, state: dict[str, Any]) -> None:
-        centers, labels = state.get("cluster_centers_"), state.get("labels_")
-        if centers is None:
+        if "cluster_centers_" not in state:
             return
+        centers, labels = state["cluster_centers_"], state.get("labels_")
         if not (isinstance(centers, np.ndarray) and centers.ndim == 2 and centers.dtype in (np.float32, np.float64)):
             raise ValueError("corrupt state: cluster_centers_ must be a matrix of float32 or float64")
         if centers.shape[1] != state.get("n_features_in_", centers.shape[1]):
@@ -90,7 +86,7 @@ class KMeansDropIn(DropIn, _BaseKMeans):
 
     def _validated(self, X: Any, *, reset: bool = True) -> Any:
         """Check ``X`` as the parent does, without copying it."""
-        return validate_data(
+        X = validate_data(
             self,
             X,
             accept_sparse="csr",
@@ -99,6 +95,10 @@ class KMeansDropIn(DropIn, _BaseKMeans):
             accept_large_sparse=False,
             reset=reset,
         )
+        if sp.issparse(X) and not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()  # norms are not those of a row that is stored in parts
+        return X
 
     def _prepare_fit(self: Any, X: Any, sample_weight: Any) -> SimpleNamespace:
         """Validate the input of a fit in the parent's order; return what the conditions and the fit look at."""
@@ -114,11 +114,14 @@ class KMeansDropIn(DropIn, _BaseKMeans):
             self._validate_center_shape(X, init)
         return SimpleNamespace(X=X, sample_weight=sample_weight, random_state=random_state, init=init)
 
-    def _called_init(self: Any, X: Any, init: Callable[..., Any], random_state: Any) -> np.ndarray:
+    def _called_init(
+        self: Any, X: Any, init: Callable[..., Any], random_state: Any, n_centroids: int | None = None
+    ) -> np.ndarray:
         """Call a callable ``init`` once; check what it returns as the parent does."""
-        centers = init(X, self.n_clusters, random_state=random_state)
+        n_centroids = n_centroids or self.n_clusters
+        centers = init(X, n_centroids, random_state=random_state)
         centers = check_array(centers, dtype=X.dtype, copy=False, order="C")
-        self._validate_center_shape(X, centers)
+        self._validate_center_shape(X, centers, n_centroids=n_centroids)
         return centers
 
     def _warn_if_fewer(self: Any, n_distinct: int) -> None:
@@ -127,15 +130,23 @@ class KMeansDropIn(DropIn, _BaseKMeans):
                 f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters ({self.n_clusters}). "
                 "Possibly due to duplicate points in X.",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=callers_level(),
             )
 
     def _apply(self: Any, method: str, X: Any, rust: Callable[[Any], Any], parent: Callable[[], Any]) -> Any:
         """Run a method of a fitted estimator on ``X``."""
         check_is_fitted(self)
         X = self._validated(X, reset=False)
-        call = SimpleNamespace(X=X, centers=self.cluster_centers_)
-        return dispatch(self, method, APPLY_CONDITIONS, call, lambda: rust(X), parent)
+
+        def checked() -> Any:
+            self._refuse_other_dtype(X)
+            return rust(X)
+
+        return dispatch(self, method, (), None, checked, parent)
+
+    def _refuse_other_dtype(self: Any, X: Any) -> None:
+        if X.dtype != self.cluster_centers_.dtype:
+            raise RefusedError("X and cluster_centers_ differ in dtype")
 
     def predict(self: Any, X: Any) -> np.ndarray:
         """Predict the closest cluster of each sample.

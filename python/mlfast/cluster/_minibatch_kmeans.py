@@ -89,7 +89,7 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
         if self.compute_labels:
             self.labels_, self.inertia_ = fit["labels"], fit["inertia"]
         else:
-            total = n_samples if call.sample_weight is None else np.sum(call.sample_weight)
+            total = X.dtype.type(n_samples) if call.sample_weight is None else np.sum(call.sample_weight)
             self.inertia_ = self._ewa_inertia * total
         return self
 
@@ -134,8 +134,7 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
         weight = sample_weight
         if weight is not None:
             weight = _check_sample_weight(weight, validated, dtype=validated.dtype)
-        centers = validated if is_first else self.cluster_centers_
-        call = SimpleNamespace(X=validated, sample_weight=weight, random_state=random, centers=centers)
+        call = SimpleNamespace(X=validated, sample_weight=weight, random_state=random)
         return dispatch(
             self,
             "partial_fit",
@@ -147,6 +146,8 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
 
     def _partial_fit_in_rust(self, call: SimpleNamespace, is_first: bool) -> "MiniBatchKMeans":
         X, weight = call.X, call.sample_weight
+        if not is_first:
+            self._refuse_other_dtype(X)
         self._random_state = call.random_state
         self.n_steps_ = getattr(self, "n_steps_", 0)
         if is_first:

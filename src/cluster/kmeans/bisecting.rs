@@ -18,8 +18,8 @@ const MARGIN: f64 = 1e-6;
 pub struct Params<'a, F> {
     /// Number of clusters.
     pub n_clusters: usize,
-    /// How to seed a split: k-means++ or random rows.
-    pub init: Init<'a, F>,
+    /// How to seed a split: k-means++ or random rows; none: the host chooses.
+    pub init: Option<Init<'a, F>>,
     /// Runs per split.
     pub n_init: usize,
     /// Most iterations of a run.
@@ -36,7 +36,7 @@ pub struct Params<'a, F> {
 #[derive(Debug)]
 pub struct Tree<F> {
     /// Centre of each node, row-major, shape `(n_nodes, n_features)`; of centred rows if the rows were centred. The
-    /// root's is left at zero.
+    /// root's is zero unless it is the only node.
     pub centers: Vec<F>,
     /// Inertia or number of rows of each node, by which the next to split is chosen. The root's is 0.
     pub scores: Vec<f64>,
@@ -104,6 +104,14 @@ impl<F: Float> Fit<F> {
     }
 }
 
+/// Mean of all rows: the centre of a tree that is not split.
+fn mean<F: Float, R: Rows<F>>(x: &R) -> Result<Vec<F>> {
+    let mut mean = memory::filled(x.n_cols(), F::ZERO)?;
+    (0..x.n_rows()).for_each(|row| x.add_row(row, None, &mut mean));
+    mean.iter_mut().for_each(|value| *value = *value / F::from_usize(x.n_rows()));
+    Ok(mean)
+}
+
 /// A leaf while the tree grows.
 struct Leaf {
     node: usize,
@@ -120,12 +128,13 @@ fn split<F: Float, R: Rows<F>>(
 ) -> Result<Fit<F>> {
     let (n_rows, n_cols) = (x.n_rows(), x.n_cols());
     let norms = match params.init {
-        Init::PlusPlus => init::squared_norms(ctx, x)?,
+        Some(Init::PlusPlus) => init::squared_norms(ctx, x)?,
         _ => Vec::new(),
     };
     let mut rows = memory::with_capacity(n_rows)?;
     rows.extend(0..n_rows as u32);
-    let mut tree = Tree { centers: memory::filled(n_cols, F::ZERO)?, scores: vec![0.0], children: vec![None] };
+    let root = if params.n_clusters == 1 { mean(x)? } else { memory::filled(n_cols, F::ZERO)? };
+    let mut tree = Tree { centers: root, scores: vec![0.0], children: vec![None] };
     let mut leaves = vec![Leaf { node: 0, rows }];
     for _ in 1..params.n_clusters {
         // The first of the largest, leaves taken from left to right.
@@ -138,7 +147,7 @@ fn split<F: Float, R: Rows<F>>(
             weights: weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect()),
             norms: if norms.is_empty() { Vec::new() } else { rows.iter().map(|&row| norms[row as usize]).collect() },
         };
-        let (run, scores) = part.bisect(ctx, params, random, host)?;
+        let (run, scores) = part.bisect(ctx, &rows, params, random, host)?;
         let left = tree.scores.len();
         tree.children[node] = Some((left, left + 1));
         tree.centers.extend_from_slice(&run.centers);
@@ -170,13 +179,17 @@ impl<F: Float, R: Rows<F>> Part<F, R> {
     fn bisect(
         &self,
         ctx: &Context,
+        rows: &[u32],
         params: &Params<F>,
         random: &mut Mt19937,
         host: &dyn Host<F>,
     ) -> Result<(lloyd::Run<F>, [f64; 2])> {
         let weights = self.weights.as_deref();
         let single = lloyd::Params { max_iter: params.max_iter, tol: params.tol, elkan: params.elkan };
-        let seed = |random: &mut Mt19937| init::centers(ctx, &self.x, &self.norms, weights, &params.init, 0, 2, random);
+        let seed = |random: &mut Mt19937| match &params.init {
+            Some(init) => init::centers(ctx, &self.x, &self.norms, weights, init, 0, 2, random),
+            None => host.choose_centers(rows),
+        };
         let first = seed(random)?;
         let mut best = lloyd::run(ctx, &self.x, weights, first, &single, host)?;
         for _ in 1..params.n_init {

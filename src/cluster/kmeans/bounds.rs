@@ -131,6 +131,15 @@ impl<F: Float> Drift<F> {
         (at_least_zero(best + error).sqrt(), at_least_zero(second - error).sqrt())
     }
 
+    /// Whether two squared distances may be in either order, for all that their rounding errors allow.
+    #[inline(always)]
+    pub fn is_close(&self, best: F, second: F) -> bool {
+        let distance = if second > F::ZERO { second.sqrt() + self.reach } else { self.reach };
+        let rounding = (F::ONE + F::ONE) * self.rounding * distance * distance;
+        // Written so that NaN is close to anything; infinity is what a single centre has as its second.
+        second < F::INFINITY && !(second - best > rounding)
+    }
+
     /// The upper bound from the squared distance to the own centre.
     #[inline(always)]
     pub fn tight(&self, square: F) -> F {

@@ -1,6 +1,6 @@
 //! What k-means asks of its host: NumPy's orderings, which are part of scikit-learn's answer, and an ear for progress.
 
-use crate::common::Result;
+use crate::common::{Error, Result};
 
 /// A number in a progress line.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,12 @@ pub trait Host<F>: Sync {
     /// [`crate::common::Error::Host`].
     fn largest(&self, values: &[F], count: usize) -> Result<Vec<usize>>;
 
+    /// Centres that the user's own function chooses for the given rows, row-major.
+    ///
+    /// # Errors
+    /// [`crate::common::Error::Host`].
+    fn choose_centers(&self, rows: &[u32]) -> Result<Vec<F>>;
+
     /// `numpy.argsort(values)`.
     ///
     /// # Errors
@@ -63,6 +69,10 @@ impl<F: crate::common::Float> Host<F> for Alone {
         order.reverse();
         order.truncate(count);
         Ok(order)
+    }
+
+    fn choose_centers(&self, _rows: &[u32]) -> Result<Vec<F>> {
+        Err(Error::InvalidArgument("there is nobody to choose centres"))
     }
 
     fn argsort(&self, values: &[F]) -> Result<Vec<usize>> {

@@ -28,7 +28,8 @@ pub struct Params<F> {
     pub max_iter: usize,
     /// Absolute tolerance on the sum of the squared movements of the centres.
     pub tol: F,
-    /// Progress lines end as those of scikit-learn's Elkan variant do.
+    /// Settle near ties (and word progress lines) as scikit-learn's Elkan variant does: by differences, and for the centre
+    /// that the row already has.
     pub elkan: bool,
 }
 
@@ -62,7 +63,7 @@ pub fn run<F: Float, R: Rows<F>>(
     let n_clusters = centers.len() / n_cols;
     check_length("centers", centers.len(), n_clusters * n_cols)?;
     check_length("sample_weight", weights.map_or(n_rows, <[F]>::len), n_rows)?;
-    let mut state = State::new(x, weights, centers)?;
+    let mut state = State::new(x, weights, centers, params.elkan)?;
     let mut strict = false;
     let mut n_iter = 0;
     while n_iter < params.max_iter {
@@ -226,6 +227,38 @@ struct State<'a, F, R> {
     lower: Vec<F>,
     plan: Plan,
     blocks: Blocks,
+    elkan: bool,
+}
+
+/// What all blocks of a pass share.
+struct Step<'s, F, R> {
+    x: &'s R,
+    weights: Option<&'s [F]>,
+    centers: &'s [F],
+    panels: Panels<F>,
+    drift: Drift<F>,
+    elkan: bool,
+}
+
+impl<F: Float, R: Rows<F>> Step<'_, F, R> {
+    /// The nearest centre of a row of former cluster `label` (negative: none), as Elkan's variant compares: distances by
+    /// differences, rooted, the former cluster first.
+    fn settle(&self, row: usize, label: i32) -> u32 {
+        let n_cols = self.x.n_cols();
+        let distance = |center: usize| {
+            let point = &self.centers[center * n_cols..][..n_cols];
+            self.x.squared_distance(row, point, self.panels.norms[center]).sqrt()
+        };
+        let first = usize::try_from(label).unwrap_or(0);
+        let (mut best, mut index) = (distance(first), first);
+        for center in (0..self.panels.count).filter(|&center| center != first) {
+            let distance = distance(center);
+            if distance < best {
+                (best, index) = (distance, center);
+            }
+        }
+        index as u32
+    }
 }
 
 /// What one block works on.
@@ -239,7 +272,7 @@ struct Block<'j, F> {
 }
 
 impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
-    fn new(x: &'a R, weights: Option<&'a [F]>, centers: Vec<F>) -> Result<Self> {
+    fn new(x: &'a R, weights: Option<&'a [F]>, centers: Vec<F>, elkan: bool) -> Result<Self> {
         let (n_rows, n_cols) = (x.n_rows(), x.n_cols());
         if u32::try_from(n_rows).is_err() {
             return Err(Error::InvalidArgument("more than 2**32 - 1 samples"));
@@ -262,6 +295,7 @@ impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
             n_clusters,
             centers,
             blocks,
+            elkan,
         })
     }
 
@@ -294,22 +328,21 @@ impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
             self.upper = memory::filled(n_rows, F::ZERO)?;
             self.lower = memory::filled(n_rows, F::ZERO)?;
         }
-        let panels = self.x.pack(&self.centers)?;
-        let drift = Drift::new(&self.movement, panels.largest_norm(), self.x.n_cols(), self.plan.tolerated());
-        let (x, weights) = (self.x, self.weights);
         let centers = std::mem::take(&mut self.centers);
+        let panels = self.x.pack(&centers)?;
+        let drift = Drift::new(&self.movement, panels.largest_norm(), self.x.n_cols(), self.plan.tolerated());
+        let step = Step { x: self.x, weights: self.weights, centers: &centers, panels, drift, elkan: self.elkan };
         let jobs = self.jobs(summing);
         let counts = parallel::map_with(ctx, jobs, Scratch::new, |scratch, mut block| {
             block.partial.fill(F::ZERO);
             let rows = block.rows.clone();
             if kind != Pass::Bounded {
-                let seed = (kind == Pass::Seed).then_some(&drift);
-                return Ok((block.compare_all(x, weights, &panels, seed, scratch, rows), 0));
+                return Ok((block.compare_all(&step, kind == Pass::Seed, scratch, rows), 0));
             }
             let mut counts = (0, 0);
             for start in rows.clone().step_by(CHUNK) {
                 let rows = start..(start + CHUNK).min(rows.end);
-                let (changed, failed) = block.compare_failing(x, weights, &centers, &panels, &drift, scratch, rows);
+                let (changed, failed) = block.compare_failing(&step, scratch, rows);
                 counts = (counts.0 + changed, counts.1 + failed);
             }
             Ok(counts)
@@ -380,32 +413,30 @@ impl<F: Float> Block<'_, F> {
     /// Compares every row of a range with every centre and sums the clusters; returns how many labels changed.
     fn compare_all<R: Rows<F>>(
         &mut self,
-        x: &R,
-        weights: Option<&[F]>,
-        panels: &Panels<F>,
-        seed: Option<&Drift<F>>,
+        step: &Step<F, R>,
+        seeds_bounds: bool,
         scratch: &mut Scratch<F>,
         rows: Range<usize>,
     ) -> usize {
-        let stripe = stripe::<F>(x.n_cols());
+        let stripe = stripe::<F>(step.x.n_cols());
         let mut changed = 0;
         for start in rows.clone().step_by(stripe) {
             let rows = start..(start + stripe).min(rows.end);
             let local = start - self.rows.start;
-            match seed {
-                None => scratch.nearest(x, rows.clone().into(), panels),
-                Some(drift) => {
-                    scratch.two_nearest(x, rows.clone().into(), panels);
-                    for (offset, (&best, &second)) in scratch.best.iter().zip(&scratch.second).enumerate() {
-                        (self.upper[local + offset], self.lower[local + offset]) = drift.seed(best, second);
-                    }
+            if seeds_bounds || step.elkan {
+                scratch.two_nearest(step.x, rows.clone().into(), &step.panels);
+            } else {
+                scratch.nearest(step.x, rows.clone().into(), &step.panels);
+            }
+            if seeds_bounds {
+                for (offset, (&best, &second)) in scratch.best.iter().zip(&scratch.second).enumerate() {
+                    (self.upper[local + offset], self.lower[local + offset]) = step.drift.seed(best, second);
                 }
             }
-            for (label, &index) in self.labels[local..local + rows.len()].iter_mut().zip(&scratch.index) {
-                changed += usize::from(*label != index as i32);
-                *label = index as i32;
+            for position in 0..rows.len() {
+                changed += usize::from(self.relabel(step, scratch, position, start + position));
             }
-            self.sum(x, weights, panels.count, rows);
+            self.sum(step, rows);
         }
         changed
     }
@@ -414,15 +445,11 @@ impl<F: Float> Block<'_, F> {
     /// and how many rows failed the test.
     fn compare_failing<R: Rows<F>>(
         &mut self,
-        x: &R,
-        weights: Option<&[F]>,
-        centers: &[F],
-        panels: &Panels<F>,
-        drift: &Drift<F>,
+        step: &Step<F, R>,
         scratch: &mut Scratch<F>,
         rows: Range<usize>,
     ) -> (usize, usize) {
-        let base = self.rows.start;
+        let (x, drift, base) = (step.x, &step.drift, self.rows.start);
         let local = rows.start - base..rows.end - base;
         let mut failed = std::mem::take(&mut scratch.failed);
         failed.resize(rows.len(), 0);
@@ -438,11 +465,11 @@ impl<F: Float> Block<'_, F> {
         if drift.too_many_fail(count, rows.len()) {
             scratch.failed = failed;
             self.lower[local].fill(F::ZERO); // what they say is not true of the labels to come
-            return (self.compare_all(x, weights, panels, None, scratch, rows), count);
+            return (self.compare_all(step, false, scratch, rows), count);
         }
         // The distance to the own centre alone settles many of them.
         scratch.best.resize(count, F::ZERO);
-        x.distances_to_own(&failed, &self.labels, base, centers, &panels.norms, &mut scratch.best);
+        x.distances_to_own(&failed, self.labels, base, step.centers, &step.panels.norms, &mut scratch.best);
         let mut left = 0;
         for position in 0..count {
             let row = failed[position];
@@ -452,27 +479,37 @@ impl<F: Float> Block<'_, F> {
             left += usize::from(!drift.keeps(self.upper[offset], self.lower[offset]));
         }
         failed.truncate(left);
-        scratch.two_nearest(x, RowSet::List(&failed), panels);
+        scratch.two_nearest(x, RowSet::List(&failed), &step.panels);
         let mut changed = 0;
         for (position, &row) in failed.iter().enumerate() {
             let offset = row as usize - base;
-            let label = scratch.index[position] as i32;
-            changed += usize::from(self.labels[offset] != label);
-            self.labels[offset] = label;
             (self.upper[offset], self.lower[offset]) = drift.seed(scratch.best[position], scratch.second[position]);
+            changed += usize::from(self.relabel(step, scratch, position, row as usize));
         }
-        self.sum(x, weights, panels.count, rows);
+        self.sum(step, rows);
         scratch.failed = failed;
         (changed, count)
     }
 
+    /// Gives a row the label found at a position of the scratch buffers; returns whether that changes it.
+    #[inline(always)]
+    fn relabel<R: Rows<F>>(&mut self, step: &Step<F, R>, scratch: &Scratch<F>, position: usize, row: usize) -> bool {
+        let label = &mut self.labels[row - self.rows.start];
+        let mut index = scratch.index[position];
+        if step.elkan && step.drift.is_close(scratch.best[position], scratch.second[position]) {
+            index = step.settle(row, *label);
+        }
+        std::mem::replace(label, index as i32) != index as i32
+    }
+
     /// Adds rows to the partial sums of their clusters, if this block keeps any.
-    fn sum<R: Rows<F>>(&mut self, x: &R, weights: Option<&[F]>, n_clusters: usize, rows: Range<usize>) {
+    fn sum<R: Rows<F>>(&mut self, step: &Step<F, R>, rows: Range<usize>) {
         if self.partial.is_empty() {
             return;
         }
+        let n_clusters = step.panels.count;
         let labels = &self.labels[rows.start - self.rows.start..][..rows.len()];
         let (cluster_sums, totals) = self.partial.split_at_mut(self.partial.len() - n_clusters);
-        x.add_by_label(rows, weights, labels, cluster_sums, totals);
+        step.x.add_by_label(rows, step.weights, labels, cluster_sums, totals);
     }
 }
