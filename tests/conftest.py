@@ -19,7 +19,7 @@ from . import realdata  # noqa: E402
 SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile(
     "default",
-    max_examples=40,
+    max_examples=60,
     deadline=None,  # two fits per example, one of them scikit-learn's
     derandomize=bool(os.environ.get("CI")),  # a red CI must be red again on a developer's machine
     print_blob=True,
