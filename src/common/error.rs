@@ -11,6 +11,9 @@ pub enum Error {
         /// Size of the refused allocation, in bytes.
         bytes: usize,
     },
+    /// Memory ran out in between.
+    #[error("out of memory")]
+    MemoryShort,
     /// The user asked to stop (Ctrl-C).
     #[error("interrupted")]
     Interrupted,

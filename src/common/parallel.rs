@@ -175,8 +175,13 @@ fn pool(threads: usize) -> Option<&'static Pool> {
     }
 }
 
+/// Address space that a new thread takes before it does anything: stack, thread-local data, a heap of its own. The C
+/// library ends the process when the second is refused, so threads are started only where there is room.
+const THREAD_BYTES: usize = 16 << 20;
+
 #[allow(clippy::disallowed_types, clippy::disallowed_methods)] // the one place that builds a pool
 fn build(threads: usize) -> Option<rayon::ThreadPool> {
+    std::hint::black_box(super::memory::with_capacity::<u8>(threads.saturating_mul(THREAD_BYTES)).ok()?);
     let start = |threads: usize| {
         rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("mlfast-{index}")).build().ok()
     };

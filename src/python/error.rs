@@ -23,7 +23,7 @@ pyo3::create_exception!(
 pub(super) fn exception(error: Error) -> PyErr {
     let message = error.to_string();
     match error {
-        Error::OutOfMemory { .. } => PyMemoryError::new_err(message),
+        Error::OutOfMemory { .. } | Error::MemoryShort => PyMemoryError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         Error::TooFewNonZeroWeights | Error::InvalidArgument(_) => RefusedError::new_err(message),
         Error::InvalidCsr(_) | Error::Shape { .. } => PyValueError::new_err(message),

@@ -8,6 +8,7 @@ mod cluster;
 mod error;
 mod host;
 mod random;
+mod reserve;
 mod run;
 mod threads;
 

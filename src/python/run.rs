@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use super::error;
+use super::{error, reserve};
 use crate::common::context::Monitor;
 use crate::common::settings::settings;
 use crate::common::{Context, Error, Result, parallel};
@@ -26,6 +26,7 @@ pub(super) fn run<T: Send>(
     work: u64,
     job: impl FnOnce(&Context) -> Result<T> + Send,
 ) -> PyResult<T> {
+    reserve::set_aside();
     let listener = Listener::new();
     let outcome = py.detach(|| {
         if threads <= 1 || work < settings().par_threshold {
@@ -121,6 +122,9 @@ impl Monitor for Listener {
                 self.polled.store(now, Ordering::Relaxed);
                 self.poll();
             }
+        }
+        if reserve::is_short() {
+            return Err(Error::MemoryShort);
         }
         if self.stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     }

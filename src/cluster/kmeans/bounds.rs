@@ -136,8 +136,8 @@ impl<F: Float> Drift<F> {
     pub fn is_close(&self, best: F, second: F) -> bool {
         let distance = if second > F::ZERO { second.sqrt() + self.reach } else { self.reach };
         let rounding = (F::ONE + F::ONE) * self.rounding * distance * distance;
-        // Written so that NaN is close to anything; infinity is what a single centre has as its second.
-        second < F::INFINITY && !(second - best > rounding)
+        let is_apart = second - best > rounding; // false for NaN, which is close to anything
+        second < F::INFINITY && !is_apart
     }
 
     /// The upper bound from the squared distance to the own centre.
