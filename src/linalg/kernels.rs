@@ -307,7 +307,11 @@ impl<S: Simd, const V: usize> Expand<'_, S, V> {
         unsafe {
             let zero = S::splat(<S::F as SimdFloat>::ZERO);
             let norm = S::splat(self.points.norms[point]);
+            let start = point * self.len + self.position;
+            let out = &mut self.out[start..start + self.filled];
             let mut lanes = [<S::F as SimdFloat>::ZERO; MOST_VECTORS * 16];
+            let is_full = out.len() == V * S::WIDTH;
+            let target = if is_full { out.as_mut_ptr() } else { lanes.as_mut_ptr() };
             for v in 0..V {
                 let (first, then) = match self.norm_first {
                     Norm::Row => (self.norms[v], norm),
@@ -315,10 +319,11 @@ impl<S: Simd, const V: usize> Expand<'_, S, V> {
                 };
                 let value = S::add(S::add(products[v], first), then);
                 // As numpy.maximum(value, 0): NaN stays.
-                S::store(lanes.as_mut_ptr().add(v * S::WIDTH), S::select(S::lt(value, zero), zero, value));
+                S::store(target.add(v * S::WIDTH), S::select(S::lt(value, zero), zero, value));
             }
-            let start = point * self.len + self.position;
-            self.out[start..start + self.filled].copy_from_slice(&lanes[..self.filled]);
+            if !is_full {
+                out.copy_from_slice(&lanes[..out.len()]);
+            }
         }
     }
 }
@@ -381,31 +386,51 @@ impl<F: Float> Kernel<F> for AddByLabel<'_, F> {
     #[inline(always)]
     unsafe fn run<S: Simd<F = F>>(self) {
         self.view.check(self.rows.clone().into());
-        let View { values, shift, n_cols } = self.view;
+        assert!(self.labels.len() == self.rows.len() && self.sums.len() == self.totals.len() * self.view.n_cols);
+        // One loop for each case, so that the cases cost nothing per row.
+        // SAFETY: the caller's promise.
+        unsafe {
+            match (self.view.shift, self.weights) {
+                (None, None) => self.add::<S, false, false>(&[], &[]),
+                (None, Some(weights)) => self.add::<S, false, true>(&[], weights),
+                (Some(shift), None) => self.add::<S, true, false>(shift, &[]),
+                (Some(shift), Some(weights)) => self.add::<S, true, true>(shift, weights),
+            }
+        }
+    }
+}
+
+impl<F: Float> AddByLabel<'_, F> {
+    #[inline(always)]
+    unsafe fn add<S: Simd<F = F>, const SHIFTED: bool, const WEIGHTED: bool>(self, shift: &[F], weights: &[F]) {
+        let View { values, n_cols, .. } = self.view;
+        let whole = n_cols / S::WIDTH * S::WIDTH;
         for (row, &label) in self.rows.zip(self.labels) {
             let label = label as usize;
-            let weight = self.weights.map(|weights| weights[row]);
-            self.totals[label] += weight.unwrap_or(F::ONE);
-            let sum = &mut self.sums[label * n_cols..][..n_cols];
-            let row = &values[row * n_cols..][..n_cols];
-            let whole = n_cols / S::WIDTH * S::WIDTH;
-            for column in (0..whole).step_by(S::WIDTH) {
-                // SAFETY: row, shift and sum have `n_cols` scalars (shift: by `check`); the set is the caller's.
-                unsafe {
-                    let mut x = S::load(row.as_ptr().add(column));
-                    if let Some(shift) = shift {
+            let weight = if WEIGHTED { weights[row] } else { F::ONE };
+            self.totals[label] += weight;
+            // SAFETY: the row was checked, `label` is less than the number of totals (the line above), sums has `n_cols`
+            // scalars for each, and so has the shift if there is one; the instruction set is the caller's.
+            unsafe {
+                let row = values.as_ptr().add(row * n_cols);
+                let sum = self.sums.as_mut_ptr().add(label * n_cols);
+                for column in (0..whole).step_by(S::WIDTH) {
+                    let mut x = S::load(row.add(column));
+                    if SHIFTED {
                         x = S::sub(x, S::load(shift.as_ptr().add(column)));
                     }
-                    if let Some(weight) = weight {
+                    if WEIGHTED {
                         x = S::mul(x, S::splat(weight));
                     }
-                    let target = sum.as_mut_ptr().add(column);
-                    S::store(target, S::add(S::load(target), x));
+                    S::store(sum.add(column), S::add(S::load(sum.add(column)), x));
                 }
-            }
-            for column in whole..n_cols {
-                let x = shift.map_or(row[column], |shift| row[column] - shift[column]);
-                sum[column] += weight.map_or(x, |weight| x * weight);
+                for column in whole..n_cols {
+                    let mut x = *row.add(column);
+                    if SHIFTED {
+                        x -= shift[column];
+                    }
+                    *sum.add(column) += if WEIGHTED { x * weight } else { x };
+                }
             }
         }
     }

@@ -79,7 +79,7 @@ impl Plan {
             Pass::Seed => Pass::Bounded,
             Pass::Bounded if failed as f64 > self.tolerated * n_rows as f64 => {
                 self.plain_passes_due = self.patience;
-                self.patience *= 2;
+                self.patience *= 4;
                 Pass::Plain
             }
             Pass::Bounded => Pass::Bounded,
