@@ -137,6 +137,28 @@ KMEANS_BAD = (
     {"random_state": "seed"},
     {"init": first_rows, "n_clusters": 3, "n_init": "auto", "max_iter": 0},
 )
+
+
+def tied_picks(X, weights, ours, theirs):
+    """
+    Whether two lists of seeds part at candidates whose potentials are equal within rounding.
+
+    Two candidates that are each other's only gain leave the same sum of distances behind, added in another order.
+    """
+    dense = (X.toarray() if sp.issparse(X) else np.asarray(X)).astype(np.float64)
+    mine, parents = ours["indices"], theirs["indices"]
+    first = int(np.flatnonzero(mine != parents)[0])
+    weights = np.ones(len(dense)) if weights is None else np.asarray(weights, dtype=np.float64)
+
+    def potential(seeds):
+        squares = ((dense[:, None] - dense[seeds]) ** 2).sum(axis=2)
+        return float(weights @ squares.min(axis=1))
+
+    a, b = potential(mine[: first + 1]), potential(parents[: first + 1])
+    start = float(weights @ (dense**2).sum(axis=1))
+    return first > 0 and abs(a - b) <= 64 * np.finfo(X.dtype).eps * (start + a)
+
+
 BAD_STARTS = (
     {"init": np.zeros((2, 4)), "n_init": 1},
     {"init": np.zeros((3, 9)), "n_init": 1},
@@ -268,6 +290,7 @@ class Function:
     results: tuple = ()  # names of what it returns
     quadratic: tuple = ()
     size_param: str | None = None
+    tied: Callable | None = None  # (X, weights, ours, parent's) -> whether the results part at a choice between equals
 
     @property
     def name(self):
@@ -310,6 +333,7 @@ FUNCTIONS = [
         parent=sklearn.cluster.kmeans_plusplus,
         params={"n_clusters": 3, "random_state": 0},
         results=("centers", "indices"),
+        tied=tied_picks,
         size_param="n_clusters",
         fuzz={"n_clusters": (1, 2, 3, 5, 8), "n_local_trials": (None, 1, 4)},
         bad_params=(

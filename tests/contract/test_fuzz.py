@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
-from ..compare import assert_close, assert_same_complaint, fitted, outcome
+from ..compare import assert_close, assert_same_complaint, bits, fitted, outcome
 from .registry import ENTRIES, FUNCTIONS, mixture, sparse_mixture
 
 DTYPES = st.sampled_from([np.float64, np.float32])
@@ -159,6 +159,9 @@ def test_function(function, data):
     ours = outcome(function.call, input_copy(X), **params)
     theirs = outcome(function.call, input_copy(X), parent=True, **params)
     assert_same_complaint(ours, theirs)
-    if theirs.error is None:
-        for name in function.results:
-            assert_close(name, ours.value[name], theirs.value[name], X, X.dtype.name, function.quadratic)
+    if theirs.error is not None:
+        return
+    if function.tied and bits(ours.value) != bits(theirs.value) and function.tied(X, weights, ours.value, theirs.value):
+        return
+    for name in function.results:
+        assert_close(name, ours.value[name], theirs.value[name], X, X.dtype.name, function.quadratic)
