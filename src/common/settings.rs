@@ -14,7 +14,7 @@ use super::simd::Isa;
 
 /// Work, in multiply-adds, below which handing a call to the pool costs more than it saves
 /// (`benches/decisions/0002-parallel-threshold.md`).
-const DEFAULT_PAR_THRESHOLD: u64 = 2_000_000;
+const DEFAULT_PAR_THRESHOLD: u64 = 1_000_000;
 
 /// The settings of this process.
 #[derive(Debug, Clone)]
