@@ -8,7 +8,8 @@ use crate::common::error::check_length;
 use crate::common::simd::{Kernel, Simd, dispatch};
 use crate::common::{Error, Float, Result, memory};
 
-/// A sparse matrix in CSR form, shape `(n_rows, n_cols)`. Indices need not be sorted; repeated ones add up.
+/// A sparse matrix in CSR form, shape `(n_rows, n_cols)`. Indices need not be sorted; for repeated ones see
+/// [`Csr::merged`].
 #[derive(Debug)]
 pub struct Csr<'a, F: Clone> {
     values: Cow<'a, [F]>,
@@ -35,6 +36,41 @@ impl<'a, F: Float> Csr<'a, F> {
         }
         let (values, indices, starts) = (Cow::Borrowed(values), Cow::Borrowed(indices), Cow::Borrowed(starts));
         Ok(Self { values, indices, starts, n_cols })
+    }
+
+    /// The same matrix with the columns of every row in order and without repetition: values stored in parts are added,
+    /// since the norm of a row is not that of its parts.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn merged(self) -> Result<Self> {
+        let columns = |row: usize| &self.indices[self.starts[row]..self.starts[row + 1]];
+        if (0..self.n_rows()).all(|row| columns(row).is_sorted_by(|a, b| a < b)) {
+            return Ok(self);
+        }
+        let mut values: Vec<F> = memory::with_capacity(self.values.len())?;
+        let mut indices: Vec<u32> = memory::with_capacity(self.values.len())?;
+        let mut starts = memory::with_capacity(self.starts.len())?;
+        starts.push(0);
+        let mut entries = Vec::new();
+        for row in 0..self.n_rows() {
+            entries.clear();
+            entries.extend(self.row(row));
+            entries.sort_by_key(|&(column, _)| column);
+            let first = values.len();
+            for &(column, value) in &entries {
+                match (indices[first..].last(), values.last_mut()) {
+                    (Some(&last), Some(sum)) if last as usize == column => *sum += value,
+                    _ => {
+                        indices.push(column as u32);
+                        values.push(value);
+                    }
+                }
+            }
+            starts.push(values.len());
+        }
+        let (values, indices, starts) = (Cow::Owned(values), Cow::Owned(indices), Cow::Owned(starts));
+        Ok(Self { values, indices, starts, n_cols: self.n_cols })
     }
 
     #[inline(always)]
@@ -264,6 +300,14 @@ mod tests {
             assert!(Csr::new(&values, indices, starts, 3).is_err(), "{indices:?} {starts:?}");
         }
         assert!(Csr::new(&values, &[0, 2], &[0, 1, 2], 3).is_ok());
+    }
+
+    #[test]
+    fn parts_are_added_and_columns_sorted() {
+        let csr = Csr::new(&[1.0, 2.0, 4.0, 8.0], &[2, 0, 2, 1], &[0, 3, 3, 4], 3).and_then(Csr::merged);
+        assert!(csr.is_ok_and(|csr| {
+            csr.values[..] == [2.0, 5.0, 8.0] && csr.indices[..] == [0, 2, 1] && csr.starts[..] == [0, 2, 2, 3]
+        }));
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl<'py, F: Element + Float> Matrix<'py, F> {
         match self {
             Self::Dense { values, n_rows, n_cols } => Dense::new(values.slice(), *n_rows, *n_cols).map(View::Dense),
             Self::Csr { values, indices, starts, n_cols } => {
-                Csr::new(values.slice(), indices, starts, *n_cols).map(View::Csr)
+                Csr::new(values.slice(), indices, starts, *n_cols).and_then(Csr::merged).map(View::Csr)
             }
         }
         .map_err(error::exception)

@@ -86,7 +86,7 @@ class KMeansDropIn(DropIn, _BaseKMeans):
 
     def _validated(self, X: Any, *, reset: bool = True) -> Any:
         """Check ``X`` as the parent does, without copying it."""
-        X = validate_data(
+        return validate_data(
             self,
             X,
             accept_sparse="csr",
@@ -95,10 +95,6 @@ class KMeansDropIn(DropIn, _BaseKMeans):
             accept_large_sparse=False,
             reset=reset,
         )
-        if sp.issparse(X) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()  # norms are not those of a row that is stored in parts
-        return X
 
     def _prepare_fit(self: Any, X: Any, sample_weight: Any) -> SimpleNamespace:
         """Validate the input of a fit in the parent's order; return what the conditions and the fit look at."""
