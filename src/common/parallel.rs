@@ -181,11 +181,29 @@ const THREAD_BYTES: usize = 16 << 20;
 
 #[allow(clippy::disallowed_types, clippy::disallowed_methods)] // the one place that builds a pool
 fn build(threads: usize) -> Option<rayon::ThreadPool> {
-    std::hint::black_box(super::memory::with_capacity::<u8>(threads.saturating_mul(THREAD_BYTES)).ok()?);
+    if !has_address_space(threads.saturating_mul(THREAD_BYTES)) {
+        return None;
+    }
     let start = |threads: usize| {
         rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("mlfast-{index}")).build().ok()
     };
     start(threads).or_else(|| start(1))
+}
+
+/// Whether so many bytes can be mapped now. (What the heap has free does not count: threads map their own.)
+#[cfg(unix)]
+fn has_address_space(bytes: usize) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh mapping, never touched, unmapped at once with the length it was made with.
+    unsafe {
+        let start = libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0);
+        start != libc::MAP_FAILED && libc::munmap(start, bytes) == 0
+    }
+}
+
+#[cfg(not(unix))]
+fn has_address_space(_bytes: usize) -> bool {
+    true
 }
 
 fn watch_forks() {

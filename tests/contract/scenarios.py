@@ -407,6 +407,7 @@ def short_of_memory(name, kind, steps=20):
 
     Returns how each child ended: "result", "MemoryError", another exception's name, or "signal N".
     """
+    import ctypes
     import resource
 
     warnings.simplefilter("ignore")
@@ -427,6 +428,7 @@ def short_of_memory(name, kind, steps=20):
         spare = int(1.5**step * 2**18) if step else 0  # 0, 384 KiB, ... about 550 MiB
 
         def child(spare=spare, step=step):
+            ctypes.CDLL(None).malloc_trim(0)  # what the heap has free would hide the limit
             with open("/proc/self/statm") as f:
                 now = int(f.read().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (now + spare, now + spare))
