@@ -407,7 +407,7 @@ def short_of_memory(name, kind, steps=20):
 
     Returns how each child ended: "result", "MemoryError", another exception's name, or "signal N".
     """
-    import ctypes
+    import contextlib
     import resource
 
     warnings.simplefilter("ignore")
@@ -428,10 +428,16 @@ def short_of_memory(name, kind, steps=20):
         spare = int(1.5**step * 2**18) if step else 0  # 0, 384 KiB, ... about 550 MiB
 
         def child(spare=spare, step=step):
-            ctypes.CDLL(None).malloc_trim(0)  # what the heap has free would hide the limit
             with open("/proc/self/statm") as f:
                 now = int(f.read().split()[0]) * resource.getpagesize()
-            resource.setrlimit(resource.RLIMIT_AS, (now + spare, now + spare))
+            hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+            resource.setrlimit(resource.RLIMIT_AS, (now, hard))
+            held = []  # what the heap has free would hide the limit, so it is used up first
+            with contextlib.suppress(MemoryError):
+                while True:
+                    held.append(bytearray(60_000))
+            del held[-16:]
+            resource.setrlimit(resource.RLIMIT_AS, (now + spare, hard))
             try:
                 call(X)
                 return 0

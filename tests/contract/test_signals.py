@@ -39,3 +39,4 @@ def test_short_of_memory(thing, kind):
     ended = isolated(scenarios.short_of_memory, thing.name, kind, env=env, timeout=110)
     assert set(ended) <= {"result", "MemoryError"}, ended
     assert ended[-1] == "result", f"the last step must suffice: {ended}"
+    assert "MemoryError" in ended, f"the limit was never felt: {ended}"
