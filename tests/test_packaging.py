@@ -71,7 +71,7 @@ def test_the_core_needs_no_python():
 
 
 def test_package_files():
-    for name in ("py.typed", "_core.pyi", "__init__.py"):
+    for name in ("py.typed", "_core/__init__.pyi", "__init__.py"):
         assert (PACKAGE / name).is_file(), name
     files = [str(path) for path in importlib.metadata.files("mlfast")]
     assert any(name.endswith("licenses/LICENSE") for name in files)
@@ -87,36 +87,30 @@ def stub_names(body):
             names.add(node.name)
         elif isinstance(node, ast.AnnAssign):
             names.add(node.target.id)
+        elif isinstance(node, ast.ImportFrom) and node.module == "mlfast._core":
+            names |= {alias.asname for alias in node.names if alias.asname}
     return {name for name in names if not name.startswith("_")}
 
 
 def stub_modules():
-    """
-    The binary's modules beside their stubs, as (module, statements, drops_self).
-
-    A stub cannot hold a module, so _core.pyi writes a room as a class `_Room(ModuleType)` and a variable `room: _Room`.
-    """
-    tree = ast.parse((PACKAGE / "_core.pyi").read_text())
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    found = [(_core, tree.body, False)]
-    for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and inspect.ismodule(getattr(_core, node.target.id)):
-            found.append((getattr(_core, node.target.id), classes[node.annotation.id].body, True))
-    return found
+    """The binary's modules beside the statements of their stubs: `_core/__init__.pyi`, and a file for each room."""
+    stubs = {path.stem: ast.parse(path.read_text()).body for path in (PACKAGE / "_core").glob("*.pyi")}
+    found = [(_core, stubs.pop("__init__"))]
+    return found + [(getattr(_core, name), body) for name, body in stubs.items()]
 
 
 def test_stubs_name_what_the_binary_holds():
-    for module, body, _ in stub_modules():
+    for module, body in stub_modules():
         assert stub_names(body) == {name for name in dir(module) if not name.startswith("_")}, module
 
 
 def test_stubs_name_the_parameters():
     """Names, order and kinds; `mypy.stubtest` in `make lint` does not look into the rooms."""
-    for module, body, drops_self in stub_modules():
+    for module, body in stub_modules():
         for node in [node for node in body if isinstance(node, ast.FunctionDef)]:
             arguments = node.args
             positional = [(argument.arg, "positional-only") for argument in arguments.posonlyargs]
             positional += [(argument.arg, "positional or keyword") for argument in arguments.args]
-            stub = positional[drops_self:] + [(argument.arg, "keyword-only") for argument in arguments.kwonlyargs]
+            stub = positional + [(argument.arg, "keyword-only") for argument in arguments.kwonlyargs]
             binary = inspect.signature(getattr(module, node.name)).parameters.values()
             assert stub == [(p.name, p.kind.description) for p in binary], f"{module.__name__}.{node.name}"
