@@ -1,3 +1,4 @@
-//! Distances between many rows and a few points.
+//! Distances, and what is computed from them.
 
+pub mod distance;
 pub mod pairwise;
