@@ -15,8 +15,6 @@ pub trait Float: SimdFloat + std::fmt::Display + std::fmt::Debug + Default + std
     fn from_f64(value: f64) -> Self;
     /// The same value, wider.
     fn to_f64(self) -> f64;
-    /// Square root.
-    fn sqrt(self) -> Self;
     /// Whether the value is neither infinite nor NaN.
     fn is_finite(self) -> bool;
 
@@ -42,10 +40,6 @@ macro_rules! float {
 
             fn to_f64(self) -> f64 {
                 f64::from(self)
-            }
-
-            fn sqrt(self) -> Self {
-                self.sqrt()
             }
 
             fn is_finite(self) -> bool {

@@ -1,4 +1,7 @@
 //! Distances, and what is computed from them.
 
+pub mod block;
 pub mod distance;
+pub mod metric;
 pub mod pairwise;
+pub mod terms;
