@@ -19,8 +19,6 @@ pub trait Float: SimdFloat + std::fmt::Display + std::fmt::Debug + Default + std
     fn to_f64(self) -> f64;
     /// The next number above.
     fn above(self) -> Self;
-    /// Square root.
-    fn sqrt(self) -> Self;
     /// Whether the value is neither infinite nor NaN.
     fn is_finite(self) -> bool;
 
@@ -51,10 +49,6 @@ macro_rules! float {
 
             fn above(self) -> Self {
                 self.next_up()
-            }
-
-            fn sqrt(self) -> Self {
-                self.sqrt()
             }
 
             fn is_finite(self) -> bool {

@@ -1,5 +1,8 @@
 //! Distances, and what is computed from them.
 
+pub mod block;
 pub mod distance;
+pub mod metric;
 pub mod pairwise;
 pub mod sieve;
+pub mod terms;

@@ -9,8 +9,8 @@
 
 use std::ops::Range;
 
-use crate::common::{Float, Result, memory};
 use crate::common::simd::{Kernel, Simd, SimdFloat, dispatch};
+use crate::common::{Float, Result, memory};
 use crate::linalg::tile::{self, Buffers, Epilogue, MOST_VECTORS};
 use crate::linalg::{Panels, RowSet};
 

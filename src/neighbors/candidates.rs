@@ -98,9 +98,7 @@ impl<'a, F: Float, T: Float> Candidates<'a, F, T> {
         let rows = &self.geometry.squared_lengths;
         let entries = &mut self.entries[start..start + self.counts[query]];
         entries.select_nth_unstable_by(k - 1, |a, b| a.value.to_f64().total_cmp(&b.value.to_f64()));
-        let upper = |entry: &Candidate<F>| {
-            self.rounding.upper(entry.value.to_f64(), rows[entry.row as usize], length)
-        };
+        let upper = |entry: &Candidate<F>| self.rounding.upper(entry.value.to_f64(), rows[entry.row as usize], length);
         let bound = entries[..k].iter().map(upper).fold(f64::NEG_INFINITY, f64::max);
         let limit = self.rounding.limit::<F>(bound, length);
         let mut kept = k;

@@ -52,7 +52,6 @@ impl<T: Float> Stored<'_, T> {
             Self::Csr(rows) => rows.n_cols(),
         }
     }
-
 }
 
 impl<T: Float> Queries for Stored<'_, T> {

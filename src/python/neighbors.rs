@@ -83,8 +83,8 @@ impl<T: Float> Search<'_, T> {
         outs: Vec<O>,
         consume: impl Fn(&mut O, usize, &[Neighbor]) -> Result<()> + Sync,
     ) -> Result<()> {
-        let starts = self.blocks().ranges().map(|range| range.start);
-        let outs = starts.zip(outs).collect();
+        let blocks = self.blocks();
+        let outs = blocks.ranges().map(|range| range.start).zip(outs).collect();
         self.index.nearest(ctx, self.queries, self.sought(), outs, |(start, out), position, found| {
             let found = if self.leaves_out { without_self(found, *start + position) } else { &*found };
             consume(out, position, found)
