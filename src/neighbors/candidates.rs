@@ -8,10 +8,19 @@ use crate::common::{Float, Result, memory};
 use crate::metrics::distance::{Additive, Euclidean};
 use crate::metrics::sieve::{Rounding, Sink};
 use crate::neighbors::geometry::Geometry;
-use crate::neighbors::lists::{Neighbor, keep_nearest};
+use crate::neighbors::lists::Neighbor;
 
 /// Exact ranks that a query may ask for, in multiples of its list's length, before the search goes over to f64.
 const PATIENCE: usize = 8;
+
+/// A sink that keeps what a search is for.
+pub trait Catch<F>: Sink<F> {
+    /// Whether the precision of `F` tells too little apart here: the lists are incomplete, and another search must follow.
+    fn is_exhausted(&self) -> bool;
+
+    /// Moves a query's neighbours, with their ranks, to `found`: those wanted and perhaps others.
+    fn finish(&mut self, query: usize, found: &mut Vec<Neighbor>);
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Candidate<F> {
@@ -77,21 +86,6 @@ impl<'a, F: Float, T: Float> Candidates<'a, F, T> {
         })
     }
 
-    /// Whether single precision tells too little apart here: the lists are incomplete, and another search must follow.
-    pub fn is_exhausted(&self) -> bool {
-        self.evaluated > self.patience && size_of::<F>() < size_of::<f64>()
-    }
-
-    /// The neighbours of a query with their ranks, in order.
-    pub fn finish(&mut self, query: usize, found: &mut Vec<Neighbor>) {
-        self.rank_all(query);
-        found.clear();
-        let start = query * self.capacity;
-        let entries = &self.entries[start..start + self.counts[query]];
-        found.extend(entries.iter().map(|entry| Neighbor { distance: entry.rank, row: entry.row }));
-        keep_nearest(found, self.k);
-    }
-
     /// Makes room in a full list; returns the new limit.
     fn compact(&mut self, query: usize) -> F {
         let (k, start, length) = (self.k, query * self.capacity, self.lengths[query]);
@@ -143,6 +137,20 @@ impl<F: Float, T: Float> Sink<F> for Candidates<'_, F, T> {
         self.entries[query * self.capacity + count] = Candidate { value, row, rank: f64::NAN };
         self.counts[query] = count + 1;
         (count + 1 == self.capacity).then(|| self.compact(query))
+    }
+}
+
+impl<F: Float, T: Float> Catch<F> for Candidates<'_, F, T> {
+    fn is_exhausted(&self) -> bool {
+        self.evaluated > self.patience && size_of::<F>() < size_of::<f64>()
+    }
+
+    fn finish(&mut self, query: usize, found: &mut Vec<Neighbor>) {
+        self.rank_all(query);
+        found.clear();
+        let start = query * self.capacity;
+        let entries = &self.entries[start..start + self.counts[query]];
+        found.extend(entries.iter().map(|entry| Neighbor { distance: entry.rank, row: entry.row }));
     }
 }
 

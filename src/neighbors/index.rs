@@ -10,8 +10,8 @@ use crate::metrics::block::BlockDistances;
 use crate::metrics::metric::Metric;
 use crate::neighbors::brute::{self, Cut};
 use crate::neighbors::geometry::{Geometry, Ready};
-use crate::neighbors::lists::{Neighbor, Queries, widened};
-use crate::neighbors::top_k::TopK;
+use crate::neighbors::lists::{Goal, Neighbor, Queries, widened};
+use crate::neighbors::passing::Kept;
 
 /// Scalars of dense rows, or of distances, that are worked on at a time.
 const CHUNK: usize = 1 << 15;
@@ -80,36 +80,42 @@ pub struct Index<'a, T: Clone> {
 
 impl<T: Float> Index<'_, T> {
     /// The blocks of queries that [`Index::nearest`] hands out.
-    pub fn blocks(&self, n_queries: usize, k: usize) -> Blocks {
-        Cut::new(n_queries, self.rows.n_rows(), self.rows.n_cols(), k).blocks
+    pub fn blocks(&self, n_queries: usize, goal: Goal) -> Blocks {
+        Cut::new(n_queries, self.rows.n_rows(), self.rows.n_cols(), goal).blocks
     }
 
-    /// Finds the `k` nearest rows of each query, `k` at most the number of rows. `outs` has one entry per block;
-    /// `consume` is called for each query of a block, in order, with its position in the block and its neighbours.
+    /// Finds the rows that each query wants. `outs` has one entry per block; `consume` is called for each query of a block, in order, with its position in the block and its neighbours.
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`], [`crate::common::Error::Interrupted`].
-    pub fn nearest<O: Send>(
+    pub fn search<O: Send>(
         &self,
         ctx: &Context,
         queries: &dyn Queries,
-        k: usize,
+        goal: Goal,
         outs: Vec<O>,
         consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
     ) -> Result<()> {
         match (self.metric, self.rows) {
             (Metric::Euclidean | Metric::SquaredEuclidean, Stored::Dense(rows)) => {
-                let geometry = self.geometry(ctx, rows)?;
-                let takes_root = self.metric == Metric::Euclidean;
+                let pairs = queries.n_rows().saturating_mul(rows.n_rows());
+                let is_small = pairs.saturating_mul(rows.n_cols()) <= brute::SMALL;
+                let geometry = if is_small { None } else { self.geometry(ctx, rows)? };
                 let ready = self.ready(rows, geometry, queries)?;
-                brute::nearest(ctx, rows, geometry, ready, queries, k, outs, |out, position, found| {
+                let takes_root = self.metric == Metric::Euclidean;
+                let goal = match goal {
+                    Goal::Within(radius) if takes_root => Goal::Within(radius * radius),
+                    other => other,
+                };
+                let search = brute::Search { rows, geometry, ready, queries, goal };
+                brute::search(ctx, &search, outs, |out, position, found| {
                     if takes_root {
                         found.iter_mut().for_each(|neighbor| neighbor.distance = neighbor.distance.sqrt());
                     }
                     consume(out, position, found)
                 })
             }
-            _ => self.by_blocks(ctx, queries, k, outs, consume),
+            _ => self.by_blocks(ctx, queries, goal, outs, consume),
         }
     }
 
@@ -139,18 +145,18 @@ impl<T: Float> Index<'_, T> {
         &self,
         ctx: &Context,
         queries: &dyn Queries,
-        k: usize,
+        goal: Goal,
         outs: Vec<O>,
         consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
     ) -> Result<()> {
         let (n_rows, n_cols) = (self.rows.n_rows(), self.rows.n_cols());
-        let blocks = self.blocks(queries.n_rows(), k);
+        let blocks = self.blocks(queries.n_rows(), goal);
         let jobs: Vec<_> = blocks.ranges().zip(outs).collect();
         parallel::map(ctx, jobs, |(block, mut out)| {
             let points = queries.widened(block.clone())?;
             let mut distances = BlockDistances::new(self.metric, &points, n_cols)?;
             let chunk = (CHUNK / n_cols.max(block.len())).max(16);
-            let mut lists: Vec<_> = block.clone().map(|_| TopK::new(k)).collect();
+            let mut lists: Vec<_> = block.clone().map(|_| Kept::new(goal)).collect();
             let mut found = memory::filled(memory::area(chunk, block.len())?, 0.0)?;
             for start in (0..n_rows).step_by(chunk) {
                 ctx.check()?;

@@ -21,13 +21,32 @@ impl Neighbor {
     }
 }
 
-/// Keeps the `k` nearest, in order.
-pub fn keep_nearest(found: &mut Vec<Neighbor>, k: usize) {
-    if found.len() > k {
-        found.select_nth_unstable_by(k - 1, Neighbor::order);
-        found.truncate(k);
+/// Which rows a query wants.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Goal {
+    /// So many nearest ones, nearest first; at most all rows.
+    Nearest(usize),
+    /// All that are no farther than this, in the order of their indices.
+    Within(f64),
+}
+
+impl Goal {
+    /// Reduces a list to what is wanted, in order.
+    pub fn settle(self, found: &mut Vec<Neighbor>) {
+        match self {
+            Self::Nearest(k) => {
+                if found.len() > k {
+                    found.select_nth_unstable_by(k - 1, Neighbor::order);
+                    found.truncate(k);
+                }
+                found.sort_unstable_by(Neighbor::order);
+            }
+            Self::Within(most) => {
+                found.retain(|neighbor| neighbor.distance <= most);
+                found.sort_unstable_by_key(|neighbor| neighbor.row);
+            }
+        }
     }
-    found.sort_unstable_by(Neighbor::order);
 }
 
 /// Rows that are sought for, whatever their type and storage.

@@ -4,8 +4,10 @@
 
 pub mod brute;
 pub mod candidates;
+pub mod density;
 pub mod geometry;
 pub mod index;
 pub mod lists;
-pub mod top_k;
+pub mod passing;
 pub mod vote;
+pub mod within;

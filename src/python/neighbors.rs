@@ -1,6 +1,6 @@
 //! The neighbours room's door.
 
-use numpy::Element;
+use numpy::{Element, PyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -11,8 +11,9 @@ use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, memory};
 use crate::metrics::metric::Metric;
+use crate::neighbors::density::{self, Neighborhoods};
 use crate::neighbors::index::{self, Cache, Stored};
-use crate::neighbors::lists::{Neighbor, Queries};
+use crate::neighbors::lists::{Goal, Neighbor, Queries};
 use crate::neighbors::vote::{Average, Ballot, Classes, Weights};
 
 fn stored<'a, F: Element + Float>(matrix: &'a Matrix<'_, F>) -> PyResult<Stored<'a, F>> {
@@ -57,7 +58,7 @@ struct Search<'a, T: Clone> {
     queries: &'a dyn Queries,
     /// Whether the queries are the training rows, each to be left out of its own neighbours.
     leaves_out: bool,
-    k: usize,
+    goal: Goal,
 }
 
 impl<T: Float> Search<'_, T> {
@@ -67,13 +68,8 @@ impl<T: Float> Search<'_, T> {
         (self.queries.n_rows() as u64).saturating_mul(rows.n_rows() as u64).saturating_mul(rows.n_cols() as u64)
     }
 
-    /// Neighbours that are asked of the index.
-    fn sought(&self) -> usize {
-        self.k + usize::from(self.leaves_out)
-    }
-
     fn blocks(&self) -> Blocks {
-        self.index.blocks(self.queries.n_rows(), self.sought())
+        self.index.blocks(self.queries.n_rows(), self.goal)
     }
 
     /// Hands each query's neighbours to `consume`, with its block's entry of `outs` and its position in the block.
@@ -85,15 +81,15 @@ impl<T: Float> Search<'_, T> {
     ) -> Result<()> {
         let blocks = self.blocks();
         let outs = blocks.ranges().map(|range| range.start).zip(outs).collect();
-        self.index.nearest(ctx, self.queries, self.sought(), outs, |(start, out), position, found| {
+        self.index.search(ctx, self.queries, self.goal, outs, |(start, out), position, found| {
             let found = if self.leaves_out { without_self(found, *start + position) } else { &*found };
             consume(out, position, found)
         })
     }
 
-    /// Distances (if wanted) and indices, each of shape `(n_queries, k)`.
-    fn lists(&self, ctx: &Context, with_distances: bool) -> Result<(Vec<f64>, Vec<i64>)> {
-        let (blocks, k) = (self.blocks(), self.k);
+    /// Distances (if wanted) and indices of `k` neighbours, each of shape `(n_queries, k)`.
+    fn lists(&self, ctx: &Context, k: usize, with_distances: bool) -> Result<(Vec<f64>, Vec<i64>)> {
+        let blocks = self.blocks();
         let len = memory::area(self.queries.n_rows(), k)?;
         let mut distances = memory::filled(if with_distances { len } else { 0 }, 0.0)?;
         let mut indices = memory::filled(len, 0)?;
@@ -147,6 +143,68 @@ impl<T: Float> Search<'_, T> {
     }
 }
 
+/// Neighbours of several queries, one after the other.
+#[derive(Default)]
+struct Flat {
+    counts: Vec<i64>,
+    distances: Vec<f64>,
+    indices: Vec<i64>,
+}
+
+impl<T: Float> Search<'_, T> {
+    /// The neighbours of all queries, one after the other.
+    fn flat(&self, ctx: &Context, with_distances: bool, sorted: bool) -> Result<Vec<Flat>> {
+        let mut flats: Vec<Flat> = self.blocks().ranges().map(|_| Flat::default()).collect();
+        self.run(ctx, flats.iter_mut().collect(), |flat, _, found| {
+            let mut ordered = Vec::new();
+            if sorted {
+                ordered.extend_from_slice(found);
+                ordered.sort_unstable_by(Neighbor::order);
+            }
+            let found = if sorted { &ordered } else { found };
+            flat.counts.push(found.len() as i64);
+            flat.indices.extend(found.iter().map(|neighbor| i64::from(neighbor.row)));
+            if with_distances {
+                flat.distances.extend(found.iter().map(|neighbor| neighbor.distance));
+            }
+            Ok(())
+        })?;
+        Ok(flats)
+    }
+
+    /// Votes of the neighbours of each query, shape `(n_queries, total number of classes)`, and how many they are.
+    fn counted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
+        let (n_queries, width) = (self.queries.n_rows(), classes.total());
+        let mut votes = memory::filled(memory::area(n_queries, width)?, 0.0)?;
+        let mut counts = memory::filled(n_queries, 0)?;
+        let blocks = self.blocks();
+        let outs = shares(&blocks, &mut votes, width).into_iter().zip(shares(&blocks, &mut counts, 1));
+        let outs = outs.map(|(votes, counts)| (Ballot::new(classes, weights), votes, counts)).collect();
+        self.run(ctx, outs, |(ballot, votes, counts), position, found| {
+            votes[position * width..][..width].copy_from_slice(ballot.count(found)?);
+            counts[position] = found.len() as i64;
+            Ok(())
+        })?;
+        Ok((votes, counts))
+    }
+
+    /// Means of the targets of the neighbours of each query, shape `(n_queries, width)`, and how many they are.
+    fn levelled(&self, ctx: &Context, targets: &[f64], width: usize, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
+        let n_queries = self.queries.n_rows();
+        let mut means = memory::filled(memory::area(n_queries, width)?, 0.0)?;
+        let mut counts = memory::filled(n_queries, 0)?;
+        let blocks = self.blocks();
+        let outs = shares(&blocks, &mut means, width).into_iter().zip(shares(&blocks, &mut counts, 1));
+        let outs = outs.map(|(means, counts)| (Average::new(targets, width, weights), means, counts)).collect();
+        self.run(ctx, outs, |(average, means, counts), position, found| {
+            average.of(found, &mut means[position * width..][..width]);
+            counts[position] = found.len() as i64;
+            Ok(())
+        })?;
+        Ok((means, counts))
+    }
+}
+
 /// Chunks of `width` entries a query, one chunk per block.
 fn shares<'v, V>(blocks: &Blocks, mut values: &'v mut [V], width: usize) -> Vec<&'v mut [V]> {
     let chunk = |range: std::ops::Range<usize>| {
@@ -170,7 +228,7 @@ fn weights(by_distance: bool) -> Weights {
 
 /// Runs an expression with a [`Search`].
 macro_rules! with_search {
-    ($index:expr, $py:expr, $x:expr, $leaves_out:expr, $k:expr, $search:ident => $body:expr) => {{
+    ($index:expr, $py:expr, $x:expr, $leaves_out:expr, $goal:expr, $search:ident => $body:expr) => {{
         let own = Samples::new($index.x.bind($py))?;
         let given = $x.map(Samples::new).transpose()?;
         let given = given.as_ref().map(Rows::new).transpose()?;
@@ -183,12 +241,15 @@ macro_rules! with_search {
                 Some(given) => given.queries(),
                 None => &rows,
             };
-            let sought = $k + usize::from($leaves_out);
-            if sought == 0 || sought > rows.n_rows() {
+            let goal = match $goal {
+                Goal::Nearest(k) => Goal::Nearest(k + usize::from($leaves_out)),
+                within => within,
+            };
+            if matches!(goal, Goal::Nearest(k) if k == 0 || k > rows.n_rows()) {
                 return Err(PyValueError::new_err("n_neighbors must be between 1 and the number of rows"));
             }
             let index = index::Index { rows: &rows, metric: $index.metric, cache: &$index.cache };
-            let $search = Search { index, queries, leaves_out: $leaves_out, k: $k };
+            let $search = Search { index, queries, leaves_out: $leaves_out, goal };
             $body
         })
     }};
@@ -264,7 +325,7 @@ pub(super) mod neighbors {
         ) -> PyResult<Vec<Bound<'py, PyAny>>> {
             let codes = Values::<i64>::new(codes)?;
             let codes = codes.slice();
-            with_search!(self, py, x, x.is_none(), n_neighbors, search => {
+            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), search => {
                 let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
                 let votes = run(py, n_threads, search.work(), |ctx| search.voted(ctx, classes, weights(by_distance)))?;
                 by_output(py, &votes, &n_classes)
@@ -285,7 +346,7 @@ pub(super) mod neighbors {
         ) -> PyResult<Bound<'py, PyAny>> {
             let codes = Values::<i64>::new(codes)?;
             let codes = codes.slice();
-            with_search!(self, py, x, x.is_none(), n_neighbors, search => {
+            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), search => {
                 let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
                 let codes = run(py, n_threads, search.work(), |ctx| search.elected(ctx, classes, weights(by_distance)))?;
                 matrix(py, codes, n_classes.len())
@@ -306,13 +367,165 @@ pub(super) mod neighbors {
             let targets = Values::<f64>::new(y)?;
             let width = targets.shape().get(1).copied().unwrap_or(1);
             let targets = targets.slice();
-            with_search!(self, py, x, x.is_none(), n_neighbors, search => {
+            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), search => {
                 check_length("y", targets.len(), search.index.rows.n_rows() * width).map_err(error::exception)?;
                 let weights = weights(by_distance);
                 let means = run(py, n_threads, search.work(), |ctx| search.averaged(ctx, targets, width, weights))?;
                 matrix(py, means, width)
             })
         }
+
+        /// All rows within a radius of each query: where each query's neighbours start, distances (if wanted), indices.
+        #[pyo3(signature = (*, x, radius, return_distance, sort, n_threads))]
+        fn radius_neighbors<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            radius: f64,
+            return_distance: bool,
+            sort: bool,
+            n_threads: usize,
+        ) -> PyResult<RadiusLists<'py>> {
+            with_search!(self, py, x, false, Goal::Within(radius), search => {
+                let n_queries = search.queries.n_rows();
+                let flats = run(py, n_threads, search.work(), |ctx| search.flat(ctx, return_distance, sort))?;
+                let total = flats.iter().map(|flat| flat.indices.len()).sum();
+                let (mut starts, mut indices) = (reserved(n_queries + 1)?, reserved(total)?);
+                let mut distances = reserved(if return_distance { total } else { 0 })?;
+                starts.push(0);
+                for flat in flats {
+                    for count in flat.counts {
+                        starts.push(starts.last().copied().unwrap_or(0) + count);
+                    }
+                    indices.extend_from_slice(&flat.indices);
+                    distances.extend_from_slice(&flat.distances);
+                }
+                let distances = return_distance.then(|| PyArray1::from_vec(py, distances).into_any());
+                let starts = PyArray1::<i64>::from_vec(py, starts).into_any();
+                Ok((starts, distances, PyArray1::<i64>::from_vec(py, indices).into_any()))
+            })
+        }
+
+        /// Votes of the rows within a radius of each query, one array per output, and how many rows they are.
+        #[pyo3(signature = (*, x, radius, by_distance, codes, n_classes, n_threads))]
+        fn vote_radius<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            radius: f64,
+            by_distance: bool,
+            codes: &Bound<'py, PyAny>,
+            n_classes: Vec<usize>,
+            n_threads: usize,
+        ) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
+            let codes = Values::<i64>::new(codes)?;
+            let codes = codes.slice();
+            with_search!(self, py, x, x.is_none(), Goal::Within(radius), search => {
+                let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
+                let weights = weights(by_distance);
+                let (votes, counts) = run(py, n_threads, search.work(), |ctx| search.counted(ctx, classes, weights))?;
+                Ok((by_output(py, &votes, &n_classes)?, PyArray1::from_vec(py, counts).into_any()))
+            })
+        }
+
+        /// The mean of the targets within a radius of each query (NaN without any), and how many rows they are.
+        #[pyo3(signature = (*, x, radius, by_distance, y, n_threads))]
+        fn average_radius<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            radius: f64,
+            by_distance: bool,
+            y: &Bound<'py, PyAny>,
+            n_threads: usize,
+        ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+            let targets = Values::<f64>::new(y)?;
+            let width = targets.shape().get(1).copied().unwrap_or(1);
+            let targets = targets.slice();
+            with_search!(self, py, x, x.is_none(), Goal::Within(radius), search => {
+                check_length("y", targets.len(), search.index.rows.n_rows() * width).map_err(error::exception)?;
+                let weights = weights(by_distance);
+                let (means, counts) =
+                    run(py, n_threads, search.work(), |ctx| search.levelled(ctx, targets, width, weights))?;
+                Ok((matrix(py, means, width)?, PyArray1::from_vec(py, counts).into_any()))
+            })
+        }
+
+        /// The short way of `classify` for a few plain rows; None if these are not.
+        fn classify_few<'py>(
+            &self,
+            x: &Bound<'py, PyAny>,
+            n_neighbors: usize,
+            by_distance: bool,
+            codes: &Bound<'py, PyAny>,
+            n_classes: Vec<usize>,
+        ) -> PyResult<Option<Bound<'py, PyAny>>> {
+            let py = x.py();
+            let n_cols: usize = self.x.bind(py).getattr("shape")?.get_item(1)?.extract()?;
+            if !(is_plain::<f64>(x, n_cols) || is_plain::<f32>(x, n_cols)) {
+                return Ok(None);
+            }
+            let codes = Values::<i64>::new(codes)?;
+            let codes = codes.slice();
+            with_search!(self, py, Some(x), false, Goal::Nearest(n_neighbors), search => {
+                let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
+                let codes = run(py, 1, 0, |ctx| search.elected(ctx, classes, weights(by_distance)))?;
+                matrix(py, codes, n_classes.len()).map(Some)
+            })
+        }
+    }
+
+    /// Densities of the training rows, from their own neighbours; see `mlfast.neighbors.LocalOutlierFactor`.
+    #[pyfunction]
+    #[pyo3(signature = (*, distances, indices, n_threads))]
+    fn reachability<'py>(
+        py: Python<'py>,
+        distances: &Bound<'py, PyAny>,
+        indices: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let (distances, indices) = (Values::<f64>::new(distances)?, Values::<i64>::new(indices)?);
+        let near = neighborhoods(distances.slice(), &indices);
+        let reach: Vec<f64> = near.distances.iter().skip(near.k - 1).step_by(near.k).copied().collect();
+        let work = indices.slice().len() as u64;
+        let densities = run(py, n_threads, work, |ctx| density::reachability(ctx, near, &reach))?;
+        Ok(PyArray1::from_vec(py, densities))
+    }
+
+    /// Densities of new rows, from their neighbours and the distances at which these have their own k-th neighbour.
+    #[pyfunction]
+    #[pyo3(signature = (*, distances, indices, k_distances, n_threads))]
+    fn reachability_of<'py>(
+        py: Python<'py>,
+        distances: &Bound<'py, PyAny>,
+        indices: &Bound<'py, PyAny>,
+        k_distances: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let (distances, indices) = (Values::<f64>::new(distances)?, Values::<i64>::new(indices)?);
+        let reach = Values::<f64>::new(k_distances)?;
+        let (near, reach) = (neighborhoods(distances.slice(), &indices), reach.slice());
+        let work = indices.slice().len() as u64;
+        let densities = run(py, n_threads, work, |ctx| density::reachability(ctx, near, reach))?;
+        Ok(PyArray1::from_vec(py, densities))
+    }
+
+    /// How much less dense each row is than its neighbours.
+    #[pyfunction]
+    #[pyo3(signature = (*, indices, density, own_density, n_threads))]
+    fn outlier_factor<'py>(
+        py: Python<'py>,
+        indices: &Bound<'py, PyAny>,
+        density: &Bound<'py, PyAny>,
+        own_density: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let (all, own) = (Values::<f64>::new(density)?, Values::<f64>::new(own_density)?);
+        let indices = Values::<i64>::new(indices)?;
+        let (near, all, own) = (neighborhoods(&[], &indices), all.slice(), own.slice());
+        let work = indices.slice().len() as u64;
+        let factors = run(py, n_threads, work, |ctx| density::outlier_factor(ctx, near, all, own))?;
+        Ok(PyArray1::from_vec(py, factors))
     }
 
     impl Index {
@@ -325,13 +538,35 @@ pub(super) mod neighbors {
             return_distance: bool,
             n_threads: usize,
         ) -> PyResult<(Option<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
-            with_search!(self, py, x, leaves_out, n_neighbors, search => {
-                let (distances, indices) = run(py, n_threads, search.work(), |ctx| search.lists(ctx, return_distance))?;
+            with_search!(self, py, x, leaves_out, Goal::Nearest(n_neighbors), search => {
+                let (distances, indices) = run(py, n_threads, search.work(), |ctx| search.lists(ctx, n_neighbors, return_distance))?;
                 let distances = return_distance.then(|| matrix(py, distances, n_neighbors)).transpose()?;
                 Ok((distances, matrix(py, indices, n_neighbors)?))
             })
         }
     }
+}
+
+/// Where the neighbours of each query start, their distances (if wanted) and their indices.
+type RadiusLists<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, Bound<'py, PyAny>);
+
+/// Most rows of the short way.
+const FEW: usize = 64;
+
+/// Whether an object is a matrix of a few finite rows that can be read in place.
+fn is_plain<F: Element + Float>(object: &Bound<'_, PyAny>, n_cols: usize) -> bool {
+    Values::<F>::in_place(object).is_some_and(|values| {
+        let is_few = matches!(*values.shape(), [1..=FEW, width] if width == n_cols);
+        is_few && values.slice().iter().all(|value| value.is_finite())
+    })
+}
+
+fn neighborhoods<'a>(distances: &'a [f64], indices: &'a Values<'_, i64>) -> Neighborhoods<'a> {
+    Neighborhoods { distances, indices: indices.slice(), k: indices.shape().get(1).copied().unwrap_or(1).max(1) }
+}
+
+fn reserved<V>(len: usize) -> PyResult<Vec<V>> {
+    memory::with_capacity(len).map_err(error::exception)
 }
 
 /// Cuts rows of all outputs into one matrix per output.
