@@ -3,6 +3,9 @@
 Times are the minimum and the median over the rounds; garbage collection is off while the clock runs; scores are
 computed apart from them. Peak memory is measured apart, each contestant in a fresh process.
 
+A contestant that needs more than ten seconds and four times the fastest one's time runs in two rounds only: its least
+time is then a little too high, and nothing hangs on it.
+
 Threads that wait for each other by spinning (OpenMP) lose far more than their share when a strange process takes a
 core, up to ten times; own pools lose less. Each row therefore says how many CPUs others kept busy meanwhile: a row
 with more than a few hundredths of a CPU is no evidence for anybody.
@@ -30,6 +33,8 @@ RUN = Path(__file__).with_name("run.py")
 Data = dict[str, Any]
 Work = Callable[[], Any]
 Scores = dict[str, float]
+
+SLOW_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -134,20 +139,24 @@ def measure(row: Row, peers: dict[str, Peer], threads: int, rounds: int, scale: 
     works = {name: row.jobs[name](peers[name], data, threads) for name in names}
     figures = {name: Figures() for name in names}
     calls = 1
+    firsts: dict[str, float] = {}
     results: dict[str, Any] = {}
     for name in names:
         with peers[name].running(threads):
-            first, results[name] = timed(works[name], 1)
+            firsts[name], results[name] = timed(works[name], 1)
             if row.short and name == "sklearn":
                 second, results[name] = timed(works[name], 3)
-                calls = max(1, round(0.05 / min(first, second)))
+                calls = max(1, round(0.05 / min(firsts[name], second)))
     for name, result in results.items():
         figures[name].scores = row.scores(data, result, results.get("sklearn"))
     results.clear()
     result = None
+    slow = {name for name in names if firsts[name] > max(10.0, 4.0 * min(firsts.values()))}
     before = _cpu()
-    for _ in range(rounds):
+    for turn in range(rounds):
         for name in names:
+            if name in slow and turn >= SLOW_ROUNDS:
+                continue
             with peers[name].running(threads):
                 figures[name].seconds.append(timed(works[name], calls)[0])
     after = _cpu()

@@ -87,7 +87,7 @@ def row_lines(result: Result) -> list[str]:
         judged = "".join(f"   {what} {value:.8g}" for what, value in f.scores.items())
         lines.append(
             f"    {name:<10} min {duration(f.least):>10}   median {duration(f.median):>10}"
-            f"{judged}   peak +{_peak(f)} MB"
+            f"   rounds {len(f.seconds)}{judged}   peak +{_peak(f)} MB"
         )
     if result.disturbed is not None and result.disturbed > QUIET:
         lines.append(f"    disturbed: others kept {result.disturbed:.2f} CPUs busy; not to be quoted")
@@ -250,6 +250,8 @@ def markdown(content: dict[str, Any]) -> str:
         f"{content['date']}, {content['machine']}; {threads} threads; least of {content['rounds']} rounds, "
         f"the contestants in turn; {versions}. Memory is what the call adds to data and imports."
     )
+    if any(len(p["rounds_s"]) < content["rounds"] for r in shown for p in r["peers"].values()):
+        caption += " Whoever takes more than ten seconds and four times the fastest one's ran in two rounds only."
     disturbed = sum((r["disturbed_cpus"] or 0.0) > QUIET for r in rows)
     if disturbed:
         caption += f" Other work disturbed {disturbed} of the rows."
