@@ -72,6 +72,16 @@ impl Simd for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn or(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_or_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn bits(mask: __m256) -> u32 {
+        unsafe { _mm256_movemask_ps(mask) as u32 }
+    }
+
+    #[inline(always)]
     unsafe fn select(mask: __m256, a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_blendv_ps(b, a, mask) }
     }
@@ -165,6 +175,16 @@ impl Simd for F64x4 {
     #[inline(always)]
     unsafe fn lt(a: __m256d, b: __m256d) -> __m256d {
         unsafe { _mm256_cmp_pd::<_CMP_LT_OQ>(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn or(a: __m256d, b: __m256d) -> __m256d {
+        unsafe { _mm256_or_pd(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn bits(mask: __m256d) -> u32 {
+        unsafe { _mm256_movemask_pd(mask) as u32 }
     }
 
     #[inline(always)]

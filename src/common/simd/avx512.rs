@@ -72,6 +72,16 @@ impl Simd for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn or(a: __mmask16, b: __mmask16) -> __mmask16 {
+        a | b
+    }
+
+    #[inline(always)]
+    unsafe fn bits(mask: __mmask16) -> u32 {
+        u32::from(mask)
+    }
+
+    #[inline(always)]
     unsafe fn select(mask: __mmask16, a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_mask_blend_ps(mask, b, a) }
     }
@@ -176,6 +186,16 @@ impl Simd for F64x8 {
     #[inline(always)]
     unsafe fn lt(a: __m512d, b: __m512d) -> __mmask8 {
         unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn or(a: __mmask8, b: __mmask8) -> __mmask8 {
+        a | b
+    }
+
+    #[inline(always)]
+    unsafe fn bits(mask: __mmask8) -> u32 {
+        u32::from(mask)
     }
 
     #[inline(always)]

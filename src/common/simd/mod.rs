@@ -177,6 +177,10 @@ pub trait Simd: Copy + 'static {
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a < b`; false where either is NaN.
     unsafe fn lt(a: Self::V, b: Self::V) -> Self::M;
+    /// Set where either is.
+    unsafe fn or(a: Self::M, b: Self::M) -> Self::M;
+    /// A bit for each lane, the first lowest.
+    unsafe fn bits(mask: Self::M) -> u32;
     /// `a` where the mask is set, else `b`.
     unsafe fn select(mask: Self::M, a: Self::V, b: Self::V) -> Self::V;
     /// Transposes `WIDTH` rows of `columns <= WIDTH` scalars, less `shift` where it is not null: lane `r` of the vector

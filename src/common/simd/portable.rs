@@ -68,6 +68,16 @@ impl<F: SimdFloat> Simd for Portable<F> {
     }
 
     #[inline(always)]
+    unsafe fn or(a: [bool; 4], b: [bool; 4]) -> [bool; 4] {
+        std::array::from_fn(|lane| a[lane] | b[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn bits(mask: [bool; 4]) -> u32 {
+        mask.iter().rev().fold(0, |bits, &set| bits * 2 + u32::from(set))
+    }
+
+    #[inline(always)]
     unsafe fn select(mask: [bool; 4], a: [F; 4], b: [F; 4]) -> [F; 4] {
         std::array::from_fn(|lane| if mask[lane] { a[lane] } else { b[lane] })
     }
