@@ -7,5 +7,6 @@ pub mod cluster;
 pub mod common;
 pub mod linalg;
 pub mod metrics;
+pub mod neighbors;
 #[cfg(feature = "python")]
 mod python;

@@ -1,0 +1,3 @@
+//! Nearest neighbours.
+
+pub mod kd_tree;
