@@ -2,6 +2,7 @@
 
 pub mod block;
 pub mod distance;
+pub mod leaf;
 pub mod metric;
 pub mod pairwise;
 pub mod sieve;

@@ -7,6 +7,7 @@ pub mod candidates;
 pub mod density;
 pub mod geometry;
 pub mod index;
+pub mod kd_tree;
 pub mod lists;
 pub mod passing;
 pub mod vote;
