@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::context::Blocks;
 use crate::common::{Context, Float, Result, memory, parallel};
 use crate::linalg::{Csr, Dense, Rows};
 use crate::metrics::block::BlockDistances;
+use crate::metrics::distance::{Additive, Chebyshev, Euclidean, Manhattan, Minkowski};
 use crate::metrics::metric::Metric;
 use crate::neighbors::brute::{self, Cut};
 use crate::neighbors::geometry::{Geometry, Ready};
+use crate::neighbors::kd_tree::{KdTree, Order};
 use crate::neighbors::lists::{Goal, Neighbor, Queries, widened};
 use crate::neighbors::passing::Kept;
 
@@ -20,11 +23,40 @@ const CHUNK: usize = 1 << 15;
 const FEW: usize = 64;
 const READY: usize = 1 << 22;
 
+/// Queries from which a tree is built; until then they are answered without.
+const BUILD_AFTER: usize = 32;
+
+/// Who is sought for.
+#[derive(Clone, Copy)]
+pub enum Sought<'a> {
+    /// The training rows themselves.
+    Own,
+    /// New rows.
+    New(&'a dyn Queries),
+}
+
+/// Whether a tree over so many rows is faster than brute force for `k` neighbours.
+fn is_worth_a_tree(n_rows: usize, n_cols: usize, k: usize) -> bool {
+    n_cols <= 8 && n_rows >= 1000 && k <= n_rows / 16
+}
+
+/// How an index is to be searched; no choice changes an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// By a tree if that was measured to be faster.
+    Auto,
+    /// Without a tree.
+    Brute,
+}
+
 /// What was computed from the training rows, once, when it was first needed.
 #[derive(Debug, Default)]
 pub struct Cache {
     geometry: OnceLock<Option<Geometry>>,
     ready: OnceLock<Ready>,
+    tree: OnceLock<KdTree>,
+    /// Queries so far.
+    asked: AtomicUsize,
 }
 
 /// Training rows of either storage.
@@ -74,6 +106,8 @@ pub struct Index<'a, T: Clone> {
     pub rows: &'a Stored<'a, T>,
     /// The distance.
     pub metric: Metric,
+    /// How it is searched.
+    pub algorithm: Algorithm,
     /// What earlier searches computed.
     pub cache: &'a Cache,
 }
@@ -91,11 +125,20 @@ impl<T: Float> Index<'_, T> {
     pub fn search<O: Send>(
         &self,
         ctx: &Context,
-        queries: &dyn Queries,
+        sought: Sought,
         goal: Goal,
         outs: Vec<O>,
         consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
     ) -> Result<()> {
+        let queries = self.queries(sought);
+        if let Some(tree) = self.tree(ctx, queries.n_rows(), goal)? {
+            return match self.metric {
+                Metric::Manhattan => self.by_tree(ctx, tree, Manhattan, sought, goal, outs, consume),
+                Metric::Chebyshev => self.by_tree(ctx, tree, Chebyshev, sought, goal, outs, consume),
+                Metric::Minkowski(p) => self.by_tree(ctx, tree, Minkowski { p }, sought, goal, outs, consume),
+                _ => self.by_tree(ctx, tree, Euclidean, sought, goal, outs, consume),
+            };
+        }
         match (self.metric, self.rows) {
             (Metric::Euclidean | Metric::SquaredEuclidean, Stored::Dense(rows)) => {
                 let pairs = queries.n_rows().saturating_mul(rows.n_rows());
@@ -117,6 +160,84 @@ impl<T: Float> Index<'_, T> {
             }
             _ => self.by_blocks(ctx, queries, goal, outs, consume),
         }
+    }
+
+    /// The rows that are sought for.
+    pub fn queries<'q>(&'q self, sought: Sought<'q>) -> &'q dyn Queries {
+        match sought {
+            Sought::Own => self.rows,
+            Sought::New(queries) => queries,
+        }
+    }
+
+    /// The tree, if it is to be used.
+    fn tree(&self, ctx: &Context, n_queries: usize, goal: Goal) -> Result<Option<&KdTree>> {
+        let (Stored::Dense(rows), Algorithm::Auto) = (self.rows, self.algorithm) else { return Ok(None) };
+        let is_known = match self.metric {
+            Metric::Euclidean | Metric::Manhattan | Metric::Chebyshev => true,
+            Metric::Minkowski(p) => p >= 1.0, // below, boxes bound nothing
+            _ => false,
+        };
+        let k = if let Goal::Nearest(k) = goal { k } else { 1 };
+        let asked = self.cache.asked.fetch_add(n_queries, Ordering::Relaxed) + n_queries;
+        if !is_known || !is_worth_a_tree(rows.n_rows(), rows.n_cols(), k) {
+            return Ok(None);
+        }
+        if self.cache.tree.get().is_none() {
+            if asked < BUILD_AFTER {
+                return Ok(None);
+            }
+            let tree = KdTree::build(ctx, rows.values(), rows.n_rows(), rows.n_cols())?;
+            return Ok(Some(self.cache.tree.get_or_init(|| tree)));
+        }
+        Ok(self.cache.tree.get())
+    }
+
+    fn by_tree<M: Additive, O: Send>(
+        &self,
+        ctx: &Context,
+        tree: &KdTree,
+        metric: M,
+        sought: Sought,
+        goal: Goal,
+        outs: Vec<O>,
+        consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let queries = self.queries(sought);
+        let n_queries = queries.n_rows();
+        let (starts, distances, indices): (Vec<i64>, _, _) = match goal {
+            Goal::Nearest(k) => {
+                let len = memory::area(n_queries, k)?;
+                let (mut distances, mut indices) = (memory::filled(len, 0.0)?, memory::filled(len, 0)?);
+                match sought {
+                    Sought::Own => tree.nearest_to_own(ctx, metric, k, &mut distances, &mut indices)?,
+                    Sought::New(_) => {
+                        let points = queries.widened(0..n_queries)?;
+                        tree.nearest(ctx, metric, &points, k, &mut distances, &mut indices)?;
+                    }
+                }
+                let starts = (0..=n_queries).map(|query| (query * k) as i64).collect();
+                (starts, distances, indices)
+            }
+            Goal::Within(radius) => {
+                let points = queries.widened(0..n_queries)?;
+                let found = tree.within(ctx, metric, &points, radius, Order::Index, true)?;
+                (found.starts, found.distances, found.indices)
+            }
+        };
+        let jobs = self.blocks(n_queries, goal).ranges().zip(outs).collect();
+        let scratch = || Ok(Vec::new());
+        parallel::map_with(ctx, jobs, scratch, |found: &mut Vec<Neighbor>, (block, mut out)| {
+            for (position, query) in block.enumerate() {
+                let here = starts[query] as usize..starts[query + 1] as usize;
+                found.clear();
+                let pairs = distances[here.clone()].iter().zip(&indices[here]);
+                found.extend(pairs.map(|(&distance, &row)| Neighbor { distance, row: row as u32 }));
+                consume(&mut out, position, found)?;
+            }
+            Ok(())
+        })?;
+        Ok(())
     }
 
     fn geometry(&self, ctx: &Context, rows: &Dense<T>) -> Result<Option<&Geometry>> {

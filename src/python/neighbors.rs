@@ -12,7 +12,7 @@ use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, memory};
 use crate::metrics::metric::Metric;
 use crate::neighbors::density::{self, Neighborhoods};
-use crate::neighbors::index::{self, Cache, Stored};
+use crate::neighbors::index::{self, Algorithm, Cache, Sought, Stored};
 use crate::neighbors::lists::{Goal, Neighbor, Queries};
 use crate::neighbors::vote::{Average, Ballot, Classes, Weights};
 
@@ -55,21 +55,25 @@ impl<'a> Rows<'a> {
 /// A search of an index.
 struct Search<'a, T: Clone> {
     index: index::Index<'a, T>,
-    queries: &'a dyn Queries,
+    sought: Sought<'a>,
     /// Whether the queries are the training rows, each to be left out of its own neighbours.
     leaves_out: bool,
     goal: Goal,
 }
 
 impl<T: Float> Search<'_, T> {
+    fn n_queries(&self) -> usize {
+        self.index.queries(self.sought).n_rows()
+    }
+
     /// Multiply-adds.
     fn work(&self) -> u64 {
         let rows = self.index.rows;
-        (self.queries.n_rows() as u64).saturating_mul(rows.n_rows() as u64).saturating_mul(rows.n_cols() as u64)
+        (self.n_queries() as u64).saturating_mul(rows.n_rows() as u64).saturating_mul(rows.n_cols() as u64)
     }
 
     fn blocks(&self) -> Blocks {
-        self.index.blocks(self.queries.n_rows(), self.goal)
+        self.index.blocks(self.n_queries(), self.goal)
     }
 
     /// Hands each query's neighbours to `consume`, with its block's entry of `outs` and its position in the block.
@@ -81,7 +85,7 @@ impl<T: Float> Search<'_, T> {
     ) -> Result<()> {
         let blocks = self.blocks();
         let outs = blocks.ranges().map(|range| range.start).zip(outs).collect();
-        self.index.search(ctx, self.queries, self.goal, outs, |(start, out), position, found| {
+        self.index.search(ctx, self.sought, self.goal, outs, |(start, out), position, found| {
             let found = if self.leaves_out { without_self(found, *start + position) } else { &*found };
             consume(out, position, found)
         })
@@ -90,7 +94,7 @@ impl<T: Float> Search<'_, T> {
     /// Distances (if wanted) and indices of `k` neighbours, each of shape `(n_queries, k)`.
     fn lists(&self, ctx: &Context, k: usize, with_distances: bool) -> Result<(Vec<f64>, Vec<i64>)> {
         let blocks = self.blocks();
-        let len = memory::area(self.queries.n_rows(), k)?;
+        let len = memory::area(self.n_queries(), k)?;
         let mut distances = memory::filled(if with_distances { len } else { 0 }, 0.0)?;
         let mut indices = memory::filled(len, 0)?;
         let outs = shares(&blocks, &mut distances, if with_distances { k } else { 0 });
@@ -109,7 +113,7 @@ impl<T: Float> Search<'_, T> {
     /// The elected class of each query and output, shape `(n_queries, n_outputs)`.
     fn elected(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<Vec<i64>> {
         let width = classes.n_classes.len();
-        let mut codes = memory::filled(memory::area(self.queries.n_rows(), width)?, 0)?;
+        let mut codes = memory::filled(memory::area(self.n_queries(), width)?, 0)?;
         let ballot = |out| (Ballot::new(classes, weights), out);
         let outs = shares(&self.blocks(), &mut codes, width).into_iter().map(ballot).collect();
         self.run(ctx, outs, |(ballot, out), position, found| {
@@ -121,7 +125,7 @@ impl<T: Float> Search<'_, T> {
     /// Shares of the votes, shape `(n_queries, total number of classes)`.
     fn voted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<Vec<f64>> {
         let width = classes.total();
-        let mut votes = memory::filled(memory::area(self.queries.n_rows(), width)?, 0.0)?;
+        let mut votes = memory::filled(memory::area(self.n_queries(), width)?, 0.0)?;
         let ballot = |out| (Ballot::new(classes, weights), out);
         let outs = shares(&self.blocks(), &mut votes, width).into_iter().map(ballot).collect();
         self.run(ctx, outs, |(ballot, out), position, found| {
@@ -132,7 +136,7 @@ impl<T: Float> Search<'_, T> {
 
     /// Means of targets, shape `(n_queries, width)`.
     fn averaged(&self, ctx: &Context, targets: &[f64], width: usize, weights: Weights) -> Result<Vec<f64>> {
-        let mut means = memory::filled(memory::area(self.queries.n_rows(), width)?, 0.0)?;
+        let mut means = memory::filled(memory::area(self.n_queries(), width)?, 0.0)?;
         let average = |out| (Average::new(targets, width, weights), out);
         let outs = shares(&self.blocks(), &mut means, width).into_iter().map(average).collect();
         self.run(ctx, outs, |(average, out), position, found| {
@@ -174,7 +178,7 @@ impl<T: Float> Search<'_, T> {
 
     /// Votes of the neighbours of each query, shape `(n_queries, total number of classes)`, and how many they are.
     fn counted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
-        let (n_queries, width) = (self.queries.n_rows(), classes.total());
+        let (n_queries, width) = (self.n_queries(), classes.total());
         let mut votes = memory::filled(memory::area(n_queries, width)?, 0.0)?;
         let mut counts = memory::filled(n_queries, 0)?;
         let blocks = self.blocks();
@@ -190,7 +194,7 @@ impl<T: Float> Search<'_, T> {
 
     /// Means of the targets of the neighbours of each query, shape `(n_queries, width)`, and how many they are.
     fn levelled(&self, ctx: &Context, targets: &[f64], width: usize, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
-        let n_queries = self.queries.n_rows();
+        let n_queries = self.n_queries();
         let mut means = memory::filled(memory::area(n_queries, width)?, 0.0)?;
         let mut counts = memory::filled(n_queries, 0)?;
         let blocks = self.blocks();
@@ -234,12 +238,12 @@ macro_rules! with_search {
         let given = given.as_ref().map(Rows::new).transpose()?;
         with_dtype!(&own, matrix => {
             let rows = stored(matrix)?;
-            let queries = match &given {
+            let sought = match &given {
                 Some(given) if given.n_cols() != rows.n_cols() => {
                     return Err(PyValueError::new_err("queries and rows differ in their number of features"));
                 }
-                Some(given) => given.queries(),
-                None => &rows,
+                Some(given) => Sought::New(given.queries()),
+                None => Sought::Own,
             };
             let goal = match $goal {
                 Goal::Nearest(k) => Goal::Nearest(k + usize::from($leaves_out)),
@@ -248,8 +252,8 @@ macro_rules! with_search {
             if matches!(goal, Goal::Nearest(k) if k == 0 || k > rows.n_rows()) {
                 return Err(PyValueError::new_err("n_neighbors must be between 1 and the number of rows"));
             }
-            let index = index::Index { rows: &rows, metric: $index.metric, cache: &$index.cache };
-            let $search = Search { index, queries, leaves_out: $leaves_out, goal };
+            let index = index::Index { rows: &rows, metric: $index.metric, algorithm: $index.algorithm, cache: &$index.cache };
+            let $search = Search { index, sought, leaves_out: $leaves_out, goal };
             $body
         })
     }};
@@ -266,24 +270,18 @@ pub(super) mod neighbors {
         /// float32 or float64, dense or CSR.
         x: Py<PyAny>,
         metric: Metric,
+        algorithm: Algorithm,
         cache: Cache,
     }
 
     #[pymethods]
     impl Index {
         #[new]
-        #[pyo3(signature = (*, x, metric, p, algorithm, leaf_size, n_threads))]
-        fn new(
-            x: &Bound<'_, PyAny>,
-            metric: &str,
-            p: f64,
-            algorithm: &str,
-            leaf_size: usize,
-            n_threads: usize,
-        ) -> PyResult<Self> {
-            let _ = (algorithm, leaf_size, n_threads);
+        #[pyo3(signature = (*, x, metric, p, algorithm))]
+        fn new(x: &Bound<'_, PyAny>, metric: &str, p: f64, algorithm: &str) -> PyResult<Self> {
+            let algorithm = if algorithm == "brute" { Algorithm::Brute } else { Algorithm::Auto };
             let metric = Metric::parse(metric, p).ok_or_else(|| PyValueError::new_err("unknown metric"))?;
-            Ok(Self { x: x.clone().unbind(), metric, cache: Cache::default() })
+            Ok(Self { x: x.clone().unbind(), metric, algorithm, cache: Cache::default() })
         }
 
         /// The nearest rows of each query: distances (if wanted) and indices.
@@ -387,7 +385,7 @@ pub(super) mod neighbors {
             n_threads: usize,
         ) -> PyResult<RadiusLists<'py>> {
             with_search!(self, py, x, false, Goal::Within(radius), search => {
-                let n_queries = search.queries.n_rows();
+                let n_queries = search.n_queries();
                 let flats = run(py, n_threads, search.work(), |ctx| search.flat(ctx, return_distance, sort))?;
                 let total = flats.iter().map(|flat| flat.indices.len()).sum();
                 let (mut starts, mut indices) = (reserved(n_queries + 1)?, reserved(total)?);
