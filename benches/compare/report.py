@@ -188,11 +188,10 @@ def write_chart(path: Path, results: list[Result], versions: str) -> str | None:
     figure, axes = plt.subplots(figsize=(10, 1.2 + 0.62 * len(rows)))
     thick = 0.8 / len(names)
     for place, r in enumerate(rows):
-        for turn, name in enumerate(names):
-            if name not in r.peers:
-                continue
+        present = [name for name in names if name in r.peers]
+        for turn, name in enumerate(present):
             speed = r.peers["sklearn"].least / r.peers[name].least
-            y = place + (turn - (len(names) - 1) / 2) * thick
+            y = place + (turn - (len(present) - 1) / 2) * thick
             axes.barh(y, speed, thick * 0.92, color=COLOURS[name], label=None if name in labelled else name)
             labelled.add(name)
             axes.text(speed, y, f" {speed:.2f}x", va="center", fontsize=7)
