@@ -1,6 +1,6 @@
 //! Micro-benchmarks of the neighbours room: `cargo bench --bench neighbors`.
 //!
-//! One thread, uniform noise. `nearest` is a brute-force search with its pairs of rows times features per second: a
+//! One thread, uniform noise. `brute` is a search without a tree with its pairs of rows times features per second: a
 //! sieve in front of exact ranks for the euclidean metric, exact distances by blocks for the others. `classify` adds the
 //! votes; its last shape is one query among rows that earlier searches have packed.
 
@@ -9,7 +9,8 @@ use mlfast::common::random::Mt19937;
 use mlfast::common::{Context, Float};
 use mlfast::linalg::Dense;
 use mlfast::metrics::metric::Metric;
-use mlfast::neighbors::index::{Cache, Index, Stored};
+use mlfast::neighbors::index::{Algorithm, Cache, Index, Sought, Stored};
+use mlfast::neighbors::lists::Goal;
 use mlfast::neighbors::vote::{Ballot, Classes, Weights};
 
 /// Queries, rows, features, neighbours.
@@ -33,14 +34,14 @@ fn bench_searches<F: Float>(criterion: &mut Criterion, type_name: &str) {
             let Ok(queries) = Dense::new(asked, n_queries, n_cols) else { return };
             let (rows, queries) = (Stored::Dense(rows), Stored::Dense(queries));
 
-            let mut group = criterion.benchmark_group(format!("nearest, {metric:?}"));
+            let mut group = criterion.benchmark_group(format!("brute, {metric:?}"));
             group.throughput(Throughput::Elements((n_queries * n_rows * n_cols) as u64));
             let shape = format!("{type_name} {n_queries} in {n_rows}x{n_cols} k={k}");
             group.bench_function(BenchmarkId::from_parameter(shape), |bencher| {
                 bencher.iter(|| {
-                    let index = Index { rows: &rows, metric, cache: &Cache::default() };
-                    let sums = vec![0.0; index.blocks(n_queries, k).count()];
-                    index.nearest(&ctx, &queries, k, sums, |sum, _, found| {
+                    let index = Index { rows: &rows, metric, algorithm: Algorithm::Brute, cache: &Cache::default() };
+                    let sums = vec![0.0; index.blocks(n_queries, Goal::Nearest(k)).count()];
+                    index.search(&ctx, Sought::New(&queries), Goal::Nearest(k), sums, |sum, _, found| {
                         *sum += found.iter().map(|neighbor| neighbor.distance).sum::<f64>();
                         Ok(())
                     })
@@ -61,17 +62,20 @@ fn bench_votes(criterion: &mut Criterion) {
         let Ok(queries) = Dense::new(asked, n_queries, n_cols) else { return };
         let Ok(classes) = Classes::new(&codes, &[N_CLASSES], n_rows) else { return };
         let (rows, queries, cache) = (Stored::Dense(rows), Stored::Dense(queries), Cache::default());
-        let index = Index { rows: &rows, metric: Metric::Euclidean, cache: &cache };
+        let index = Index { rows: &rows, metric: Metric::Euclidean, algorithm: Algorithm::Brute, cache: &cache };
+        let goal = Goal::Nearest(k);
 
         let mut group = criterion.benchmark_group("classify");
         group.throughput(Throughput::Elements(n_queries as u64));
         let shape = format!("f64 {n_queries} in {n_rows}x{n_cols} k={k}");
         group.bench_function(BenchmarkId::from_parameter(shape), |bencher| {
             bencher.iter(|| {
-                let ballots: Vec<_> = (0..index.blocks(n_queries, k).count())
+                let ballots: Vec<_> = (0..index.blocks(n_queries, goal).count())
                     .map(|_| (Ballot::new(classes, Weights::Distance), [0]))
                     .collect();
-                index.nearest(&ctx, &queries, k, ballots, |(ballot, elected), _, found| ballot.elect(found, elected))
+                index.search(&ctx, Sought::New(&queries), goal, ballots, |(ballot, elected), _, found| {
+                    ballot.elect(found, elected)
+                })
             });
         });
         group.finish();
