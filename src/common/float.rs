@@ -39,22 +39,27 @@ macro_rules! float {
             const TINY: Self = $tiny;
             const EINSUM_LANES: usize = $lanes;
 
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as $type
             }
 
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
 
+            #[inline(always)]
             fn above(self) -> Self {
                 self.next_up()
             }
 
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 self.is_finite()
             }
 
+            #[inline(always)]
             fn as_f64(values: &[Self]) -> Option<&[f64]> {
                 $as_f64(values)
             }

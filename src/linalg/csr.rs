@@ -73,8 +73,9 @@ impl<'a, F: Float> Csr<'a, F> {
         Ok(Self { values, indices, starts, n_cols: self.n_cols })
     }
 
+    /// Columns and values of a row.
     #[inline(always)]
-    fn row(&self, row: usize) -> impl Iterator<Item = (usize, F)> + '_ {
+    pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, F)> + '_ {
         let range = self.starts[row]..self.starts[row + 1];
         let columns = self.indices[range.clone()].iter().map(|&column| column as usize);
         columns.zip(self.values[range].iter().copied())

@@ -15,6 +15,7 @@ use crate::neighbors::geometry::{Geometry, Ready};
 use crate::neighbors::kd_tree::{KdTree, Order};
 use crate::neighbors::lists::{Goal, Neighbor, Queries, widened};
 use crate::neighbors::passing::Kept;
+use crate::neighbors::sparse;
 
 /// Scalars of dense rows, or of distances, that are worked on at a time.
 const CHUNK: usize = 1 << 15;
@@ -97,6 +98,18 @@ impl<T: Float> Queries for Stored<'_, T> {
             Self::Csr(x) => widened(x, rows),
         }
     }
+
+    fn entries(&self, row: usize, out: &mut Vec<(u32, f64)>) {
+        out.clear();
+        match self {
+            Self::Dense(x) => {
+                let row = &x.values()[row * x.n_cols()..][..x.n_cols()];
+                let values = (0..).zip(row).map(|(column, value)| (column, value.to_f64()));
+                out.extend(values.filter(|&(_, value)| value != 0.0));
+            }
+            Self::Csr(x) => out.extend(x.row(row).map(|(column, value)| (column as u32, value.to_f64()))),
+        }
+    }
 }
 
 /// Training rows, a metric, and what is known of both.
@@ -157,6 +170,10 @@ impl<T: Float> Index<'_, T> {
                     }
                     consume(out, position, found)
                 })
+            }
+            (metric, Stored::Csr(rows)) if sparse::can_gather(metric) => {
+                let blocks = self.blocks(queries.n_rows(), goal);
+                sparse::search(ctx, metric, rows, queries, goal, blocks, outs, consume)
             }
             _ => self.by_blocks(ctx, queries, goal, outs, consume),
         }

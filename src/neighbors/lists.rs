@@ -59,6 +59,9 @@ pub trait Queries: Sync {
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     fn widened(&self, rows: Range<usize>) -> Result<Vec<f64>>;
+
+    /// Puts the columns and values of a row that are not zero into `out`, in order.
+    fn entries(&self, row: usize, out: &mut Vec<(u32, f64)>);
 }
 
 /// Rows as f64, row-major.

@@ -10,5 +10,6 @@ pub mod index;
 pub mod kd_tree;
 pub mod lists;
 pub mod passing;
+pub mod sparse;
 pub mod vote;
 pub mod within;
