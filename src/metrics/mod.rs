@@ -2,6 +2,11 @@
 
 pub mod block;
 pub mod distance;
+pub mod expanded;
+pub mod matrix;
 pub mod metric;
+pub mod nearest;
 pub mod pairwise;
+pub mod sparse;
+mod strips;
 pub mod terms;

@@ -1,4 +1,5 @@
 from mlfast._core import cluster as cluster
+from mlfast._core import metrics as metrics
 from mlfast._core import random as random
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "cluster",
     "get_num_threads",
     "instruction_set",
+    "metrics",
     "random",
     "set_num_threads",
 ]
