@@ -31,6 +31,8 @@ pub struct BlockDistances<'a> {
     norms: Vec<f64>,
     buffer: Vec<f64>,
     staged: Vec<f64>,
+    /// For [`Metric::NanEuclidean`]: whether the root is taken.
+    root: bool,
     isa: Isa,
 }
 
@@ -48,7 +50,8 @@ impl<'a> BlockDistances<'a> {
         let mut buffer = memory::with_capacity(memory::area(n_cols, tile::most_rows::<f64>())?)?;
         Buffers::new(&mut buffer, n_cols, 0);
         let (norms, staged) = (Vec::new(), Vec::new());
-        let mut block = Self { metric, n_cols, queries: Cow::Borrowed(queries), norms, buffer, staged, isa };
+        let mut block =
+            Self { metric, n_cols, queries: Cow::Borrowed(queries), norms, buffer, staged, root: true, isa };
         if let Some(centred) = block.centred() {
             let mut own = memory::copied(queries)?;
             own.chunks_exact_mut(n_cols).for_each(|row| to_unit(row, centred));
@@ -67,6 +70,11 @@ impl<'a> BlockDistances<'a> {
             Metric::Correlation => Some(true),
             _ => None,
         }
+    }
+
+    /// Squares instead of distances, for [`Metric::NanEuclidean`].
+    pub(super) fn leave_root(&mut self) {
+        self.root = false;
     }
 
     /// Number of queries.
@@ -96,7 +104,7 @@ impl<'a> BlockDistances<'a> {
             Metric::Hamming => self.compute(Hamming { n_cols }, rows, stride, out),
             Metric::Canberra => self.compute(Canberra, rows, stride, out),
             Metric::BrayCurtis => self.compute(BrayCurtis, rows, stride, out),
-            Metric::NanEuclidean => self.compute(NanEuclidean { n_cols, root: true }, rows, stride, out),
+            Metric::NanEuclidean => self.compute(NanEuclidean { n_cols, root: self.root }, rows, stride, out),
         }
     }
 
@@ -108,7 +116,7 @@ impl<'a> BlockDistances<'a> {
 
 /// Scales a row to length 1, less its mean if `centred`, in the order of summation of scikit-learn's `normalize` and of
 /// NumPy's `mean`. A row of length 0 stays as it is.
-fn to_unit(row: &mut [f64], centred: bool) {
+pub(super) fn to_unit(row: &mut [f64], centred: bool) {
     if centred {
         let mean = norms::pairwise_sum(row) / row.len() as f64;
         row.iter_mut().for_each(|value| *value -= mean);

@@ -2,8 +2,13 @@
 
 pub mod block;
 pub mod distance;
+pub mod expanded;
 pub mod leaf;
+pub mod matrix;
 pub mod metric;
+pub mod nearest;
 pub mod pairwise;
 pub mod sieve;
+pub mod sparse;
+mod strips;
 pub mod terms;

@@ -1,5 +1,6 @@
 from mlfast._core import cluster as cluster
 from mlfast._core import neighbors as neighbors
+from mlfast._core import metrics as metrics
 from mlfast._core import random as random
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "get_num_threads",
     "instruction_set",
     "neighbors",
+    "metrics",
     "random",
     "set_num_threads",
 ]
