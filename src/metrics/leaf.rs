@@ -102,6 +102,21 @@ impl<S: Simd<F = f64>> Lanes<S> {
         }
     }
 
+    /// The largest of some numbers.
+    #[inline(always)]
+    pub fn largest(self, values: &[f64; LEAF]) -> f64 {
+        let mut lanes = [0.0; 16];
+        // SAFETY: `Lanes` proves the instruction set; `LEAF` is a multiple of all widths, and `lanes` holds the widest.
+        unsafe {
+            let mut largest = S::load(values.as_ptr());
+            for start in (S::WIDTH..LEAF).step_by(S::WIDTH) {
+                largest = S::max(largest, S::load(values.as_ptr().add(start)));
+            }
+            S::store(lanes.as_mut_ptr(), largest);
+        }
+        lanes[1..S::WIDTH].iter().fold(lanes[0], |largest, &value| if value > largest { value } else { largest })
+    }
+
     /// The bits of those queries whose bound to the box is not above their limit.
     ///
     /// `queries` has shape `(n_cols, LEAF)`, `low` and `high` have `n_cols` entries.

@@ -4,6 +4,7 @@ use crate::common::{Error, Result, memory};
 use crate::metrics::distance::Additive;
 use crate::metrics::leaf::LEAF;
 
+use super::lists::Neighbor;
 use super::search::Sink;
 
 /// The order of the rows that lie within a radius.
@@ -41,9 +42,9 @@ pub(super) struct Reach {
     rank: f64,
     limits: [f64; LEAF],
     /// Rows near the queries that walk now.
-    near: [Vec<(f64, u32)>; LEAF],
+    near: [Vec<Neighbor>; LEAF],
     /// Rows near the queries that came back, one after the other.
-    all: Vec<(f64, u32)>,
+    all: Vec<Neighbor>,
     /// Where in `all` the rows of each query of the block start, and how many they are.
     spans: Vec<(usize, u32)>,
     /// Whether memory ran out.
@@ -78,8 +79,8 @@ impl Reach {
         }
         for (near, &query) in self.near.iter_mut().zip(queries) {
             match order {
-                Order::Index => near.sort_unstable_by_key(|entry| entry.1),
-                Order::Distance => near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))),
+                Order::Index => near.sort_unstable_by_key(|entry| entry.row()),
+                Order::Distance => near.sort_unstable(),
             }
             self.spans[query as usize] = (self.all.len(), near.len() as u32);
             self.all.try_reserve(near.len()).map_err(|_| Error::MemoryShort)?;
@@ -96,9 +97,9 @@ impl Reach {
         for &(start, count) in &self.spans {
             let entries = &self.all[start..start + count as usize];
             counts.push(count);
-            indices.extend(entries.iter().map(|entry| entry.1));
+            indices.extend(entries.iter().map(|entry| entry.row()));
             if with_distances {
-                distances.extend(entries.iter().map(|entry| metric.distance(entry.0)));
+                distances.extend(entries.iter().map(|entry| metric.distance(entry.rank())));
             }
         }
         Ok(Found { counts, indices, distances })
@@ -111,9 +112,8 @@ impl Sink for Reach {
         &self.limits
     }
 
-    #[inline(always)]
-    fn last(&self, _count: usize) -> (f64, u32) {
-        (self.rank, u32::MAX)
+    fn wants(&self, _count: usize, neighbor: Neighbor) -> bool {
+        neighbor.rank() <= self.rank
     }
 
     #[inline(always)]
@@ -122,7 +122,7 @@ impl Sink for Reach {
         if near.len() == near.capacity() && near.try_reserve(1).is_err() {
             self.is_short = true;
         } else {
-            near.push((rank, row));
+            near.push(Neighbor::new(rank, row));
         }
     }
 }

@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::settings::settings;
-use crate::common::simd::{Isa, Simd};
+use crate::common::simd::{Isa, Simd, prefetch};
 use crate::common::{Context, Error, Result, memory, parallel};
 use crate::metrics::distance::Additive;
 use crate::metrics::leaf::{self, LEAF, Lanes, bound_between};
 
 use super::KdTree;
-use super::lists::{Lists, before};
+use super::lists::{Lists, Neighbor};
 use super::reach::{Order, Reach, Within};
 
 /// Queries that are put into one tree. More are taken in turns, which bounds the memory for their copies.
@@ -110,12 +110,13 @@ impl KdTree {
         let jobs: Vec<_> = Blocks::new(queries.n_leaves(), 32, 512).ranges().collect();
         // Rows lie anywhere in the output, so the lists of a batch are copied under a lock; that is a small part of the
         // time that their search took.
+        let addresses = (distances.as_ptr().addr(), indices.as_ptr().addr());
         let output = Mutex::new((distances, indices));
         let scratch = || Ok((Lists::new(k, width)?, Scratch::new(self.n_cols)?));
         parallel::map_with(ctx, jobs, scratch, |(lists, scratch), leaves| {
             leaf::run_on(
                 isa,
-                Nearest { tree: self, metric, queries, leaves, width, k, lists, scratch, output: &output },
+                Nearest { tree: self, metric, queries, leaves, width, k, lists, scratch, output: &output, addresses },
             );
             Ok(())
         })?;
@@ -201,6 +202,8 @@ struct Nearest<'a, 'b, M> {
     lists: &'a mut Lists,
     scratch: &'a mut Scratch,
     output: &'a Mutex<(&'b mut [f64], &'b mut [i64])>,
+    /// Where the two arrays are.
+    addresses: (usize, usize),
 }
 
 impl<M: Additive> leaf::Search for Nearest<'_, '_, M> {
@@ -208,25 +211,29 @@ impl<M: Additive> leaf::Search for Nearest<'_, '_, M> {
 
     #[inline(always)]
     fn run<S: Simd<F = f64>>(self, lanes: Lanes<S>) {
-        let Self { tree, metric, queries, leaves, width, k, lists, scratch, output } = self;
+        let Self { tree, metric, queries, leaves, width, k, lists, scratch, output, addresses } = self;
         for leaf in leaves {
             let (_, rows) = queries.leaf(leaf);
             for first in (0..rows.len()).step_by(width) {
                 let rows = &rows[first..rows.len().min(first + width)];
                 lists.clear(rows.len());
+                // The places of the lists are far apart: they are on their way to the cache while the walk goes on.
+                for place in rows.iter().map(|&row| row as usize * k * size_of::<f64>()) {
+                    prefetch((addresses.0 + place) as *const f64);
+                    prefetch((addresses.1 + place) as *const i64);
+                }
                 let Scratch { stack, values, point } = &mut *scratch;
                 let batch = Batch::new(queries, leaf, first, width, values, point);
                 walk(lanes, metric, tree, batch, lists, stack);
                 lists.sort(rows.len());
                 let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
                 for (query, &row) in rows.iter().enumerate() {
-                    let start = row as usize * k;
-                    let places = output.0[start..start + k].iter_mut();
-                    for (place, entry) in places.zip(lists.list(query)) {
-                        *place = metric.distance(entry.0);
+                    let places = row as usize * k..(row as usize + 1) * k;
+                    for (place, entry) in output.0[places.clone()].iter_mut().zip(lists.list(query)) {
+                        *place = metric.distance(entry.rank());
                     }
-                    for (place, entry) in output.1[start..start + k].iter_mut().zip(lists.list(query)) {
-                        *place = i64::from(entry.1);
+                    for (place, entry) in output.1[places].iter_mut().zip(lists.list(query)) {
+                        *place = i64::from(entry.row());
                     }
                 }
             }
@@ -303,8 +310,10 @@ impl<'a> Batch<'a> {
 pub(super) trait Sink {
     /// Largest rank that each query still takes; below any rank where there is no query.
     fn limits(&self) -> &[f64; LEAF];
-    /// Entries after this one are not taken by any of the first `count` queries.
-    fn last(&self, count: usize) -> (f64, u32);
+
+    /// Whether one of the first `count` queries would take this.
+    fn wants(&self, count: usize, neighbor: Neighbor) -> bool;
+
     /// Takes a row whose rank is not above the limit of the query.
     fn offer(&mut self, query: usize, rank: f64, row: u32);
 }
@@ -315,14 +324,8 @@ impl Sink for Lists {
         &self.limits
     }
 
-    #[inline(always)]
-    fn last(&self, count: usize) -> (f64, u32) {
-        let mut last = self.last_of(0);
-        for query in 1..count {
-            let other = self.last_of(query);
-            last = if before(last, other) { other } else { last };
-        }
-        last
+    fn wants(&self, count: usize, neighbor: Neighbor) -> bool {
+        (0..count).any(|query| neighbor < self.last(query))
     }
 
     #[inline(always)]
@@ -334,8 +337,8 @@ impl Sink for Lists {
 /// A node that waits to be visited, over `n_leaves` leaves from `first`.
 #[derive(Debug, Clone, Copy)]
 struct Node {
-    /// Lower bound of the ranks below it, and the least index there.
-    least: (f64, u32),
+    /// Lower bound of the ranks below it.
+    bound: f64,
     node: u32,
     first: u32,
     n_leaves: u32,
@@ -354,33 +357,42 @@ fn walk<S: Simd<F = f64>, M: Additive, K: Sink>(
     if tree.n_rows == 0 {
         return;
     }
-    let node = |node: usize, first: u32, n_leaves: u32| {
-        let (low, high) = tree.corners(node);
-        let bound = bound_between(metric, low, high, batch.low, batch.high);
-        Node { least: (bound, tree.least[node]), node: node as u32, first, n_leaves }
-    };
-    let mut last = sink.last(batch.count);
+    let mut limit = lanes.largest(sink.limits());
     stack.clear();
-    stack.push(node(0, 0, tree.n_leaves() as u32));
+    stack.push(Node { bound: 0.0, node: 0, first: 0, n_leaves: tree.n_leaves() as u32 });
     while let Some(mut here) = stack.pop() {
-        if before(last, here.least) {
+        if !is_wanted(tree, here, limit, batch.count, sink) {
             continue;
         }
         while here.n_leaves > 1 {
             let half = here.n_leaves.div_ceil(2);
-            let first = node(here.node as usize + 1, here.first, half);
-            let second = node((here.node + 2 * half) as usize, here.first + half, here.n_leaves - half);
-            let (near, far) = if before(second.least, first.least) { (second, first) } else { (first, second) };
-            if !before(last, far.least) {
+            let (mut near, mut far) = (here, here);
+            (near.node, near.n_leaves) = (here.node + 1, half);
+            (far.node, far.first, far.n_leaves) = (here.node + 2 * half, here.first + half, here.n_leaves - half);
+            near.bound = tree.bound(metric, near.node, batch);
+            far.bound = tree.bound(metric, far.node, batch);
+            let least = |node: Node| tree.least[node.node as usize];
+            if far.bound < near.bound || (far.bound == near.bound && least(far) < least(near)) {
+                (near, far) = (far, near);
+            }
+            if is_wanted(tree, far, limit, batch.count, sink) {
                 stack.push(far);
             }
             here = near;
         }
-        if !before(last, here.least) {
+        if is_wanted(tree, here, limit, batch.count, sink) {
             visit(lanes, metric, tree, here, batch, sink);
-            last = sink.last(batch.count);
+            limit = lanes.largest(sink.limits());
         }
     }
+}
+
+/// Whether some query may take a row below this node; `limit` is the largest of the limits.
+#[inline(always)]
+fn is_wanted<K: Sink>(tree: &KdTree, here: Node, limit: f64, count: usize, sink: &K) -> bool {
+    // Rows as far away as the last neighbour are taken if their index is less: equal rows would open every leaf otherwise.
+    here.bound < limit
+        || (here.bound == limit && sink.wants(count, Neighbor::new(here.bound, tree.least[here.node as usize])))
 }
 
 /// Shows the rows of a leaf to those queries that may take one.
@@ -415,6 +427,13 @@ fn visit<S: Simd<F = f64>, M: Additive, K: Sink>(
 }
 
 impl KdTree {
+    /// A lower bound of the ranks between queries and the rows below a node.
+    #[inline(always)]
+    fn bound<M: Additive>(&self, metric: M, node: u32, batch: Batch) -> f64 {
+        let (low, high) = self.corners(node as usize);
+        bound_between(metric, low, high, batch.low, batch.high)
+    }
+
     /// The node of a leaf.
     fn node_of(&self, leaf: usize) -> usize {
         let (mut node, mut leaf, mut n_leaves) = (0, leaf, self.n_leaves());

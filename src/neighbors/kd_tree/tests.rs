@@ -7,7 +7,6 @@ use crate::common::context::Unmonitored;
 use crate::common::random::Mt19937;
 use crate::common::simd::Isa;
 use crate::metrics::distance::{Additive, Chebyshev, Euclidean, Manhattan, Minkowski};
-use crate::neighbors::kd_tree::lists::before;
 
 fn noise(len: usize, seed: u32) -> Vec<f64> {
     let mut random = Mt19937::seeded(seed);
@@ -18,7 +17,7 @@ fn noise(len: usize, seed: u32) -> Vec<f64> {
 fn sorted<M: Additive>(metric: M, values: &[f64], query: &[f64]) -> Vec<(f64, u32)> {
     let rank = |(row, point): (usize, &[f64])| (metric.rank_of(query, point), row as u32);
     let mut all: Vec<_> = values.chunks_exact(query.len()).enumerate().map(rank).collect();
-    all.sort_by(|a, b| if before(*a, *b) { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater });
+    all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     all
 }
 
