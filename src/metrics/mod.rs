@@ -1,4 +1,5 @@
 //! Distances, and what is computed from them.
 
 pub mod distance;
+pub mod nan_euclidean;
 pub mod pairwise;

@@ -1,4 +1,5 @@
 from mlfast._core import cluster as cluster
+from mlfast._core import impute as impute
 from mlfast._core import random as random
 
 __all__ = [
@@ -7,6 +8,7 @@ __all__ = [
     "__version__",
     "cluster",
     "get_num_threads",
+    "impute",
     "instruction_set",
     "random",
     "set_num_threads",
