@@ -8,5 +8,6 @@ pub mod common;
 pub mod impute;
 pub mod linalg;
 pub mod metrics;
+pub mod neighbors;
 #[cfg(feature = "python")]
 mod python;

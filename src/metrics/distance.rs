@@ -9,6 +9,9 @@ use crate::common::simd::Simd;
 
 /// A distance by features.
 pub trait Additive: Copy + Send + Sync {
+    /// Whether a step, as computed, never falls when the difference of the coordinates or the rank grows.
+    const IN_ORDER: bool = true;
+
     /// The rank of `lanes` pairs with one more feature: coordinates `x` and `y`.
     ///
     /// # Safety
@@ -69,7 +72,7 @@ impl Additive for Manhattan {
     #[inline(always)]
     unsafe fn step<S: Simd<F = f64>>(self, rank: S::V, x: S::V, y: S::V) -> S::V {
         // SAFETY: the instruction set is the caller's.
-        unsafe { S::add(rank, S::max(S::sub(x, y), S::sub(y, x))) }
+        unsafe { S::add(rank, S::abs(S::sub(x, y))) }
     }
 
     #[inline(always)]
@@ -96,7 +99,7 @@ impl Additive for Chebyshev {
     #[inline(always)]
     unsafe fn step<S: Simd<F = f64>>(self, rank: S::V, x: S::V, y: S::V) -> S::V {
         // SAFETY: the instruction set is the caller's.
-        unsafe { S::max(rank, S::max(S::sub(x, y), S::sub(y, x))) }
+        unsafe { S::max(rank, S::abs(S::sub(x, y))) }
     }
 
     #[inline(always)]
@@ -123,6 +126,9 @@ pub struct Minkowski {
 }
 
 impl Additive for Minkowski {
+    // Nobody promises that for a computed power.
+    const IN_ORDER: bool = false;
+
     #[inline(always)]
     unsafe fn step<S: Simd<F = f64>>(self, rank: S::V, x: S::V, y: S::V) -> S::V {
         let (mut ranks, mut xs, mut ys) = ([0.0; 16], [0.0; 16], [0.0; 16]);

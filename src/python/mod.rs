@@ -8,6 +8,7 @@ mod cluster;
 mod error;
 mod host;
 mod impute;
+mod neighbors;
 mod random;
 mod reserve;
 mod run;
@@ -27,6 +28,8 @@ mod _core {
     #[pymodule_export]
     use super::impute::impute;
     #[pymodule_export]
+    use super::neighbors::neighbors;
+    #[pymodule_export]
     use super::random::random;
     #[pymodule_export]
     use super::threads::{get_num_threads, instruction_set, set_num_threads};
@@ -35,7 +38,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Importable by their full names too, as stub checkers and pickles expect of modules.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in ["cluster", "impute", "random"] {
+        for name in ["cluster", "impute", "neighbors", "random"] {
             let inner = module.getattr(name)?;
             inner.setattr("__name__", format!("mlfast._core.{name}"))?;
             modules.set_item(format!("mlfast._core.{name}"), inner)?;
