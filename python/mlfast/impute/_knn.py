@@ -96,32 +96,46 @@ class KNNImputer(DropIn, sklearn.impute.KNNImputer):
 
     def _imputed(self, X: np.ndarray, missing: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """Return the values for ``cells``, a mask of shape ``X.shape``, in row order."""
-        training, training_missing = self._fit_X, self._mask_fit_X.view(np.uint8)
+        training = self._fit_X
         if X.dtype != training.dtype or X.dtype == np.float16:
             X, training = X.astype(np.float64), training.astype(np.float64)
-        n_threads = _threads.resolve()
         values, unsettled = core.knn_impute(
             x=X,
             missing=missing.view(np.uint8),
             training=training,
-            training_missing=training_missing,
+            training_missing=self._mask_fit_X.view(np.uint8),
             n_neighbors=min(self.n_neighbors, len(training)),
             by_distance=self.weights == "distance",
-            n_threads=n_threads,
+            n_threads=_threads.resolve(),
         )
-        rows, columns = np.nonzero(cells)
+        columns = np.nonzero(cells)[1]
         without = np.flatnonzero(np.isnan(values))
         for column in np.unique(columns[without]):
             mean = np.ma.array(self._fit_X[:, column], mask=self._mask_fit_X[:, column]).mean()
             values[without[columns[without] == column]] = mean
         if callable(self.weights):
             unsettled = np.delete(np.arange(len(values)), without)
-        if unsettled.size == 0:
-            return values
-        # NumPy's argpartition chooses among donors at equal distances, and a weight may hang on a distance being 0 or
-        # nearly so: where that matters the distances must be the parent's to the bit. On whole numbers ours are.
+        if unsettled.size:
+            self._settle(values, unsettled, X, training, missing, cells)
+        return values
+
+    def _settle(
+        self,
+        values: np.ndarray,
+        unsettled: np.ndarray,
+        X: np.ndarray,
+        training: np.ndarray,
+        missing: np.ndarray,
+        cells: np.ndarray,
+    ) -> None:
+        """Overwrite the ``unsettled`` ones of ``values`` with what the parent computes.
+
+        NumPy's argpartition chooses among donors at equal distances, and a weight may hang on a distance being 0 or
+        nearly so: there the distances must be the parent's to the bit. On whole numbers ours are.
+        """
+        rows, columns = np.nonzero(cells)
         n_receivers = int(cells.any(axis=1).sum())
-        in_rust = _squares_are_exact(X, missing) and _squares_are_exact(training, training_missing)
+        in_rust = _squares_are_exact(X, missing) and _squares_are_exact(training, self._mask_fit_X)
         size = get_chunk_n_rows(row_bytes=8 * len(training), max_n_rows=len(unsettled))
         for batch in gen_batches(len(unsettled), size):
             own = unsettled[batch]
@@ -131,15 +145,14 @@ class KNNImputer(DropIn, sklearn.impute.KNNImputer):
                     x=X[receivers],
                     x_missing=missing[receivers].view(np.uint8),
                     y=training,
-                    y_missing=training_missing,
-                    n_threads=n_threads,
+                    y_missing=self._mask_fit_X.view(np.uint8),
+                    n_threads=_threads.resolve(),
                 )
             else:
                 distances = self._parents_distances(X, receivers, training, n_receivers)
             for column in np.unique(columns[own]):
                 here = columns[own] == column
                 values[own[here]] = self._by_argpartition(distances[place[here]], column)
-        return values
 
     def _parents_distances(self, X: np.ndarray, rows: np.ndarray, training: np.ndarray, n_receivers: int) -> np.ndarray:
         """Return distances of some ``rows`` to all of ``training`` with the bits they have when the parent takes
@@ -178,7 +191,7 @@ class KNNImputer(DropIn, sklearn.impute.KNNImputer):
 
 def _squares_are_exact(X: np.ndarray, missing: np.ndarray) -> bool:
     """Return whether squared distances between such rows are free of rounding: whole numbers that are not too large."""
-    present = X[missing == 0]
+    present = X[~missing]
     largest = float(np.max(np.abs(present), initial=0.0))
     is_small = 4 * X.shape[1] * largest**2 < 1 / np.finfo(X.dtype).eps
     return bool(is_small and np.array_equal(present, np.rint(present)))
