@@ -6,6 +6,7 @@ pub mod expanded;
 pub mod leaf;
 pub mod matrix;
 pub mod metric;
+pub mod nan_euclidean;
 pub mod nearest;
 pub mod pairwise;
 pub mod sieve;

@@ -1,6 +1,7 @@
 from mlfast._core import cluster as cluster
-from mlfast._core import neighbors as neighbors
+from mlfast._core import impute as impute
 from mlfast._core import metrics as metrics
+from mlfast._core import neighbors as neighbors
 from mlfast._core import random as random
 
 __all__ = [
@@ -9,9 +10,10 @@ __all__ = [
     "__version__",
     "cluster",
     "get_num_threads",
+    "impute",
     "instruction_set",
-    "neighbors",
     "metrics",
+    "neighbors",
     "random",
     "set_num_threads",
 ]
