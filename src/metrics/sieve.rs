@@ -11,11 +11,15 @@ use std::ops::Range;
 
 use crate::common::simd::{Kernel, Simd, SimdFloat, dispatch};
 use crate::common::{Float, Result, memory};
+use crate::linalg::panels::PANEL;
 use crate::linalg::tile::{self, Buffers, Epilogue, MOST_VECTORS};
 use crate::linalg::{Panels, RowSet};
 
 /// Tiles between one tile and the next: the rows pass by in so many rounds.
 pub const STRIDE: usize = 16;
+
+/// Most features of rows whose order is looked at: with more, one of them says little.
+const NARROW: usize = 32;
 
 /// Rows as the sieve sees them: less a shift, times a power of two that brings the longest near length 1.
 #[derive(Debug, Clone, Copy)]
@@ -105,44 +109,78 @@ pub struct Mesh<F> {
 pub struct Passing<'k, F, T> {
     /// All rows.
     pub rows: Centred<'k, T>,
-    /// Which of them.
+    /// Which of them, as positions in `packed` where that is given.
     pub range: Range<usize>,
     /// Their terms, one per row of the range.
     pub terms: &'k [F],
-    /// All rows as [`packed`] packed them, if they were.
-    pub tiles: Option<&'k [F]>,
+    /// All rows in tiles, if they are packed already.
+    pub packed: Option<&'k Packed<F>>,
+}
+
+/// All rows in tiles, in the order of one of their coordinates.
+#[derive(Debug)]
+pub struct Packed<F> {
+    tiles: Vec<F>,
+    /// Index of each row.
+    pub order: Vec<u32>,
+    /// The feature that they are ordered by.
+    pub feature: usize,
+    /// The coordinate of each row in it, as the sieve sees it, in order.
+    coordinates: Vec<f64>,
 }
 
 /// Passes some of the rows by the points: one of the [`STRIDE`] rounds.
 ///
-/// `limits` has one entry per point, padded with negative infinity to `points.stride`.
+/// `limits` has one entry per point, padded with negative infinity to `points.stride`; `lengths` are the squared lengths
+/// of the points. Where the rows are packed, and in their order, panels of points that lie near each other in that
+/// feature skip the tiles that lie too far away in it.
 pub fn sift<F: Float, T: Float>(
     round: usize,
     passing: &Passing<F, T>,
     points: &Panels<F>,
+    lengths: &[f64],
     limits: &mut [F],
     mesh: &mut Mesh<F>,
     sink: &mut impl Sink<F>,
 ) {
     let n_cols = passing.rows.n_cols;
     assert!(passing.range.len() == passing.terms.len() && limits.len() >= points.stride && points.n_cols == n_cols);
-    dispatch(Sift { round, passing, points, limits, mesh, sink });
+    assert!(lengths.len() == points.count);
+    dispatch(Sift { round, passing, points, lengths, limits, mesh, sink });
 }
 
-/// All rows in tiles, for [`Passing::tiles`].
-///
-/// # Errors
-/// [`crate::common::Error::OutOfMemory`].
-pub fn packed<F: Float, T: Float>(rows: Centred<T>) -> Result<Vec<F>> {
-    let n_rows = rows.values.len() / rows.n_cols;
-    let most = tile::most_rows::<F>();
-    let mut tiles = memory::filled(memory::area(n_rows.next_multiple_of(most), rows.n_cols)?, F::ZERO)?;
-    dispatch(PackAll { rows, tiles: &mut tiles });
-    Ok(tiles)
+impl<F: Float> Packed<F> {
+    /// Packs all rows, ordered by the feature in which they spread widest.
+    ///
+    /// # Errors
+    /// [`crate::common::Error::OutOfMemory`].
+    pub fn new<T: Float>(rows: Centred<T>) -> Result<Self> {
+        let n_cols = rows.n_cols;
+        let n_rows = rows.values.len() / n_cols;
+        let mut spread = memory::filled(n_cols, 0.0)?;
+        let mut row = memory::filled(n_cols, 0.0_f64)?;
+        for index in 0..n_rows {
+            rows.write(index, &mut row);
+            spread.iter_mut().zip(&row).for_each(|(sum, x)| *sum += x * x);
+        }
+        let widest = (1..n_cols).fold(0, |best, column| if spread[column] > spread[best] { column } else { best });
+        let coordinate =
+            |row: u32| (rows.values[row as usize * n_cols + widest].to_f64() - rows.shift[widest]) * rows.scale;
+        let mut order = memory::with_capacity(n_rows)?;
+        order.extend(0..n_rows as u32);
+        order.sort_unstable_by(|&a, &b| coordinate(a).total_cmp(&coordinate(b)).then(a.cmp(&b)));
+        let mut coordinates = memory::with_capacity(n_rows)?;
+        coordinates.extend(order.iter().map(|&row| coordinate(row)));
+        let most = tile::most_rows::<F>();
+        let mut tiles = memory::filled(memory::area(n_rows.next_multiple_of(most), n_cols)?, F::ZERO)?;
+        dispatch(PackAll { rows, order: &order, tiles: &mut tiles });
+        Ok(Self { tiles, order, feature: widest, coordinates })
+    }
 }
 
 struct PackAll<'k, F, T> {
     rows: Centred<'k, T>,
+    order: &'k [u32],
     tiles: &'k mut [F],
 }
 
@@ -151,16 +189,15 @@ impl<F: Float, T: Float> Kernel<F> for PackAll<'_, F, T> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = F>>(self) {
-        let n_rows = self.rows.values.len() / self.rows.n_cols;
         let lanes = S::VECTORS * S::WIDTH;
         let mut staged = Vec::new();
-        for (start, tile) in (0..n_rows).step_by(lanes).zip(self.tiles.chunks_mut(lanes * self.rows.n_cols)) {
-            let here = start..(start + lanes).min(n_rows);
+        for (rows, tile) in self.order.chunks(lanes).zip(self.tiles.chunks_mut(lanes * self.rows.n_cols)) {
+            let rows = RowSet::List(rows);
             // SAFETY: the chunk has room for a tile; the instruction set is the caller's.
             unsafe {
                 match S::VECTORS {
-                    2 => pack::<S, T, 2>(self.rows, here, &mut staged, tile.as_mut_ptr()),
-                    _ => pack::<S, T, 3>(self.rows, here, &mut staged, tile.as_mut_ptr()),
+                    2 => pack::<S, T, 2>(self.rows, rows, &mut staged, tile.as_mut_ptr()),
+                    _ => pack::<S, T, 3>(self.rows, rows, &mut staged, tile.as_mut_ptr()),
                 }
             }
         }
@@ -174,20 +211,19 @@ impl<F: Float, T: Float> Kernel<F> for PackAll<'_, F, T> {
 #[inline(always)]
 unsafe fn pack<S: Simd, T: Float, const V: usize>(
     rows: Centred<T>,
-    here: Range<usize>,
+    here: RowSet,
     staged: &mut Vec<S::F>,
     tile: *mut S::F,
 ) where
     S::F: Float,
 {
     staged.resize(V * S::WIDTH * rows.n_cols, <S::F as SimdFloat>::ZERO);
-    let count = here.len();
-    for (row, out) in here.zip(staged.chunks_exact_mut(rows.n_cols)) {
-        rows.write(row, out);
+    for (position, out) in (0..here.len()).zip(staged.chunks_exact_mut(rows.n_cols)) {
+        rows.write(here.row(position), out);
     }
-    // SAFETY: `count` rows were staged; the rest is the caller's promise.
+    // SAFETY: as many rows were staged; the rest is the caller's promise.
     unsafe {
-        tile::pack::<S, V>(staged.as_ptr(), std::ptr::null(), rows.n_cols, RowSet::Range(0, count), 0, tile);
+        tile::pack::<S, V>(staged.as_ptr(), std::ptr::null(), rows.n_cols, RowSet::Range(0, here.len()), 0, tile);
     }
 }
 
@@ -195,6 +231,7 @@ struct Sift<'k, F, T, K> {
     round: usize,
     passing: &'k Passing<'k, F, T>,
     points: &'k Panels<F>,
+    lengths: &'k [f64],
     limits: &'k mut [F],
     mesh: &'k mut Mesh<F>,
     sink: &'k mut K,
@@ -218,12 +255,13 @@ impl<F: Float, T: Float, K: Sink<F>> Kernel<F> for Sift<'_, F, T, K> {
 impl<F: Float, T: Float, K: Sink<F>> Sift<'_, F, T, K> {
     #[inline(always)]
     unsafe fn tiles<S: Simd<F = F>, const V: usize>(self) {
-        let Self { round, passing, points, limits, mesh, sink } = self;
-        let Passing { rows, ref range, terms, tiles } = *passing;
+        let Self { round, passing, points, lengths, limits, mesh, sink } = self;
+        let Passing { rows, ref range, terms, packed } = *passing;
         let (n_cols, lanes) = (rows.n_cols, V * S::WIDTH);
         let mut buffers = Buffers::new(&mut mesh.buffer, n_cols, points.stride);
         let (own, partial) = (buffers.tile(), buffers.partial());
         let n_tiles = range.len().div_ceil(lanes);
+        let mut slabs = packed.filter(|_| n_cols <= NARROW).map(|packed| Slabs::new(packed, points, lengths, limits));
         for index in (round..n_tiles).step_by(STRIDE) {
             let start = index * lanes;
             let here = start..(start + lanes).min(range.len());
@@ -232,12 +270,14 @@ impl<F: Float, T: Float, K: Sink<F>> Sift<'_, F, T, K> {
             padded[..here.len()].copy_from_slice(&terms[here.clone()]);
             let first = range.start + start;
             // SAFETY: tiles that were packed cover all rows; `own` was made for one; `padded` holds the widest vectors, and
-            // the limits reach as far as the points (`sift`); the instruction set is the caller's.
+            // the limits reach as far as the points (`sift`), whole panels of which follow each other; the instruction set
+            // is the caller's.
             unsafe {
-                let tile = match tiles {
-                    Some(tiles) => tiles[first * n_cols..][..lanes * n_cols].as_ptr(),
+                let tile = match packed {
+                    Some(packed) => packed.tiles[first * n_cols..][..lanes * n_cols].as_ptr(),
                     None => {
-                        pack::<S, T, V>(rows, first..range.start + here.end, &mut mesh.staged, own);
+                        let rows_here = RowSet::Range(first, range.start + here.end);
+                        pack::<S, T, V>(rows, rows_here, &mut mesh.staged, own);
                         own.cast_const()
                     }
                 };
@@ -245,17 +285,108 @@ impl<F: Float, T: Float, K: Sink<F>> Sift<'_, F, T, K> {
                 for v in 0..V {
                     starts[v] = S::load(padded.as_ptr().add(v * S::WIDTH));
                 }
-                let mut net = Net::<S, V, K> { terms: starts, first_row: first as u32, limits, sink };
-                tile::all_products(tile, points.values.as_ptr(), points.count, n_cols, partial, &mut net);
+                let order = packed.map(|packed| packed.order.as_slice());
+                let mut net = Net::<S, V, K> {
+                    terms: starts,
+                    first_row: first as u32,
+                    order,
+                    base: 0,
+                    changed: false,
+                    limits,
+                    sink,
+                };
+                let Some(slabs) = &mut slabs else {
+                    tile::all_products(tile, points.values.as_ptr(), points.count, n_cols, partial, &mut net);
+                    continue;
+                };
+                let slab = slabs.of(first, range.start + here.end);
+                for panel in 0..slabs.panels.len() {
+                    if slabs.is_beyond(panel, slab) {
+                        continue;
+                    }
+                    let first_point = panel * PANEL;
+                    let values = points.values.as_ptr().add(first_point * n_cols);
+                    net.base = first_point;
+                    let count = (points.count - first_point).min(PANEL);
+                    tile::all_products(tile, values, count, n_cols, partial, &mut net);
+                    if net.changed {
+                        net.changed = false;
+                        slabs.renew(panel, lengths, net.limits);
+                    }
+                }
             }
         }
+    }
+}
+
+/// Where panels of points lie in the feature that the rows are ordered by, and how far they still look.
+struct Slabs<'k, F> {
+    packed: &'k Packed<F>,
+    panels: Vec<Slab>,
+}
+
+/// An interval of the feature, and the square of the distance beyond which nothing is wanted.
+#[derive(Clone, Copy)]
+struct Slab {
+    least: f64,
+    largest: f64,
+    reach: f64,
+}
+
+impl<'k, F: Float> Slabs<'k, F> {
+    fn new(packed: &'k Packed<F>, points: &Panels<F>, lengths: &[f64], limits: &[F]) -> Self {
+        let coordinate = |point: usize| {
+            let start = point / PANEL * PANEL * points.n_cols + point % PANEL;
+            points.values[start + packed.feature * PANEL].to_f64() / -2.0
+        };
+        let panels = (0..points.count).step_by(PANEL).map(|first| {
+            let here = first..(first + PANEL).min(points.count);
+            let least = here.clone().map(coordinate).fold(f64::INFINITY, f64::min);
+            let largest = here.map(coordinate).fold(f64::NEG_INFINITY, f64::max);
+            // The coordinates were rounded once.
+            let slack = F::EPSILON.to_f64() * least.abs().max(largest.abs());
+            Slab { least: least - slack, largest: largest + slack, reach: 0.0 }
+        });
+        let mut slabs = Self { packed, panels: panels.collect() };
+        (0..slabs.panels.len()).for_each(|panel| slabs.renew(panel, lengths, limits));
+        slabs
+    }
+
+    /// Rows in order, from one position to before another.
+    #[inline(always)]
+    fn of(&self, start: usize, end: usize) -> (f64, f64) {
+        (self.packed.coordinates[start], self.packed.coordinates[end - 1])
+    }
+
+    /// Whether a panel wants nothing of a slab of rows.
+    #[inline(always)]
+    fn is_beyond(&self, panel: usize, (least, largest): (f64, f64)) -> bool {
+        let Slab { least: own_least, largest: own_largest, reach } = self.panels[panel];
+        let gap = (least - own_largest).max(own_least - largest);
+        gap > 0.0 && gap * gap > reach
+    }
+
+    /// Looks up how far a panel looks: a pair that counts is no farther apart than the limit says, as the limit was rounded
+    /// upwards.
+    #[inline(always)]
+    fn renew(&mut self, panel: usize, lengths: &[f64], limits: &[F]) {
+        let here = panel * PANEL..((panel + 1) * PANEL).min(lengths.len());
+        let reach = limits[here.clone()].iter().zip(&lengths[here]).map(|(limit, length)| limit.to_f64() + length);
+        self.panels[panel].reach = reach.fold(f64::NEG_INFINITY, f64::max) * (1.0 + 1e-12);
     }
 }
 
 /// Compares the values of a tile with the limits.
 struct Net<'e, S: Simd, const V: usize, K> {
     terms: [S::V; V],
+    /// Position of the first row.
     first_row: u32,
+    /// Index of each row, if positions are not indices.
+    order: Option<&'e [u32]>,
+    /// The first point of those that are passed by.
+    base: usize,
+    /// Whether a limit has changed.
+    changed: bool,
     limits: &'e mut [S::F],
     sink: &'e mut K,
 }
@@ -268,6 +399,7 @@ impl<S: Simd, const V: usize, K: Sink<S::F>> Epilogue<S, V> for Net<'_, S, V, K>
 
     #[inline(always)]
     unsafe fn visit<const C: usize>(&mut self, first: usize, values: [[S::V; V]; C]) {
+        let first = self.base + first;
         // SAFETY: points come in whole columns, and the limits are padded; the instruction set is the caller's.
         unsafe {
             let limit = S::splat(*self.limits.get_unchecked(first));
@@ -304,10 +436,13 @@ impl<S: Simd, const V: usize, K: Sink<S::F>> Net<'_, S, V, K> {
             let lane = bits.trailing_zeros();
             bits &= bits - 1;
             let value = lanes[lane as usize];
+            let position = self.first_row + offset + lane;
+            let row = self.order.map_or(position, |order| order[position as usize]);
             if value < self.limits[point]
-                && let Some(limit) = self.sink.take(point, self.first_row + offset + lane, value)
+                && let Some(limit) = self.sink.take(point, row, value)
             {
                 self.limits[point] = limit;
+                self.changed = true;
             }
         }
     }

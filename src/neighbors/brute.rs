@@ -9,7 +9,7 @@ use crate::common::context::Blocks;
 use crate::common::{Context, Float, Result, memory, parallel};
 use crate::linalg::{Dense, Panels, Rows};
 use crate::metrics::distance::Euclidean;
-use crate::metrics::sieve::{Mesh, Passing, STRIDE, sift};
+use crate::metrics::sieve::{Mesh, Packed, Passing, STRIDE, sift};
 use crate::neighbors::candidates::{self, Candidates, Catch, rank};
 use crate::neighbors::geometry::{Geometry, Ready};
 use crate::neighbors::lists::{Goal, Neighbor, Queries};
@@ -117,34 +117,40 @@ impl<T: Float> Search<'_, T> {
         part: Range<usize>,
         mut consume: impl FnMut(usize, &mut [Neighbor]) -> Result<()>,
     ) -> Result<()> {
-        let points = self.queries.widened(block)?;
+        let given = block.clone();
+        let mut points = self.queries.widened(block)?;
         let n_cols = self.rows.n_cols();
         if let Some(geometry) = self.geometry
             && points.len().saturating_mul(part.len()) > SMALL
             && !matches!(self.goal, Goal::Nearest(k) if k >= part.len())
         {
+            let ready = self.ready.filter(|_| part.len() == self.rows.n_rows());
+            let places = match ready {
+                Some(ready) => by_coordinate(&mut points, n_cols, ready.packed.feature)?,
+                None => (0..points.len() / n_cols).collect(),
+            };
             let centred = geometry.centred(&points);
-            let lengths: Vec<f64> = (0..points.len() / n_cols).map(|point| centred.squared_length(point)).collect();
+            let lengths: Vec<f64> = (0..places.len()).map(|point| centred.squared_length(point)).collect();
             if lengths.iter().all(|&length| length < FAR) {
                 let sieve = Sieve {
                     rows: self.rows,
                     geometry,
                     points: &points,
+                    places: &places,
                     lengths: &lengths,
                     goal: self.goal,
                     part: &part,
                 };
-                let is_enough = match self.ready {
-                    Some(ready) if part.start == 0 => {
-                        sieve.run(ctx, Some(ready.tiles.as_slice()), &ready.terms[part.clone()], &mut consume)?
-                    }
-                    _ => sieve.run(ctx, None, &geometry.terms::<f32>(part.clone())?, &mut consume)?,
+                let is_enough = match ready {
+                    Some(ready) => sieve.run(ctx, Some(&ready.packed), &ready.terms, &mut consume)?,
+                    None => sieve.run(ctx, None, &geometry.terms::<f32>(part.clone())?, &mut consume)?,
                 };
                 if !is_enough {
                     sieve.run(ctx, None, &geometry.terms::<f64>(part.clone())?, &mut consume)?;
                 }
                 return Ok(());
             }
+            points = self.queries.widened(given)?;
         }
         self.one_by_one(&points, part, consume)
     }
@@ -174,27 +180,30 @@ struct Sieve<'s, T: Clone> {
     rows: &'s Dense<'s, T>,
     geometry: &'s Geometry,
     points: &'s [f64],
+    /// Where each query of the block, in order, lies among the points.
+    places: &'s [usize],
     lengths: &'s [f64],
     goal: Goal,
     part: &'s Range<usize>,
 }
 
 impl<T: Float> Sieve<'_, T> {
-    /// Sieves in the precision of `F`, rows as `tiles` and `terms` if they are ready; says whether that was enough.
+    /// Sieves in the precision of `F`; says whether that was enough. `terms` are those of the part, in the order of
+    /// `packed` if that is given.
     fn run<F: Float>(
         &self,
         ctx: &Context,
-        tiles: Option<&[F]>,
+        packed: Option<&Packed<F>>,
         terms: &[F],
         consume: &mut impl FnMut(usize, &mut [Neighbor]) -> Result<()>,
     ) -> Result<bool> {
         let (n_cols, values) = (self.rows.n_cols(), self.rows.values());
-        let mut packed = memory::filled(self.points.len(), F::ZERO)?;
+        let mut narrowed = memory::filled(self.points.len(), F::ZERO)?;
         let points = self.geometry.centred(self.points);
-        packed.chunks_exact_mut(n_cols).enumerate().for_each(|(point, out)| points.write(point, out));
-        let panels = Panels::side_by_side(&packed, n_cols)?;
+        narrowed.chunks_exact_mut(n_cols).enumerate().for_each(|(point, out)| points.write(point, out));
+        let panels = Panels::side_by_side(&narrowed, n_cols)?;
         let mut limits = memory::filled(panels.stride, -<F as Float>::INFINITY)?;
-        let passing = Passing { rows: self.geometry.centred(values), range: self.part.clone(), terms, tiles };
+        let passing = Passing { rows: self.geometry.centred(values), range: self.part.clone(), terms, packed };
         match self.goal {
             Goal::Nearest(k) => {
                 limits[..panels.count].fill(<F as Float>::INFINITY);
@@ -222,17 +231,34 @@ impl<T: Float> Sieve<'_, T> {
         let mut mesh = Mesh::default();
         for round in 0..STRIDE {
             ctx.check()?;
-            sift(round, passing, panels, &mut limits, &mut mesh, &mut lists);
+            sift(round, passing, panels, self.lengths, &mut limits, &mut mesh, &mut lists);
             if lists.is_exhausted() {
                 return Ok(false);
             }
         }
         let mut found = Vec::new();
-        for point in 0..panels.count {
-            lists.finish(point, &mut found);
+        for (position, &place) in self.places.iter().enumerate() {
+            lists.finish(place, &mut found);
             self.goal.settle(&mut found);
-            consume(point, &mut found)?;
+            consume(position, &mut found)?;
         }
         Ok(true)
     }
+}
+
+/// Orders points (row-major) by a coordinate; returns where each of them went.
+fn by_coordinate(points: &mut Vec<f64>, n_cols: usize, feature: usize) -> Result<Vec<usize>> {
+    let count = points.len() / n_cols;
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_unstable_by(|&a, &b| {
+        points[a * n_cols + feature].total_cmp(&points[b * n_cols + feature]).then(a.cmp(&b))
+    });
+    let mut ordered = memory::with_capacity(points.len())?;
+    let mut places = vec![0; count];
+    for (place, &point) in order.iter().enumerate() {
+        ordered.extend_from_slice(&points[point * n_cols..][..n_cols]);
+        places[point] = place;
+    }
+    *points = ordered;
+    Ok(places)
 }

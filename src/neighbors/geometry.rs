@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::common::context::Blocks;
 use crate::common::{Context, Float, Result, memory, parallel};
 use crate::linalg::{Dense, Rows};
-use crate::metrics::sieve::{self, Centred, Rounding};
+use crate::metrics::sieve::{Centred, Packed, Rounding};
 
 /// Largest absolute coordinate (and smallest that is not zero) whose squares f64 holds with room to spare.
 const COMFORT: f64 = 1e140;
@@ -21,12 +21,12 @@ pub struct Geometry {
     pub squared_lengths: Vec<f64>,
 }
 
-/// The rows as the sieve reads them, for those who ask for a few neighbours at a time.
+/// The rows as the sieve reads them.
 #[derive(Debug)]
 pub struct Ready {
-    /// As [`sieve::packed`] packed them.
-    pub tiles: Vec<f32>,
-    /// One per row.
+    /// The rows.
+    pub packed: Packed<f32>,
+    /// Their terms, in the same order.
     pub terms: Vec<f32>,
 }
 
@@ -52,7 +52,11 @@ impl Geometry {
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     pub fn ready<T: Float>(&self, values: &[T]) -> Result<Ready> {
-        Ok(Ready { tiles: sieve::packed(self.centred(values))?, terms: self.terms(0..self.squared_lengths.len())? })
+        let packed = Packed::new(self.centred(values))?;
+        let rounding = Rounding::new::<f32>(self.shift.len());
+        let mut terms = memory::with_capacity(packed.order.len())?;
+        terms.extend(packed.order.iter().map(|&row| rounding.term::<f32>(self.squared_lengths[row as usize])));
+        Ok(Ready { packed, terms })
     }
 
     /// Of dense rows; `None` if their coordinates are so large or small that squares leave the range of f64.

@@ -20,9 +20,11 @@ use crate::neighbors::sparse;
 /// Scalars of dense rows, or of distances, that are worked on at a time.
 const CHUNK: usize = 1 << 15;
 
-/// Most queries for which the rows are packed once and for all, and most scalars that then are.
+/// Most scalars of rows that are packed once and for all: what the third cache holds.
+const READY: usize = 1 << 20;
+/// The same for so few queries that packing would cost more than the search.
+const READY_FOR_FEW: usize = 1 << 22;
 const FEW: usize = 64;
-const READY: usize = 1 << 22;
 
 /// Queries from which a tree is built; until then they are answered without.
 const BUILD_AFTER: usize = 32;
@@ -265,10 +267,11 @@ impl<T: Float> Index<'_, T> {
         Ok(self.cache.geometry.get().and_then(Option::as_ref))
     }
 
-    /// The rows packed once and for all, where queries come a few at a time.
+    /// The rows packed once and for all, where they are few, or queries come a few at a time.
     fn ready(&self, rows: &Dense<T>, geometry: Option<&Geometry>, queries: &dyn Queries) -> Result<Option<&Ready>> {
         let Some(geometry) = geometry else { return Ok(None) };
-        if queries.n_rows() > FEW || rows.values().len() > READY {
+        let most = if queries.n_rows() > FEW { READY } else { READY_FOR_FEW };
+        if rows.values().len() > most {
             return Ok(None);
         }
         if self.cache.ready.get().is_none() {
