@@ -20,6 +20,17 @@ const VECTORS: usize = 2;
 /// Most rows in a tile, for any instruction set.
 const MOST_LANES: usize = VECTORS * 8;
 
+/// Variants of some metrics, for matrices of distances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    /// As [`Metric`] says.
+    Plain,
+    /// [`Metric::NanEuclidean`] without the root.
+    Squared,
+    /// [`Metric::BrayCurtis`] with `|x + y|`.
+    OfSum,
+}
+
 /// Distances from the queries of a block.
 #[derive(Debug)]
 pub struct BlockDistances<'a> {
@@ -31,8 +42,7 @@ pub struct BlockDistances<'a> {
     norms: Vec<f64>,
     buffer: Vec<f64>,
     staged: Vec<f64>,
-    /// For [`Metric::NanEuclidean`]: whether the root is taken.
-    root: bool,
+    variant: Variant,
     isa: Isa,
 }
 
@@ -50,8 +60,16 @@ impl<'a> BlockDistances<'a> {
         let mut buffer = memory::with_capacity(memory::area(n_cols, tile::most_rows::<f64>())?)?;
         Buffers::new(&mut buffer, n_cols, 0);
         let (norms, staged) = (Vec::new(), Vec::new());
-        let mut block =
-            Self { metric, n_cols, queries: Cow::Borrowed(queries), norms, buffer, staged, root: true, isa };
+        let mut block = Self {
+            metric,
+            n_cols,
+            queries: Cow::Borrowed(queries),
+            norms,
+            buffer,
+            staged,
+            variant: Variant::Plain,
+            isa,
+        };
         if let Some(centred) = block.centred() {
             let mut own = memory::copied(queries)?;
             own.chunks_exact_mut(n_cols).for_each(|row| to_unit(row, centred));
@@ -72,9 +90,10 @@ impl<'a> BlockDistances<'a> {
         }
     }
 
-    /// Squares instead of distances, for [`Metric::NanEuclidean`].
-    pub(super) fn leave_root(&mut self) {
-        self.root = false;
+    /// Another variant of the metric.
+    pub(super) fn in_variant(mut self, variant: Variant) -> Self {
+        self.variant = variant;
+        self
     }
 
     /// Number of queries.
@@ -103,8 +122,13 @@ impl<'a> BlockDistances<'a> {
             Metric::Correlation => self.compute(Cosine::<true>, rows, stride, out),
             Metric::Hamming => self.compute(Hamming { n_cols }, rows, stride, out),
             Metric::Canberra => self.compute(Canberra, rows, stride, out),
-            Metric::BrayCurtis => self.compute(BrayCurtis, rows, stride, out),
-            Metric::NanEuclidean => self.compute(NanEuclidean { n_cols, root: self.root }, rows, stride, out),
+            Metric::BrayCurtis if self.variant == Variant::OfSum => {
+                self.compute(BrayCurtis::<true>, rows, stride, out);
+            }
+            Metric::BrayCurtis => self.compute(BrayCurtis::<false>, rows, stride, out),
+            Metric::NanEuclidean => {
+                self.compute(NanEuclidean { n_cols, root: self.variant == Variant::Plain }, rows, stride, out)
+            }
         }
     }
 
@@ -347,7 +371,10 @@ mod tests {
             Metric::Canberra => {
                 sum(|x, y| if x == 0.0 && y == 0.0 { 0.0 } else { (x - y).abs() / (x.abs() + y.abs()) })
             }
-            Metric::BrayCurtis => sum(|x, y| (x - y).abs()) / sum(|x, y| (x + y).abs()),
+            Metric::BrayCurtis => match sum(|x, y| x.abs() + y.abs()) {
+                0.0 => 0.0,
+                total => sum(|x, y| (x - y).abs()) / total,
+            },
             Metric::NanEuclidean => {
                 let present = sum(|x, y| f64::from(!(x - y).is_nan()));
                 let square = sum(|x, y| if (x - y).is_nan() { 0.0 } else { (x - y) * (x - y) });

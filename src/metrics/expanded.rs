@@ -66,10 +66,14 @@ pub fn expanded<F: Float, O: Float>(
             let rows = y_side.rows(pairs.rows(pairs.y(), &columns), n_cols, kind);
             let norms = &y_norms[columns.clone()];
             dispatch(Squares { rows, norms, points: &points, buffer: &mut *buffer, out: &mut *distances });
-            let filled = &mut distances[..strip.rows.len() * COLUMNS];
-            filled.iter_mut().for_each(|square| *square = finished::<O>(kind, *square));
             // SAFETY: the strip is this job's, the block is one of its blocks.
-            unsafe { cells.put(&strip, &columns, distances) };
+            unsafe {
+                match kind {
+                    Kind::Euclidean => cells.put(&strip, &columns, distances, |it| finished::<O>(Kind::Euclidean, it)),
+                    Kind::Squared => cells.put(&strip, &columns, distances, |it| finished::<O>(Kind::Squared, it)),
+                    Kind::Cosine => cells.put(&strip, &columns, distances, |it| finished::<O>(Kind::Cosine, it)),
+                }
+            }
         }
         Ok(())
     })?;

@@ -1,6 +1,6 @@
 //! Matrices of distances between dense rows, by every metric: the exact ones of [`super::block`].
 
-use super::block::BlockDistances;
+use super::block::{BlockDistances, Variant};
 use super::metric::Metric;
 use super::strips::{COLUMNS, Cells, Shape, scratch, widened};
 use crate::common::error::check_length;
@@ -52,15 +52,6 @@ impl<'a, F: Float> Pairs<'a, F> {
     }
 }
 
-/// What [`exact`] may leave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Root {
-    /// Distances.
-    Taken,
-    /// For [`Metric::NanEuclidean`]: their squares.
-    Left,
-}
-
 /// Distances of every row of the one side to every row of the other, into `out`, row-major.
 ///
 /// # Errors
@@ -68,7 +59,7 @@ pub enum Root {
 pub fn exact<F: Float, O: Float>(
     ctx: &Context,
     metric: Metric,
-    root: Root,
+    variant: Variant,
     pairs: Pairs<'_, F>,
     out: &mut [O],
 ) -> Result<()> {
@@ -79,15 +70,12 @@ pub fn exact<F: Float, O: Float>(
     let buffers = || Ok((scratch(shape.n_rows)?, Vec::new(), Vec::new()));
     parallel::map_with(ctx, shape.strips(), buffers, |(distances, queries, rows), strip| {
         let queries = widened(pairs.rows(pairs.x(), &strip.rows), queries);
-        let mut block = BlockDistances::new(metric, queries, pairs.n_cols())?;
-        if root == Root::Left {
-            block.leave_root();
-        }
+        let mut block = BlockDistances::new(metric, queries, pairs.n_cols())?.in_variant(variant);
         for columns in strip.blocks() {
             let rows = widened(pairs.rows(pairs.y(), &columns), rows);
             block.write_columns(rows, COLUMNS, distances);
             // SAFETY: the strip is this job's, the block is one of its blocks.
-            unsafe { cells.put(&strip, &columns, distances) };
+            unsafe { cells.put(&strip, &columns, distances, |distance| distance) };
         }
         Ok(())
     })?;

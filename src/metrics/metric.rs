@@ -21,7 +21,8 @@ pub enum Metric {
     Hamming,
     /// `sum(|x - y| / (|x| + |y|))`, features that are zero in both rows left out.
     Canberra,
-    /// `sum(|x - y|) / sum(|x + y|)`.
+    /// `sum(|x - y|) / sum(|x| + |y|)`, 0 where both rows are all zero, as scikit-learn's neighbours are told apart.
+    /// SciPy, and so a matrix of distances, has `|x + y|` in place of `|x| + |y|`, and NaN for 0.
     BrayCurtis,
     /// The Euclidean distance by the features that are NaN in neither row, scaled up to all `n`; NaN if there are none.
     NanEuclidean,

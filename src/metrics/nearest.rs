@@ -23,7 +23,7 @@ pub struct NearestRows {
 }
 
 /// For each row of the one side, the nearest of the other. A distance that is NaN counts as the smallest, as it does for
-/// NumPy, but for Bray and Curtis's, which is then 0.
+/// NumPy.
 ///
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`], [`crate::common::Error::Interrupted`].
@@ -48,8 +48,7 @@ pub fn nearest<F: Float>(ctx: &Context, metric: Metric, pairs: Pairs<'_, F>) -> 
             block.write_columns(rows, COLUMNS, &mut scratch.distances);
             for (best, distances) in best.iter_mut().zip(scratch.distances.chunks_exact(COLUMNS)) {
                 for (row, &distance) in columns.clone().zip(distances) {
-                    let is_undefined = metric == Metric::BrayCurtis && distance.is_nan();
-                    best.take(row, if is_undefined { 0.0 } else { distance });
+                    best.take(row, distance);
                 }
             }
         }
@@ -123,10 +122,11 @@ fn nearest_by_products<F: Float>(
         let y_norms = &y_norms[columns.clone()];
         let largest = y_norms.iter().copied().fold(0.0, f64::max);
         dispatch(Squares { rows, norms: y_norms, points: &points, buffer, out: &mut *distances });
-        // Not `square <= limit`: overflow leaves NaN, which rules nothing out.
         let limits = best.iter().zip(&norms).map(|(best, norm)| best.distance + error * (norm + largest));
         let limits: Vec<f64> = limits.collect();
-        let open = |squares: &[f64], limit: f64| squares.iter().map(|&square| usize::from(!(square > limit))).sum();
+        // Overflow leaves NaN, which rules nothing out.
+        let is_open = |square: f64, limit: f64| (square <= limit) | square.is_nan();
+        let open = |squares: &[f64], limit: f64| squares.iter().map(|&it| usize::from(is_open(it, limit))).sum();
         let squares = || distances.chunks_exact(COLUMNS).map(|squares| &squares[..columns.len()]);
         let counts: Vec<usize> = squares().zip(&limits).map(|(squares, &limit)| open(squares, limit)).collect();
         if counts.iter().sum::<usize>() > best.len() * columns.len() / 16 {
@@ -142,7 +142,7 @@ fn nearest_by_products<F: Float>(
             }
             let x = &queries[query * n_cols..][..n_cols];
             for ((row, &square), y) in columns.clone().zip(squares).zip(rows.chunks_exact(n_cols)) {
-                if !(square > limits[query]) {
+                if is_open(square, limits[query]) {
                     best[query].take(row, Euclidean.rank_of(x, y));
                 }
             }

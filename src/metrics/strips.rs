@@ -98,32 +98,52 @@ impl<'a, O: Float> Cells<'a, O> {
         Ok(Self { start: out.as_mut_ptr(), shape, lifetime: PhantomData })
     }
 
-    /// Writes the distances of the rows of a strip to a block of its columns, given row-major with [`COLUMNS`] columns.
+    /// Writes `finish` of the values of a block: the rows of a strip by a block of its columns, given row-major with
+    /// [`COLUMNS`] columns and left finished.
     ///
     /// # Safety
     /// The strip is one of `shape.strips()` and no other thread has it; the block is one of `strip.blocks()`.
-    pub(super) unsafe fn put(&self, strip: &Strip, block: &Range<usize>, distances: &[f64]) {
-        for (row, values) in strip.rows.clone().zip(distances.chunks_exact(COLUMNS)) {
-            let out = self.start.wrapping_add(row * self.shape.n_columns + block.start);
-            for (position, &value) in values[..block.len()].iter().enumerate() {
-                // SAFETY: row and column are inside the matrix, and the cell is this strip's (the caller's promise).
-                unsafe { *out.add(position) = O::from_f64(value) };
+    #[inline(always)]
+    pub(super) unsafe fn put(
+        &self,
+        strip: &Strip,
+        block: &Range<usize>,
+        values: &mut [f64],
+        finish: impl Fn(f64) -> f64,
+    ) {
+        for (row, values) in strip.rows.clone().zip(values.chunks_exact_mut(COLUMNS)) {
+            // SAFETY: row and columns are inside the matrix, and the cells are this strip's (the caller's promise).
+            let out = unsafe {
+                let start = self.start.add(row * self.shape.n_columns + block.start);
+                std::slice::from_raw_parts_mut(start, block.len())
+            };
+            if strip.mirrored {
+                values.iter_mut().for_each(|value| *value = finish(*value));
+                out.iter_mut().zip(values).for_each(|(out, value)| *out = O::from_f64(*value));
+                continue;
             }
+            out.iter_mut().zip(values).for_each(|(out, value)| *out = O::from_f64(finish(*value)));
             if strip.zero_diagonal && block.contains(&row) {
-                // SAFETY: as above.
-                unsafe { *out.add(row - block.start) = O::ZERO };
+                out[row - block.start] = O::ZERO;
             }
         }
         if strip.mirrored {
-            // A cache line of every row at a time.
-            for first in (0..block.len()).step_by(8) {
-                for position in first..(first + 8).min(block.len()) {
-                    let out =
-                        self.start.wrapping_add((block.start + position) * self.shape.n_columns + strip.rows.start);
-                    for offset in 0..strip.rows.len() {
-                        // SAFETY: the matrix is square and the cell is across the diagonal from one of this strip's.
-                        unsafe { *out.add(offset) = O::from_f64(distances[offset * COLUMNS + position]) };
-                    }
+            self.put_mirrored(strip, block, values);
+        }
+    }
+
+    /// Writes a block across the diagonal, a cache line of every row at a time.
+    fn put_mirrored(&self, strip: &Strip, block: &Range<usize>, distances: &[f64]) {
+        for first in (0..block.len()).step_by(8) {
+            for position in first..(first + 8).min(block.len()) {
+                // SAFETY: the matrix is square, and the cells are across the diagonal from those of `put`'s caller, who
+                // is the only one to have them.
+                let out = unsafe {
+                    let start = self.start.add((block.start + position) * self.shape.n_columns + strip.rows.start);
+                    std::slice::from_raw_parts_mut(start, strip.rows.len())
+                };
+                for (offset, out) in out.iter_mut().enumerate() {
+                    *out = O::from_f64(distances[offset * COLUMNS + position]);
                 }
             }
         }

@@ -132,22 +132,25 @@ impl Terms for Canberra {
     }
 }
 
-/// `sum(|x - y|) / sum(|x + y|)`.
+/// `sum(|x - y|) / sum(|x| + |y|)`, or with `|x + y|` below.
 #[derive(Debug, Clone, Copy)]
-pub struct BrayCurtis;
+pub struct BrayCurtis<const OF_SUM: bool>;
 
-impl Terms for BrayCurtis {
+impl<const OF_SUM: bool> Terms for BrayCurtis<OF_SUM> {
     const SUMS: usize = 2;
 
     #[inline(always)]
     unsafe fn step<S: Simd<F = f64>>(self, sums: [S::V; 2], x: S::V, y: S::V) -> [S::V; 2] {
         // SAFETY: the instruction set is the caller's.
-        unsafe { [S::add(sums[0], S::abs(S::sub(x, y))), S::add(sums[1], S::abs(S::add(x, y)))] }
+        unsafe {
+            let total = if OF_SUM { S::abs(S::add(x, y)) } else { S::add(S::abs(x), S::abs(y)) };
+            [S::add(sums[0], S::abs(S::sub(x, y))), S::add(sums[1], total)]
+        }
     }
 
     #[inline(always)]
     fn distance(self, sums: [f64; 2], _norms: f64) -> f64 {
-        sums[0] / sums[1]
+        if !OF_SUM && sums[1] == 0.0 { 0.0 } else { sums[0] / sums[1] }
     }
 }
 

@@ -9,14 +9,18 @@ use super::error;
 use super::run::run;
 use crate::common::Float;
 use crate::linalg::{Dense, Rows};
+use crate::metrics::block::Variant;
 use crate::metrics::expanded::{self, Kind, KnownNorms};
-use crate::metrics::matrix::{self, Pairs, Root};
+use crate::metrics::matrix::{self, Pairs};
 use crate::metrics::metric::Metric;
 use crate::metrics::nearest as reduced;
 use crate::metrics::sparse::{self, Side};
 
 /// Multiply-adds that a feature costs when it is raised to a power.
 const POWER: u64 = 20;
+
+/// Of every row: which is nearest, and how near.
+type IndexAndDistance<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>);
 
 /// A matrix of distances that nobody has seen yet. NumPy makes it: its refusal is the parent's MemoryError.
 fn new_matrix<'py, O: Element>(py: Python<'py>, n_rows: usize, n_cols: usize) -> PyResult<Bound<'py, PyArray2<O>>> {
@@ -106,7 +110,7 @@ fn by_differences<'py, F: Element + Float, O: Element + Float>(
     x: &Matrix<'py, F>,
     y: Option<&Bound<'py, PyAny>>,
     metric: Metric,
-    root: Root,
+    variant: Variant,
     n_threads: usize,
     py: Python<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -121,7 +125,7 @@ fn by_differences<'py, F: Element + Float, O: Element + Float>(
             let pairs = dense(rows, other)?;
             let work = work(rows.n_rows(), n_y, rows.n_cols());
             let power = if matches!(metric, Metric::Minkowski(_)) { POWER } else { 1 };
-            run(py, n_threads, work.saturating_mul(power), |ctx| matrix::exact(ctx, metric, root, pairs, out))?;
+            run(py, n_threads, work.saturating_mul(power), |ctx| matrix::exact(ctx, metric, variant, pairs, out))?;
         }
         (View::Csr(rows), None) if metric == Metric::Manhattan => {
             let work = work(rows.n_rows(), n_y, x.stored() / rows.n_rows().max(1));
@@ -185,10 +189,14 @@ pub(super) mod metrics {
         n_threads: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, metric) = (x.py(), parsed(metric, p)?);
-        let root = if squared { Root::Left } else { Root::Taken };
+        let variant = match metric {
+            Metric::BrayCurtis => Variant::OfSum,
+            _ if squared => Variant::Squared,
+            _ => Variant::Plain,
+        };
         with_dtype!(Samples::new(x)?, rows => match narrow {
-            true => by_differences::<_, f32>(&rows, y, metric, root, n_threads, py),
-            false => by_differences::<_, f64>(&rows, y, metric, root, n_threads, py),
+            true => by_differences::<_, f32>(&rows, y, metric, variant, n_threads, py),
+            false => by_differences::<_, f64>(&rows, y, metric, variant, n_threads, py),
         })
     }
 
@@ -201,7 +209,7 @@ pub(super) mod metrics {
         metric: &str,
         p: f64,
         n_threads: usize,
-    ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>)> {
+    ) -> PyResult<IndexAndDistance<'py>> {
         let (py, metric) = (x.py(), parsed(metric, p)?);
         with_dtype!(Samples::new(x)?, x => {
             let y = other(&x, Some(y))?;

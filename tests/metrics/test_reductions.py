@@ -53,6 +53,14 @@ def test_minkowski(kwargs):
     assert_same_nearest(mine, theirs, 1e-12)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_bray_and_curtis_of_negative_values(order):
+    """Here the two definitions differ; the layout decides which one the parent takes."""
+    X, Y = (np.asarray(side, order=order) for side in (rows(30, 4), rows(60, 4, 1)))
+    mine, theirs = (m.pairwise_distances_argmin_min(X, Y, metric="braycurtis") for m in (ours, parent))
+    assert_same_nearest(mine, theirs, 1e-12)
+
+
 def test_squared():
     X, Y = rows(30, 4), rows(60, 4, 1)
     mine, theirs = (m.pairwise_distances_argmin_min(X, Y, metric_kwargs={"squared": True}) for m in (ours, parent))

@@ -42,8 +42,8 @@ def _is_foreign(call: Any) -> bool:
 
 def has_odd_exponent(params: dict[str, Any]) -> bool:
     """Whether the exponent of Minkowski's distance is not a positive number."""
-    p: Any = params.get("p", 2)
-    return not (isinstance(p, Real) and p > 0)
+    p = params.get("p", 2)
+    return not (isinstance(p, Real) and float(p) > 0)
 
 
 def _holds_non_finite(call: Any) -> bool:

@@ -64,7 +64,8 @@ def _nearest(name: str, X: Any, Y: Any, axis: int, metric: Any, metric_kwargs: d
             raise RefusedError("the metric has this name for some layouts only")
         keeps_type = not is_fused and call.metric in ("euclidean", "cosine", "nan_euclidean")
         dtype = rows.dtype if keeps_type else np.float64
-        if call.is_sparse:
+        # Bray and Curtis's distance has two definitions, one for each way.
+        if call.is_sparse or (call.metric == "braycurtis" and not is_fused):
             with config_context(assume_finite=True):
                 chunks = pairwise_distances_chunked(
                     rows, others, reduce_func=_first_least, metric=call.metric, **params
