@@ -3,6 +3,7 @@
 from typing import Any
 
 import sklearn.neighbors
+from sklearn.neighbors import _graph as parent
 from sklearn.neighbors._base import KNeighborsMixin, RadiusNeighborsMixin
 from sklearn.utils._param_validation import validate_params
 
@@ -18,7 +19,7 @@ class RadiusNeighborsTransformer(RadiusNeighborsDropIn, sklearn.neighbors.Radius
     __doc__ = sklearn.neighbors.RadiusNeighborsTransformer.__doc__
 
 
-@validate_params(sklearn.neighbors.kneighbors_graph._skl_parameter_constraints, prefer_skip_nested_validation=False)
+@validate_params(parent.kneighbors_graph._skl_parameter_constraints, prefer_skip_nested_validation=False)
 def kneighbors_graph(
     X: Any,
     n_neighbors: int,
@@ -59,14 +60,12 @@ def kneighbors_graph(
     if not isinstance(X, KNeighborsMixin):
         rows = NearestNeighbors(n_neighbors=n_neighbors, metric=metric, p=p, metric_params=metric_params, n_jobs=n_jobs)
         X = rows.fit(X)
-    return sklearn.neighbors.kneighbors_graph(
+    return parent.kneighbors_graph(
         X, n_neighbors, mode=mode, metric=metric, p=p, metric_params=metric_params, include_self=include_self
     )
 
 
-@validate_params(
-    sklearn.neighbors.radius_neighbors_graph._skl_parameter_constraints, prefer_skip_nested_validation=False
-)
+@validate_params(parent.radius_neighbors_graph._skl_parameter_constraints, prefer_skip_nested_validation=False)
 def radius_neighbors_graph(
     X: Any,
     radius: float,
@@ -106,6 +105,6 @@ def radius_neighbors_graph(
     """
     if not isinstance(X, RadiusNeighborsMixin):
         X = NearestNeighbors(radius=radius, metric=metric, p=p, metric_params=metric_params, n_jobs=n_jobs).fit(X)
-    return sklearn.neighbors.radius_neighbors_graph(
+    return parent.radius_neighbors_graph(
         X, radius, mode=mode, metric=metric, p=p, metric_params=metric_params, include_self=include_self
     )
