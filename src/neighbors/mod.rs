@@ -9,6 +9,7 @@ pub mod geometry;
 pub mod index;
 pub mod kd_tree;
 pub mod lists;
+pub mod nearest_centroid;
 pub mod passing;
 pub mod sparse;
 pub mod vote;

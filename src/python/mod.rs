@@ -4,6 +4,7 @@
 //! fails, [`random`] carries generator states to and fro; then one thin file per room.
 
 mod array;
+mod centroids;
 mod cluster;
 mod error;
 mod host;
@@ -23,6 +24,8 @@ mod _core {
     use super::*;
 
     #[pymodule_export]
+    use super::centroids::centroids;
+    #[pymodule_export]
     use super::cluster::cluster;
     #[pymodule_export]
     use super::error::{InternalError, RefusedError};
@@ -41,7 +44,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Importable by their full names too, as stub checkers and pickles expect of modules.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in ["cluster", "impute", "metrics", "neighbors", "random"] {
+        for name in ["centroids", "cluster", "impute", "metrics", "neighbors", "random"] {
             let inner = module.getattr(name)?;
             inner.setattr("__name__", format!("mlfast._core.{name}"))?;
             modules.set_item(format!("mlfast._core.{name}"), inner)?;

@@ -1,3 +1,4 @@
+from mlfast._core import centroids as centroids
 from mlfast._core import cluster as cluster
 from mlfast._core import impute as impute
 from mlfast._core import metrics as metrics
@@ -8,6 +9,7 @@ __all__ = [
     "InternalError",
     "RefusedError",
     "__version__",
+    "centroids",
     "cluster",
     "get_num_threads",
     "impute",
