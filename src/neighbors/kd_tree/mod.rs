@@ -20,8 +20,10 @@ mod reach;
 mod search;
 #[cfg(test)]
 mod tests;
+mod worth;
 
 pub use reach::{Order, Within};
+pub use worth::is_worth_it;
 
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory};
