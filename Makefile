@@ -9,6 +9,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 HAVE := $(VENV)/.have
+# Every CPU, up to four; PYTEST_ARGS="-n 0" runs the tests in one process, which a debugger needs.
+PYTEST := $(VENV)/bin/pytest -n logical --maxprocesses 4 --dist worksteal
 PYTHON_CODE := python tests benches examples
 
 .DEFAULT_GOAL := help
@@ -77,10 +79,10 @@ test-rust: rust ## Rust tests; Python is not needed
 	cargo test
 
 test-python: $(HAVE)/extra-test $(HAVE)/installed ## Build and install the wheel, run pytest (PYTEST_ARGS="-k kmeans")
-	$(VENV)/bin/pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 nightly: $(HAVE)/extra-test $(HAVE)/installed ## The Python tests with many more Hypothesis examples (hours)
-	HYPOTHESIS_PROFILE=nightly $(VENV)/bin/pytest --timeout=3600 $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 $(PYTEST_ARGS)
 
 dev: rust $(HAVE)/extra-build $(HAVE)/extra-test $(HAVE)/extra-lint ## Install in place (maturin develop --release)
 	@rm -f $(HAVE)/installed

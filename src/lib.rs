@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod common;
+pub mod impute;
 pub mod linalg;
 pub mod metrics;
 pub mod neighbors;

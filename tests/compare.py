@@ -41,6 +41,31 @@ def state_bits(est):
     return bits(fitted(est))
 
 
+def leaves(name, value):
+    """
+    The plain values that an answer consists of, by name.
+
+    A tuple, a sparse matrix and an array of arrays (neighbours within a radius) are taken apart; the rest is one value.
+    """
+    if isinstance(value, (tuple, list)):
+        return {k: v for i, part in enumerate(value) for k, v in leaves(f"{name}[{i}]", part).items()}
+    if sp.issparse(value):
+        parts = {"kind": type(value).__name__, "shape": value.shape}
+        parts |= {part: getattr(value, part) for part in ("data", "indices", "indptr")}
+        return {f"{name}.{part}": found for part, found in parts.items()}
+    if isinstance(value, np.ndarray) and value.dtype == object and any(isinstance(v, np.ndarray) for v in value):
+        lengths = np.array([len(v) for v in value])
+        return {name: np.concatenate(list(value)), f"{name}.lengths": lengths}
+    return {name: value}
+
+
+def take(value, rows):
+    """The part of an answer that belongs to some rows, given as a slice."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(take(part, rows) for part in value)
+    return value[rows]
+
+
 @dataclass
 class Outcome:
     """What a call did: its value or its error, and what it warned."""
@@ -83,7 +108,7 @@ RELATIVE = {"float64": 1e-6, "float32": 1e-4}  # of a sum of squares
 def magnitude(X):
     """Sum of squares of the data: the scale of everything quadratic."""
     values = X.data if sp.issparse(X) else np.asarray(X)
-    return float(np.sum(np.square(values, dtype=np.float64))) or 1.0
+    return float(np.nansum(np.square(values, dtype=np.float64))) or 1.0
 
 
 def assert_close(name, ours, theirs, X, dtype, quadratic=(), distances=()):

@@ -10,7 +10,7 @@ import pytest
 import mlfast
 from mlfast.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
 
-from .contract.registry import mixture
+from .contract.entry import mixture
 from .isolated import clean_environment
 
 X = mixture(0, 100, 3)

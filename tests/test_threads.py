@@ -12,7 +12,7 @@ import mlfast
 from mlfast.cluster import KMeans
 
 from .compare import state_bits
-from .contract.registry import mixture
+from .contract.entry import mixture
 
 
 def test_default_is_what_the_process_may_use():

@@ -1,7 +1,10 @@
 """How a row is measured: the contestants in turn (A B C A B C ...) in one process on the same arrays.
 
-Times are the minimum and the median over the rounds; garbage collection is off while the clock runs; the score
-is computed afterwards. Peak memory is measured apart, each contestant in a fresh process.
+Times are the minimum and the median over the rounds; garbage collection is off while the clock runs; scores are
+computed apart from them. Peak memory is measured apart, each contestant in a fresh process.
+
+A contestant that needs more than ten seconds and four times the fastest one's time runs in two rounds only: its least
+time is then a little too high, and nothing hangs on it.
 
 Threads that wait for each other by spinning (OpenMP) lose far more than their share when a strange process takes a
 core, up to ten times; own pools lose less. Each row therefore says how many CPUs others kept busy meanwhile: a row
@@ -14,7 +17,6 @@ import contextlib
 import ctypes
 import gc
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -30,6 +32,9 @@ from peers import Peer, installed
 RUN = Path(__file__).with_name("run.py")
 Data = dict[str, Any]
 Work = Callable[[], Any]
+Scores = dict[str, float]
+
+SLOW_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -37,20 +42,22 @@ class Row:
     """One line of the table.
 
     `data(scale)` makes the arrays; `jobs[peer](peer, data, threads)` returns the work to be timed, a callable
-    without arguments; `score(data, result)` judges what that work returned. The goal reads: mlfast takes at most
-    1/`goal` of the time of `against`. With `short=True` the work is repeated until a round lasts 50 ms, and its time
-    is per call.
+    without arguments; `scores(data, result, reference)` judges what that work returned, beside what scikit-learn
+    returned (None where it is not there). The goal reads: mlfast takes at most 1/`goal` of the time of `against`,
+    and at most `limit` seconds. With `short=True` the work is repeated until a round lasts 50 ms, and its time is per
+    call. A row with `minor=True` is measured like the others; README sums such rows up in a sentence.
     """
 
     key: str
     title: str
     data: Callable[[int], Data]
     jobs: dict[str, Callable[[Peer, Data, int], Work]]
-    score: Callable[[Data, Any], float]
-    score_name: str
+    scores: Callable[[Data, Any, Any], Scores]
     goal: float = 1.0
     against: str = "best"
+    limit: float | None = None
     short: bool = False
+    minor: bool = False
     note: str = ""
 
 
@@ -59,7 +66,7 @@ class Figures:
     """What one contestant did on one row."""
 
     seconds: list[float] = field(default_factory=list)
-    score: float = math.nan
+    scores: Scores = field(default_factory=dict)
     peak_mb: float | None = None
 
     @property
@@ -90,7 +97,16 @@ class Result:
     def met(self) -> bool | None:
         """Whether the goal is met; a row without a higher goal must only not be slower, within 2 % of noise."""
         ratio = self.ratio(self.row.against)
-        return None if ratio is None else ratio >= (self.row.goal if self.row.goal > 1 else 0.98)
+        if ratio is None:
+            return None
+        in_time = self.row.limit is None or self.peers["mlfast"].least <= self.row.limit
+        return in_time and ratio >= (self.row.goal if self.row.goal > 1 else 0.98)
+
+    @property
+    def heavier(self) -> bool:
+        """Whether mlfast's peak memory is seen to be above scikit-learn's, by more than 1 MB and 2 %."""
+        ours, theirs = (self.peers[n].peak_mb if n in self.peers else None for n in ("mlfast", "sklearn"))
+        return ours is not None and theirs is not None and ours > 1.02 * theirs + 1.0
 
 
 def timed(work: Work, calls: int) -> tuple[float, Any]:
@@ -123,16 +139,24 @@ def measure(row: Row, peers: dict[str, Peer], threads: int, rounds: int, scale: 
     works = {name: row.jobs[name](peers[name], data, threads) for name in names}
     figures = {name: Figures() for name in names}
     calls = 1
+    firsts: dict[str, float] = {}
+    results: dict[str, Any] = {}
     for name in names:
         with peers[name].running(threads):
-            first, result = timed(works[name], 1)
+            firsts[name], results[name] = timed(works[name], 1)
             if row.short and name == "sklearn":
-                second, result = timed(works[name], 3)
-                calls = max(1, round(0.05 / min(first, second)))
-        figures[name].score = float(row.score(data, result))
+                second, results[name] = timed(works[name], 3)
+                calls = max(1, round(0.05 / min(firsts[name], second)))
+    for name, result in results.items():
+        figures[name].scores = row.scores(data, result, results.get("sklearn"))
+    results.clear()
+    result = None
+    slow = {name for name in names if firsts[name] > max(10.0, 4.0 * min(firsts.values()))}
     before = _cpu()
-    for _ in range(rounds):
+    for turn in range(rounds):
         for name in names:
+            if name in slow and turn >= SLOW_ROUNDS:
+                continue
             with peers[name].running(threads):
                 figures[name].seconds.append(timed(works[name], calls)[0])
     after = _cpu()

@@ -13,9 +13,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from harness import Data, Row, Work
+from harness import Data, Row, Scores, Work
 from peers import Peer
+from scores import agreement
 
+TITLE = "K-means"
+NOTES: tuple[str, ...] = ()
 ALL = ("mlfast", "sklearn", "sklearnex")
 PAIR = ("mlfast", "sklearn")
 LLOYD = {"n_init": 1, "tol": 0.0, "max_iter": 20}
@@ -53,20 +56,11 @@ def photograph(scale: int) -> Data:
     return {"x": pixels, "init": np.unique(pixels, axis=0)[picks]}
 
 
-def small(estimator: str) -> Callable[[int], Data]:
-    """A hundred iris flowers of all three kinds, and what scikit-learn makes of them."""
+def small(_scale: int) -> Data:
+    """A hundred iris flowers of all three kinds."""
+    from sklearn.datasets import load_iris
 
-    def make(_scale: int) -> Data:
-        import sklearn.cluster
-        from sklearn.datasets import load_iris
-
-        x = np.ascontiguousarray(load_iris().data[25:125])
-        if estimator == "kmeans_plusplus":
-            return {"x": x, "reference": sklearn.cluster.kmeans_plusplus(x, 3, random_state=0)[0]}
-        model = getattr(sklearn.cluster, estimator)(3, random_state=0).fit(x)
-        return {"x": x, "fit": model.cluster_centers_, "predict": model.predict(x), "transform": model.transform(x)}
-
-    return make
+    return {"x": np.ascontiguousarray(load_iris().data[25:125])}
 
 
 # ---- jobs ----
@@ -75,7 +69,7 @@ def small(estimator: str) -> Callable[[int], Data]:
 def fit(estimator: str, given_init: bool = False, **params: Any) -> Callable[[Peer, Data, int], Work]:
     def job(peer: Peer, data: Data, threads: int) -> Work:
         settings = {**params, "init": data["init"], "n_clusters": len(data["init"])} if given_init else params
-        return lambda: peer.build(estimator, threads, **settings).fit(data["x"])
+        return lambda: peer.build(f"cluster.{estimator}", threads, **settings).fit(data["x"])
 
     return job
 
@@ -96,9 +90,8 @@ def faiss_fit(peer: Peer, data: Data, _threads: int) -> Work:
 
 
 def one_row(peer: Peer, data: Data, threads: int) -> Work:
-    model = peer.build("KMeans", threads, n_clusters=8, init=data["init"], **LLOYD).fit(data["x"])
+    model = peer.build("cluster.KMeans", threads, n_clusters=8, init=data["init"], **LLOYD).fit(data["x"])
     row = data["x"][:1]
-    data.setdefault("nearest", [int(((model.cluster_centers_ - row) ** 2).sum(1).argmin())])
     return lambda: model.predict(row)
 
 
@@ -106,10 +99,10 @@ def on_small(estimator: str, method: str) -> Callable[[Peer, Data, int], Work]:
     def job(peer: Peer, data: Data, threads: int) -> Work:
         x = data["x"]
         if estimator == "kmeans_plusplus":
-            return lambda: peer.cluster.kmeans_plusplus(x, 3, random_state=0)[0]
+            return lambda: peer.get("cluster.kmeans_plusplus")(x, 3, random_state=0)[0]
         if method == "fit":
-            return lambda: peer.build(estimator, threads, n_clusters=3, random_state=0).fit(x)
-        call = getattr(peer.build(estimator, threads, n_clusters=3, random_state=0).fit(x), method)
+            return lambda: peer.build(f"cluster.{estimator}", threads, n_clusters=3, random_state=0).fit(x)
+        call = getattr(peer.build(f"cluster.{estimator}", threads, n_clusters=3, random_state=0).fit(x), method)
         return lambda: call(x)
 
     return job
@@ -118,7 +111,7 @@ def on_small(estimator: str, method: str) -> Callable[[Peer, Data, int], Work]:
 # ---- scores ----
 
 
-def inertia(data: Data, result: Any) -> float:
+def inertia(data: Data, result: Any, _reference: Any) -> Scores:
     """Sum of squared distances to the nearest centre, by the same arithmetic (float64) for every contestant."""
     x, centres = data["x"], np.asarray(result.cluster_centers_, dtype=np.float64)
     norms = (centres * centres).sum(1)
@@ -127,17 +120,7 @@ def inertia(data: Data, result: Any) -> float:
         block = x[start : start + 4096]
         block = np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float64)
         total += float(((block * block).sum(1) + (norms - 2.0 * (block @ centres.T)).min(1)).sum())
-    return total
-
-
-def agreement(name: str) -> Callable[[Data, Any], float]:
-    """Share of entries equal (within 1e-9) to scikit-learn's."""
-
-    def score(data: Data, result: Any) -> float:
-        got = result.cluster_centers_ if name == "fit" else result
-        return float(np.isclose(got, data[name], rtol=1e-9, atol=1e-12).mean())
-
-    return score
+    return {"inertia": total}
 
 
 # ---- rows ----
@@ -147,7 +130,7 @@ def lloyd(key: str, title: str, shape: tuple[int, int, int], dtype: str, goal: f
     jobs: dict[str, Any] = {name: fit("KMeans", given_init=True, **LLOYD) for name in ALL}
     if dtype == "float32":
         jobs["faiss"] = faiss_fit
-    return Row(key, title, noise(*shape, dtype), jobs, inertia, "inertia", goal)
+    return Row(key, title, noise(*shape, dtype), jobs, inertia, goal)
 
 
 ROWS = [
@@ -161,7 +144,6 @@ ROWS = [
         noise(100_000, 16, 50, "float64"),
         {name: fit("KMeans", n_clusters=50, n_init=3, tol=0.0, max_iter=20, random_state=0) for name in ALL},
         inertia,
-        "inertia",
         3.0,
         note="sklearnex draws other seeds from the same random_state",
     ),
@@ -171,7 +153,6 @@ ROWS = [
         noise(200_000, 20, 50, "float64"),
         {name: fit("MiniBatchKMeans", n_clusters=50, random_state=0) for name in PAIR},
         inertia,
-        "inertia",
         3.0,
         "sklearn",
     ),
@@ -180,8 +161,7 @@ ROWS = [
         "KMeans.predict of one row, d=16, k=8, f64",
         noise(10_000, 16, 8, "float64"),
         dict.fromkeys(ALL, one_row),
-        agreement("nearest"),
-        "agreement",
+        agreement,
         15.0,
         "sklearn",
         short=True,
@@ -192,7 +172,6 @@ ROWS = [
         noise(100_000, 16, 16, "float64"),
         {name: fit("BisectingKMeans", n_clusters=16, n_init=1, max_iter=20, random_state=0) for name in PAIR},
         inertia,
-        "inertia",
     ),
     Row(
         "csr",
@@ -200,7 +179,6 @@ ROWS = [
         sparse_noise,
         {name: fit("KMeans", given_init=True, **LLOYD) for name in ALL},
         inertia,
-        "inertia",
     ),
     Row(
         "colours",
@@ -208,19 +186,18 @@ ROWS = [
         photograph,
         {**{name: fit("KMeans", given_init=True, **LLOYD) for name in ALL}, "faiss": faiss_fit},
         inertia,
-        "inertia",
     ),
     *[
         Row(
             f"small-{estimator.lower()}-{method}",
             f"100 x 4: {estimator}.{method}",
-            small(estimator),
+            small,
             {name: on_small(estimator, method) for name in PAIR},
-            agreement(method),
-            "agreement",
+            agreement,
             1.0,
             "sklearn",
             short=True,
+            minor=True,
         )
         for estimator in ("KMeans", "MiniBatchKMeans", "BisectingKMeans")
         for method in ("fit", "predict", "transform")
@@ -228,12 +205,12 @@ ROWS = [
     Row(
         "small-kmeans_plusplus",
         "100 x 4: kmeans_plusplus",
-        small("kmeans_plusplus"),
+        small,
         {name: on_small("kmeans_plusplus", "") for name in PAIR},
-        agreement("reference"),
-        "agreement",
+        agreement,
         1.0,
         "sklearn",
         short=True,
+        minor=True,
     ),
 ]

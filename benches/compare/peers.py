@@ -10,12 +10,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-ORDER = ("mlfast", "sklearn", "sklearnex", "faiss")
+ORDER = ("mlfast", "sklearn", "sklearnex", "faiss", "pykdtree", "scipy")
 _DISTRIBUTIONS = {
     "mlfast": "mlfast",
     "sklearn": "scikit-learn",
     "sklearnex": "scikit-learn-intelex",
     "faiss": "faiss-cpu",
+    "pykdtree": "pykdtree",
+    "scipy": "scipy",
 }
 # The index has an unrelated project under the name mlfast.
 _REMEDY = {"mlfast": "make bench builds and installs it"}
@@ -30,14 +32,15 @@ class Peer:
     module: Any
 
     def build(self, estimator: str, threads: int, **params: Any) -> Any:
-        """An estimator of `<peer>.cluster`; sklearnex takes its threads as a parameter."""
+        """An estimator, named as in "cluster.KMeans"; sklearnex takes its threads as a parameter."""
         if self.name == "sklearnex":
             params["n_jobs"] = threads
-        return getattr(self.cluster, estimator)(**params)
+        return self.get(estimator)(**params)
 
-    @property
-    def cluster(self) -> Any:
-        return importlib.import_module(f"{self.module.__name__}.cluster")
+    def get(self, name: str) -> Any:
+        """What this contestant has under that name of scikit-learn's, as in "cluster.KMeans"."""
+        part, _, last = name.rpartition(".")
+        return getattr(importlib.import_module(f"{self.module.__name__}.{part}"), last)
 
     @contextmanager
     def running(self, threads: int) -> Iterator[None]:

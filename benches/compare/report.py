@@ -1,4 +1,4 @@
-"""What is shown of the results: a table on the terminal, JSON, a bar chart, and the table in README.md."""
+"""What is shown of the results, room by room: a table on the terminal, JSON, a bar chart, a table in README.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from typing import Any
 from harness import Figures, Result
 from peers import ORDER, Peer
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+MARK = "<!-- bench:{room}:{place} -->"
+COLOURS = {
+    "mlfast": "#c8452f",
+    "sklearn": "#9aa5b1",
+    "sklearnex": "#4c78a8",
+    "faiss": "#72a276",
+    "pykdtree": "#b58db6",
+    "scipy": "#e0b252",
+}
 
 QUIET = 0.1  # CPUs that others may keep busy before a row is called disturbed
 
@@ -49,7 +57,8 @@ def _ratio(value: float | None) -> str:
 
 def _goal(result: Result) -> str:
     row = result.row
-    return f">= {row.goal:g}x {row.against}" if row.goal > 1 else f"not slower than {row.against}"
+    ratio = f">= {row.goal:g}x {row.against}" if row.goal > 1 else f"not slower than {row.against}"
+    return ratio if row.limit is None else f"{ratio}, <= {duration(row.limit)}"
 
 
 def _verdict(result: Result) -> str:
@@ -64,6 +73,10 @@ def _peak(figures: Figures) -> str:
     return "-" if figures.peak_mb is None else f"{figures.peak_mb:.1f}"
 
 
+def _present(results: list[Result]) -> list[str]:
+    return [name for name in ORDER if any(name in r.peers for r in results)]
+
+
 # ---- terminal ----
 
 
@@ -71,9 +84,10 @@ def row_lines(result: Result) -> list[str]:
     """One row as it is printed once measured: a line for each contestant, then the verdict."""
     lines = []
     for name, f in result.peers.items():
+        judged = "".join(f"   {what} {value:.8g}" for what, value in f.scores.items())
         lines.append(
             f"    {name:<10} min {duration(f.least):>10}   median {duration(f.median):>10}"
-            f"   {result.row.score_name} {f.score:.8g}   peak +{_peak(f)} MB"
+            f"   rounds {len(f.seconds)}{judged}   peak +{_peak(f)} MB"
         )
     if result.disturbed is not None and result.disturbed > QUIET:
         lines.append(f"    disturbed: others kept {result.disturbed:.2f} CPUs busy; not to be quoted")
@@ -82,12 +96,14 @@ def row_lines(result: Result) -> list[str]:
             f"    mlfast: {_ratio(result.ratio('best'))} best, {_ratio(result.ratio('sklearn'))} sklearn;"
             f" goal {_goal(result)}: {_verdict(result)}"
         )
+    if result.heavier:
+        lines.append("    mlfast: peak memory above scikit-learn's")
     return lines
 
 
 def table(results: list[Result]) -> str:
-    """All rows for the terminal, least time of every contestant."""
-    names = [n for n in ORDER if any(n in r.peers for r in results)]
+    """All rows of a room for the terminal, least time of every contestant."""
+    names = _present(results)
     width = max(len(r.row.title) for r in results)
     head = f"{'work':<{width}} thr " + "".join(f"{n:>11}" for n in names) + "    v best  v sklearn  goal"
     lines = [head, "-" * len(head)]
@@ -103,12 +119,17 @@ def table(results: list[Result]) -> str:
 # ---- files ----
 
 
-def as_json(results: list[Result], peers: dict[str, Peer], rounds: int, scale: int) -> dict[str, Any]:
+def as_json(
+    room: str, whole: bool, results: list[Result], peers: dict[str, Peer], rounds: int, scale: int
+) -> dict[str, Any]:
+    """The report of one room; `whole` says that all its rows were asked for."""
     return {
+        "room": room,
+        "whole": whole,
         "date": today(),
         "machine": machine(),
         "python": platform.python_version(),
-        "versions": {name: peer.version for name, peer in peers.items()},
+        "versions": {name: peers[name].version for name in _present(results)},
         "rounds": rounds,
         "scale": scale,
         "rows": [
@@ -118,14 +139,15 @@ def as_json(results: list[Result], peers: dict[str, Peer], rounds: int, scale: i
                 "threads": r.threads,
                 "goal": r.row.goal,
                 "against": r.row.against,
-                "score_name": r.row.score_name,
+                "limit_s": r.row.limit,
+                "minor": r.row.minor,
                 "note": r.row.note,
                 "peers": {
                     name: {
                         "min_s": f.least,
                         "median_s": f.median,
                         "rounds_s": f.seconds,
-                        "score": f.score,
+                        "scores": f.scores,
                         "peak_mb": f.peak_mb,
                     }
                     for name, f in r.peers.items()
@@ -146,7 +168,10 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def write_chart(path: Path, results: list[Result], versions: str) -> str | None:
-    """Bars of speed against scikit-learn, a mark where the goal stands; a note instead when matplotlib is missing."""
+    """Bars of speed against scikit-learn, a mark where the goal stands; a note instead when there is nothing to draw.
+
+    Minor rows are left out.
+    """
     try:
         import matplotlib
 
@@ -154,18 +179,21 @@ def write_chart(path: Path, results: list[Result], versions: str) -> str | None:
         import matplotlib.pyplot as plt
     except ImportError as error:
         return f"no chart: {error} (pip install matplotlib)"
-    rows = [r for r in results if "sklearn" in r.peers and r.threads == max(x.threads for x in results)]
-    names = [n for n in ORDER if any(n in r.peers for r in rows)]
-    colours = {"mlfast": "#c8452f", "sklearn": "#9aa5b1", "sklearnex": "#4c78a8", "faiss": "#72a276"}
+    most = max(r.threads for r in results)
+    rows = [r for r in results if "sklearn" in r.peers and r.threads == most and not r.row.minor]
+    if not rows:
+        return "no chart: nothing was measured beside scikit-learn on the main rows"
+    names = _present(rows)
+    labelled: set[str] = set()
     figure, axes = plt.subplots(figsize=(10, 1.2 + 0.62 * len(rows)))
     thick = 0.8 / len(names)
     for place, r in enumerate(rows):
-        for turn, name in enumerate(names):
-            if name not in r.peers:
-                continue
+        present = [name for name in names if name in r.peers]
+        for turn, name in enumerate(present):
             speed = r.peers["sklearn"].least / r.peers[name].least
-            y = place + (turn - (len(names) - 1) / 2) * thick
-            axes.barh(y, speed, thick * 0.92, color=colours[name], label=name if place == 0 else None)
+            y = place + (turn - (len(present) - 1) / 2) * thick
+            axes.barh(y, speed, thick * 0.92, color=COLOURS[name], label=None if name in labelled else name)
+            labelled.add(name)
             axes.text(speed, y, f" {speed:.2f}x", va="center", fontsize=7)
         if r.row.goal > 1:
             base = r.peers["sklearn"].least
@@ -176,7 +204,7 @@ def write_chart(path: Path, results: list[Result], versions: str) -> str | None:
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 1.4)
-    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low <= t <= high * 1.4]
+    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if low <= t <= high * 1.4]
     axes.set_xticks(ticks, [f"{t:g}x" for t in ticks])
     axes.minorticks_off()
     axes.set_yticks(range(len(rows)), [r.row.title for r in rows], fontsize=8)
@@ -197,16 +225,19 @@ def write_chart(path: Path, results: list[Result], versions: str) -> str | None:
 
 
 def markdown(content: dict[str, Any]) -> str:
-    """The README's table from a JSON report: the rows with the most threads, least times."""
+    """A room's table for README from its JSON report: the rows with the most threads, least times.
+
+    Minor rows become a sentence with the least and the greatest ratio among them.
+    """
     threads = max(r["threads"] for r in content["rows"])
-    names = [n for n in ORDER if n in content["versions"]]
+    rows = [r for r in content["rows"] if r["threads"] == threads]
+    shown = [r for r in rows if not r["minor"]]
+    names = [n for n in ORDER if any(n in r["peers"] for r in shown)]
     lines = [
         "| work | " + " | ".join(names) + " | to the best peer | to scikit-learn | peak memory, MB (scikit-learn) |",
         "|---|" + "---:|" * (len(names) + 3),
     ]
-    for r in content["rows"]:
-        if r["threads"] != threads:
-            continue
+    for r in shown:
         peers = r["peers"]
         cells = [duration(peers[n]["min_s"]) if n in peers else "" for n in names]
         peaks = [peers.get(n, {}).get("peak_mb") for n in ("mlfast", "sklearn")]
@@ -214,25 +245,40 @@ def markdown(content: dict[str, Any]) -> str:
         cells += [_ratio(r["ratio_best"]), _ratio(r["ratio_sklearn"]), memory]
         lines.append(f"| {r['title']} | " + " | ".join(cells) + " |")
     versions = ", ".join(f"{n} {v}" for n, v in content["versions"].items())
-    disturbed = sum((r["disturbed_cpus"] or 0.0) > QUIET for r in content["rows"] if r["threads"] == threads)
     caption = (
         f"{content['date']}, {content['machine']}; {threads} threads; least of {content['rounds']} rounds, "
-        f"the contestants in turn; {versions}. Memory is what the call adds to data and imports. "
-        "`make bench` repeats it."
+        f"the contestants in turn; {versions}. Memory is what the call adds to data and imports."
     )
+    if any(len(p["rounds_s"]) < content["rounds"] for r in shown for p in r["peers"].values()):
+        caption += " Whoever takes more than ten seconds and four times the fastest one's ran in two rounds only."
+    disturbed = sum((r["disturbed_cpus"] or 0.0) > QUIET for r in rows)
     if disturbed:
         caption += f" Other work disturbed {disturbed} of the rows."
-    lines += ["", caption]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_summary(rows), caption])
+
+
+def _summary(rows: list[dict[str, Any]]) -> list[str]:
+    """A sentence about the minor rows: how many calls, the ends of their ratios, which are slower than scikit-learn."""
+    ratios = {r["title"].split(": ")[-1]: r["ratio_sklearn"] for r in rows if r["minor"] and r["ratio_sklearn"]}
+    if not ratios:
+        return []
+    low, high = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
+    slower = [f"`{call}` {_ratio(ratio)}" for call, ratio in ratios.items() if ratio < 1]
+    text = (
+        f"On 100 x 4 data, {len(ratios)} calls against scikit-learn: from {_ratio(ratios[low])} (`{low}`) "
+        f"to {_ratio(ratios[high])} (`{high}`)"
+    )
+    return [text + (f"; slower than scikit-learn: {', '.join(slower)}." if slower else "; none is slower."), ""]
 
 
 def refresh(readme: Path, content: dict[str, Any]) -> None:
-    """Put the table between the two marks of README.md, which must be there."""
-    if content["scale"] != 1 or "mlfast" not in content["versions"]:
-        raise SystemExit("README.md takes no figures of a --quick run or of a run without mlfast")
+    """Put the room's table between its two marks of README.md, which must be there."""
+    if content["scale"] != 1 or not content["whole"] or "mlfast" not in content["versions"]:
+        raise SystemExit("README.md takes no figures of a --quick run, of some rows only or of a run without mlfast")
+    begin, end = (MARK.format(room=content["room"], place=place) for place in ("begin", "end"))
     text = readme.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise SystemExit(f"{readme} needs one {BEGIN} and one {END} after it")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    readme.write_text(f"{before}{BEGIN}\n{markdown(content)}\n{END}{after}")
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise SystemExit(f"{readme} needs one {begin} and one {end} after it")
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    readme.write_text(f"{before}{begin}\n{markdown(content)}\n{end}{after}")

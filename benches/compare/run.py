@@ -1,12 +1,13 @@
 """mlfast beside its peers, end to end: time and score of every row, in one process, in turn.
 
     python benches/compare/run.py                      everything, 2 threads and 1
+    python benches/compare/run.py --room neighbors     one room
     python benches/compare/run.py --only lloyd --only one-row
     python benches/compare/run.py --quick              a tenth of the data, two rounds, no memory: does it run?
-    python benches/compare/run.py --readme             also refresh the table in README.md
-    python benches/compare/run.py --from bench-output/compare.json     refresh it from an earlier run
+    python benches/compare/run.py --readme             also refresh the tables in README.md
+    python benches/compare/run.py --from bench-output/kmeans.json      refresh one from an earlier run
 
-Writes bench-output/compare.json and compare.png. A contestant that is not installed is left out with a note.
+Writes bench-output/<room>.json and <room>.png. A contestant that is not installed is left out with a note.
 A new room adds its file of rows beside kmeans.py and a line to ROOMS.
 """
 
@@ -20,23 +21,25 @@ from pathlib import Path
 
 import harness
 import kmeans
+import neighbors
 import peers as contestants
 import report
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = (kmeans,)
+ROOMS = {"kmeans": kmeans, "neighbors": neighbors}
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--room", choices=ROOMS, help="rows of this room only")
     parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="rows whose key begins with TEXT")
     parser.add_argument("--peers", default=",".join(contestants.ORDER), help="contestants, with commas between")
     parser.add_argument("--rounds", type=int, default=7, help="rounds per row (default 7; 5 at least for a claim)")
     parser.add_argument("--threads", default="2,1", help="thread counts, with commas between (default 2,1)")
-    parser.add_argument("--json", type=Path, default=ROOT / "bench-output" / "compare.json", metavar="FILE")
+    parser.add_argument("--output", type=Path, default=ROOT / "bench-output", metavar="FOLDER")
     parser.add_argument("--quick", action="store_true", help="a tenth of the data, two rounds, no memory")
     parser.add_argument("--no-memory", action="store_true", help="leave peak memory out")
-    parser.add_argument("--readme", action="store_true", help="refresh the table in README.md")
+    parser.add_argument("--readme", action="store_true", help="refresh the tables in README.md")
     parser.add_argument(
         "--from", dest="earlier", type=Path, metavar="FILE", help="refresh README.md from this report, run nothing"
     )
@@ -46,12 +49,17 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def chosen(only: list[str]) -> list[harness.Row]:
-    rows = [row for room in ROOMS for row in room.ROWS]
-    picked = [row for row in rows if not only or any(row.key.startswith(text) for text in only)]
-    if not picked:
-        raise SystemExit(f"no row begins with {', '.join(only)}; there are: {', '.join(row.key for row in rows)}")
-    return picked
+def chosen(room: str | None, only: list[str]) -> dict[str, list[harness.Row]]:
+    """The rows asked for, by room."""
+    rooms = {name: module.ROWS for name, module in ROOMS.items() if room in (None, name)}
+    picked = {
+        name: [row for row in rows if not only or any(row.key.startswith(text) for text in only)]
+        for name, rows in rooms.items()
+    }
+    if not any(picked.values()):
+        keys = ", ".join(row.key for rows in rooms.values() for row in rows)
+        raise SystemExit(f"no row begins with {', '.join(only)}; there are: {keys}")
+    return {name: rows for name, rows in picked.items() if rows}
 
 
 def main() -> None:
@@ -59,48 +67,54 @@ def main() -> None:
     if args.earlier:
         report.refresh(ROOT / "README.md", json.loads(args.earlier.read_text()))
         return
-    rows = chosen(args.only)
+    rooms = chosen(args.room, args.only)
     threads = [int(t) for t in args.threads.split(",")]
     if args.memory_of:
-        (row,) = (row for row in rows if row.key == args.only[0])
+        (row,) = (row for rows in rooms.values() for row in rows if row.key == args.only[0])
         harness.child(row, args.memory_of, threads[0], args.scale)
         return
     if args.list:
-        print("\n".join(f"{row.key:<32}{row.title}" for row in rows))
+        print("\n".join(f"{row.key:<48}{row.title}" for rows in rooms.values() for row in rows))
         return
 
     scale, rounds = (10, 2) if args.quick else (args.scale, args.rounds)
     found, notes = contestants.installed(tuple(args.peers.split(",")))
     versions = ", ".join(f"{name} {peer.version}" for name, peer in found.items())
     print(f"{report.today()}, {report.machine()}, load {os.getloadavg()[0]:.1f}\n{versions}; {rounds} rounds in turn")
-    for note in notes:
+    for note in notes + [note for name in rooms for note in ROOMS[name].NOTES]:
         print(f"note: {note}")
     if not found:
         raise SystemExit("nobody to measure")
 
-    results: list[harness.Result] = []
-    for count in threads:
-        for row in rows:
-            if not any(name in row.jobs for name in found):
-                continue
-            print(f"\n[{count} thread{'s' if count > 1 else ''}] {row.title} ({row.key})", flush=True)
-            result = harness.measure(row, found, count, rounds, scale)
-            if not (args.quick or args.no_memory or row.short):
-                harness.memory(result, scale)
-            results.append(result)
-            print("\n".join(report.row_lines(result)), flush=True)
-
-    print("\n" + report.table(results))
-    content = report.as_json(results, found, rounds, scale)
-    report.write_json(args.json, content)
-    chart = args.json.with_suffix(".png")
-    problem = report.write_chart(chart, results, versions)
-    print(f"\nwrote {args.json}" + (f"; {problem}" if problem else f" and {chart}"))
-    if args.readme:
-        report.refresh(ROOT / "README.md", content)
-    missed = [r.row.key for r in results if r.met is False]
-    if missed:
-        print(f"goals missed: {', '.join(missed)}", file=sys.stderr)
+    everything: list[harness.Result] = []
+    for room, rows in rooms.items():
+        results: list[harness.Result] = []
+        for count in threads:
+            for row in rows:
+                if not any(name in row.jobs for name in found):
+                    continue
+                print(f"\n[{count} thread{'s' if count > 1 else ''}] {row.title} ({row.key})", flush=True)
+                result = harness.measure(row, found, count, rounds, scale)
+                if not (args.quick or args.no_memory or row.short):
+                    harness.memory(result, scale)
+                results.append(result)
+                print("\n".join(report.row_lines(result)), flush=True)
+        if not results:
+            continue
+        everything += results
+        print(f"\n{ROOMS[room].TITLE}\n{report.table(results)}")
+        content = report.as_json(room, len(rows) == len(ROOMS[room].ROWS), results, found, rounds, scale)
+        report.write_json(args.output / f"{room}.json", content)
+        problem = report.write_chart(args.output / f"{room}.png", results, versions)
+        print(f"\nwrote {args.output}/{room}.json" + (f"; {problem}" if problem else f" and {room}.png"))
+        if args.readme:
+            report.refresh(ROOT / "README.md", content)
+    for what, rows in (
+        ("goals missed", [r for r in everything if r.met is False]),
+        ("peak memory above scikit-learn's", [r for r in everything if r.heavier]),
+    ):
+        if rows:
+            print(f"{what}: {', '.join(f'{r.row.key} ({r.threads})' for r in rows)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,14 @@ class DropIn:
     def _check_state(self, state: dict[str, Any]) -> None:
         """Raise ValueError if fitted attributes contradict each other."""
 
+    def _parents_state(self) -> dict[str, Any]:
+        """Return the attributes that scikit-learn's class would have."""
+        return self.__dict__.copy()
+
+    def _own_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Return the attributes of this class, given those of scikit-learn's."""
+        return state
+
 
 def keeps_state(method: Callable[..., T]) -> Callable[..., T]:
     """Make a fitting method leave its estimator as it was when it fails or is interrupted."""
@@ -118,7 +126,10 @@ def _converted(estimator: BaseEstimator, classes: dict[type, type]) -> BaseEstim
         known = ", ".join(sorted(source.__name__ for source in classes))
         raise TypeError(f"cannot convert {type(estimator).__module__}.{type(estimator).__qualname__}; known: {known}")
     converted: BaseEstimator = object.__new__(target)
-    converted.__dict__.update(copy.deepcopy(estimator.__dict__))
+    state = estimator._parents_state() if isinstance(estimator, DropIn) else estimator.__dict__
+    state = copy.deepcopy(state)
     if isinstance(converted, DropIn):
-        converted._check_state(converted.__dict__)
+        state = converted._own_state(state)
+        converted._check_state(state)
+    converted.__dict__.update(state)
     return converted

@@ -8,6 +8,8 @@ pub trait Float: SimdFloat + std::fmt::Display + std::fmt::Debug + Default + std
     const EPSILON: Self;
     /// Positive infinity.
     const INFINITY: Self;
+    /// Far above what is lost when a result is too small to be held in full, far below any square of interest.
+    const TINY: Self;
     /// Lanes of NumPy's baseline vector of this type: `einsum` sums in that order (see `linalg::norms`).
     const EINSUM_LANES: usize;
 
@@ -15,8 +17,8 @@ pub trait Float: SimdFloat + std::fmt::Display + std::fmt::Debug + Default + std
     fn from_f64(value: f64) -> Self;
     /// The same value, wider.
     fn to_f64(self) -> f64;
-    /// Square root.
-    fn sqrt(self) -> Self;
+    /// The next number above.
+    fn above(self) -> Self;
     /// Whether the value is neither infinite nor NaN.
     fn is_finite(self) -> bool;
 
@@ -30,28 +32,34 @@ pub trait Float: SimdFloat + std::fmt::Display + std::fmt::Debug + Default + std
 }
 
 macro_rules! float {
-    ($type:ty, $lanes:expr, $as_f64:expr) => {
+    ($type:ty, $lanes:expr, $tiny:expr, $as_f64:expr) => {
         impl Float for $type {
             const EPSILON: Self = <$type>::EPSILON;
             const INFINITY: Self = <$type>::INFINITY;
+            const TINY: Self = $tiny;
             const EINSUM_LANES: usize = $lanes;
 
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as $type
             }
 
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
 
-            fn sqrt(self) -> Self {
-                self.sqrt()
+            #[inline(always)]
+            fn above(self) -> Self {
+                self.next_up()
             }
 
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 self.is_finite()
             }
 
+            #[inline(always)]
             fn as_f64(values: &[Self]) -> Option<&[f64]> {
                 $as_f64(values)
             }
@@ -63,5 +71,5 @@ const fn not_f64(_values: &[f32]) -> Option<&[f64]> {
     None
 }
 
-float!(f32, 4, not_f64);
-float!(f64, 2, Some);
+float!(f32, 4, 1e-30, not_f64);
+float!(f64, 2, 1e-200, Some);

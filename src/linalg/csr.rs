@@ -73,8 +73,14 @@ impl<'a, F: Float> Csr<'a, F> {
         Ok(Self { values, indices, starts, n_cols: self.n_cols })
     }
 
+    /// Values, their columns, and where each row starts in both (and the last one ends).
+    pub fn parts(&self) -> (&[F], &[u32], &[usize]) {
+        (&self.values, &self.indices, &self.starts)
+    }
+
+    /// Columns and values of a row.
     #[inline(always)]
-    fn row(&self, row: usize) -> impl Iterator<Item = (usize, F)> + '_ {
+    pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, F)> + '_ {
         let range = self.starts[row]..self.starts[row + 1];
         let columns = self.indices[range.clone()].iter().map(|&column| column as usize);
         columns.zip(self.values[range].iter().copied())

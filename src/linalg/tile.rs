@@ -47,6 +47,16 @@ unsafe fn products<S: Simd, const V: usize, const C: usize>(
 
 /// Something that is shown every product of a tile, points in order.
 pub trait Epilogue<S: Simd, const V: usize> {
+    /// What the sums with points `first..first + C` start from.
+    ///
+    /// # Safety
+    /// The instruction set of `S`.
+    #[inline(always)]
+    unsafe fn start<const C: usize>(&self, _first: usize) -> [[S::V; V]; C] {
+        // SAFETY: the caller's promise.
+        unsafe { [[S::splat(<S::F as SimdFloat>::ZERO); V]; C] }
+    }
+
     /// The products of all rows of the tile with points `first..first + C`.
     ///
     /// # Safety
@@ -112,7 +122,7 @@ impl<F: SimdFloat> Part<F> {
     unsafe fn show<S: Simd<F = F>, const V: usize, E: Epilogue<S, V>, const C: usize>(&self, epilogue: &mut E) {
         // SAFETY: the promise of the caller of `all_products`.
         unsafe {
-            let mut sums = [[S::splat(F::ZERO); V]; C];
+            let mut sums = epilogue.start(self.first);
             if !self.is_first {
                 for c in 0..C {
                     for v in 0..V {

@@ -72,7 +72,7 @@ impl Additive for Manhattan {
     #[inline(always)]
     unsafe fn step<S: Simd<F = f64>>(self, rank: S::V, x: S::V, y: S::V) -> S::V {
         // SAFETY: the instruction set is the caller's.
-        unsafe { S::add(rank, S::max(S::sub(x, y), S::sub(y, x))) }
+        unsafe { S::add(rank, S::abs(S::sub(x, y))) }
     }
 
     #[inline(always)]
@@ -99,7 +99,7 @@ impl Additive for Chebyshev {
     #[inline(always)]
     unsafe fn step<S: Simd<F = f64>>(self, rank: S::V, x: S::V, y: S::V) -> S::V {
         // SAFETY: the instruction set is the caller's.
-        unsafe { S::max(rank, S::max(S::sub(x, y), S::sub(y, x))) }
+        unsafe { S::max(rank, S::abs(S::sub(x, y))) }
     }
 
     #[inline(always)]

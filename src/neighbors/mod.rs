@@ -1,3 +1,15 @@
 //! Nearest neighbours.
+//!
+//! Every answer is exact in f64 and ordered by (distance, index), so it depends neither on the algorithm nor on threads.
 
+pub mod brute;
+pub mod candidates;
+pub mod density;
+pub mod geometry;
+pub mod index;
 pub mod kd_tree;
+pub mod lists;
+pub mod passing;
+pub mod sparse;
+pub mod vote;
+pub mod within;

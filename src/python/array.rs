@@ -72,19 +72,19 @@ pub(super) enum Matrix<'py, F: Element> {
 impl<'py> Samples<'py> {
     /// From a two-dimensional array or a SciPy CSR matrix or array, of float32 or float64.
     pub(super) fn new(object: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let is_sparse = object.cast::<PyUntypedArray>().is_err();
         let dtype = object.getattr("dtype")?;
         match (dtype.getattr("kind")?.extract::<char>()?, dtype.getattr("itemsize")?.extract::<usize>()?) {
-            ('f', 4) => Ok(Self::F32(Matrix::new(object, is_sparse)?)),
-            ('f', 8) => Ok(Self::F64(Matrix::new(object, is_sparse)?)),
+            ('f', 4) => Ok(Self::F32(Matrix::new(object)?)),
+            ('f', 8) => Ok(Self::F64(Matrix::new(object)?)),
             _ => Err(PyTypeError::new_err(format!("expected float32 or float64, got {dtype}"))),
         }
     }
 }
 
 impl<'py, F: Element + Float> Matrix<'py, F> {
-    fn new(object: &Bound<'py, PyAny>, is_sparse: bool) -> PyResult<Self> {
-        if is_sparse {
+    /// From a two-dimensional array or a SciPy CSR matrix or array, of element type `F`.
+    pub(super) fn new(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if object.cast::<PyUntypedArray>().is_err() {
             let (_, n_cols): (usize, usize) = object.getattr("shape")?.extract()?;
             let values = Values::new(&object.getattr("data")?)?;
             let indices = integers(&object.getattr("indices")?)?;

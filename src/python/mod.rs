@@ -7,6 +7,9 @@ mod array;
 mod cluster;
 mod error;
 mod host;
+mod impute;
+mod metrics;
+mod neighbors;
 mod random;
 mod reserve;
 mod run;
@@ -24,6 +27,12 @@ mod _core {
     #[pymodule_export]
     use super::error::{InternalError, RefusedError};
     #[pymodule_export]
+    use super::impute::impute;
+    #[pymodule_export]
+    use super::metrics::metrics;
+    #[pymodule_export]
+    use super::neighbors::neighbors;
+    #[pymodule_export]
     use super::random::random;
     #[pymodule_export]
     use super::threads::{get_num_threads, instruction_set, set_num_threads};
@@ -32,7 +41,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Importable by their full names too, as stub checkers and pickles expect of modules.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in ["cluster", "random"] {
+        for name in ["cluster", "impute", "metrics", "neighbors", "random"] {
             let inner = module.getattr(name)?;
             inner.setattr("__name__", format!("mlfast._core.{name}"))?;
             modules.set_item(format!("mlfast._core.{name}"), inner)?;

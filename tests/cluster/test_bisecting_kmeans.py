@@ -6,7 +6,8 @@ import sklearn.cluster as parent
 
 from mlfast.cluster import BisectingKMeans
 
-from ..contract.registry import mixture, random_rows
+from ..contract.clusterers import random_rows
+from ..contract.entry import mixture
 from .parity import SEEDS, SEEDS_FLOAT32, as_kind, assert_parity, assert_same_output, same_generator_state
 
 ROWS = {"digits": 10, "iris": 3, "photo": 16, "california": 8}

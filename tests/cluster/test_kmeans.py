@@ -8,7 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 from mlfast.cluster import KMeans, k_means
 
 from ..compare import assert_same_complaint, bits, outcome
-from ..contract.registry import first_rows, mixture, random_rows
+from ..contract.clusterers import first_rows, random_rows
+from ..contract.entry import mixture
 from .parity import SEEDS, SEEDS_FLOAT32, as_kind, assert_parity, assert_same_output, same_generator_state
 
 

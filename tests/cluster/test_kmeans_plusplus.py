@@ -10,7 +10,7 @@ from sklearn.utils.extmath import row_norms
 from mlfast.cluster import kmeans_plusplus
 
 from ..compare import outcome
-from ..contract.registry import mixture
+from ..contract.entry import mixture
 from .parity import SEEDS, SEEDS_FLOAT32, as_kind, same_generator_state
 
 

@@ -8,7 +8,8 @@ import sklearn.cluster as parent
 from mlfast.cluster import MiniBatchKMeans
 
 from ..compare import assert_same_complaint, outcome, state_bits
-from ..contract.registry import first_rows, mixture, random_rows
+from ..contract.clusterers import first_rows, random_rows
+from ..contract.entry import mixture
 from .parity import SEEDS, SEEDS_FLOAT32, as_kind, assert_parity, assert_same_output, same_generator_state
 
 ROWS = {"digits": 10, "iris": 3, "photo": 16, "california": 8}

@@ -15,7 +15,13 @@ import scipy.sparse as sp
 import mlfast
 
 from ..compare import bits, state_bits
-from .registry import BY_NAME, FUNCTION_BY_NAME, mixture, sparse_mixture
+from .entry import sparse_mixture
+from .registry import BY_NAME, FUNCTION_BY_NAME
+
+
+def known(name):
+    """The entry or function of that name."""
+    return FUNCTION_BY_NAME.get(name) or BY_NAME[name]
 
 
 def quiet_fit(entry, X, **params):
@@ -24,31 +30,44 @@ def quiet_fit(entry, X, **params):
         return entry.fit(X, **params)
 
 
+def quiet_call(function, X, **params):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function.call(X, **params)
+
+
+def quiet_results(entry, est, X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return entry.results(est, X)
+
+
 def answer(name, X, **params):
     """Bits of a fit and of all outputs on X, or of what a function returns."""
     if name in FUNCTION_BY_NAME:
-        return bits(FUNCTION_BY_NAME[name].call(X, **params))
+        return bits(quiet_call(FUNCTION_BY_NAME[name], X, **params))
     est = quiet_fit(BY_NAME[name], X, **params)
-    return [state_bits(est), bits(BY_NAME[name].results(est, X))]
+    return [state_bits(est), bits(quiet_results(BY_NAME[name], est, X))]
 
 
 def cases(name):
     """Inputs that take different ways through the core."""
     n = 301  # not a multiple of any block
     weights = {"sample_weight": np.random.RandomState(5).uniform(0, 2, size=n)}
-    known = FUNCTION_BY_NAME.get(name) or BY_NAME[name]
+    thing = known(name)
     for dtype in (np.float64, np.float32):
-        dense, csr = mixture(1, n, 5, dtype), sparse_mixture(2, n, 5, dtype)
+        inputs = {"dense": thing.data(1, n, 5, dtype)}
+        if thing.sparse:
+            inputs["csr"] = sparse_mixture(2, n, 5, dtype)
         label = np.dtype(dtype).name
-        yield f"dense {label}", dense, {}
-        yield f"csr {label}", csr, {}
-        yield f"weights {label}", dense, weights
-        if "algorithm" in known.fuzz:
-            yield f"elkan {label}", dense, {"algorithm": "elkan"}
-            yield f"elkan csr {label}", csr, {"algorithm": "elkan"}
-        if "init" in known.fuzz:
-            yield f"random {label}", dense, {"init": "random"}
-        yield f"many {label}", dense, {known.size_param: 40}
+        for kind, X in inputs.items():
+            yield f"{kind} {label}", X, {}
+            for way, params in thing.ways.items():
+                yield f"{way} {kind} {label}", X, params
+        if thing.sample_weight:
+            yield f"weights {label}", inputs["dense"], weights
+        if thing.size_param:
+            yield f"many {label}", inputs["dense"], thing.sized(40)
 
 
 def bits_by_threads(name, counts, repeats=2):
@@ -72,11 +91,11 @@ def values(name):
     seen = {}
     for case, X, params in cases(name):
         if name in FUNCTION_BY_NAME:
-            seen[case] = FUNCTION_BY_NAME[name].call(X, **params)
+            seen[case] = quiet_call(FUNCTION_BY_NAME[name], X, **params)
         else:
             est = quiet_fit(BY_NAME[name], X, **params)
             attributes = {k: v for k, v in vars(est).items() if k.endswith("_") and not k.startswith("_")}
-            seen[case] = {**attributes, **BY_NAME[name].results(est, X)}
+            seen[case] = {**attributes, **quiet_results(BY_NAME[name], est, X)}
     return seen
 
 
@@ -104,21 +123,21 @@ def new_threads(before):
 
 def started_by_small_input(name):
     """Threads that fitting and predicting 100 x 4 starts."""
-    X = mixture(0, 100, 4)
-    BY_NAME[name].fit(X, parent=True)  # what scikit-learn's OpenMP starts is not ours
+    entry = BY_NAME[name]
+    X = entry.data(0, 100, 4)
+    entry.results(entry.fit(X, parent=True), X)  # what scikit-learn's OpenMP starts is not ours
     before = thread_names()
-    est = BY_NAME[name].fit(X)
-    BY_NAME[name].results(est, X)
+    entry.results(entry.fit(X), X)
     return new_threads(before)
 
 
-def started_by_large_input(name, n=40_000):
+def started_by_large_input(name):
     """Threads that fitting and predicting large data starts, and the count that mlfast reports."""
-    X = mixture(0, n, 8)
-    BY_NAME[name].fit(X[:500], parent=True)
+    entry = BY_NAME[name]
+    X = entry.data(0, *entry.large)
+    entry.results(entry.fit(X[:500], parent=True), X[:500])
     before = thread_names()
-    est = BY_NAME[name].fit(X, n_clusters=8)
-    est.predict(X)
+    entry.results(entry.fit(X, **entry.large_params), X)
     return new_threads(before), mlfast.get_num_threads()
 
 
@@ -139,7 +158,7 @@ def no_threads_available(name):
     """The fit where the kernel refuses every new thread; returns its bits, those before the limit, and thread names."""
     import resource
 
-    X = mixture(1, 3000, 6)
+    X = known(name).data(1, 3000, 6)
     mlfast.set_num_threads(1)
     before = answer(name, X)  # loads all that is loaded lazily
     mlfast.set_num_threads(4)
@@ -159,7 +178,7 @@ def no_threads_available(name):
 def many_python_threads(name, count=16, rounds=3):
     """`count` Python threads fit their own estimator and use a shared fitted one at the same moment."""
     entry = BY_NAME[name]
-    shared_X, X = mixture(0, 700, 5), [mixture(seed, 300, 5) for seed in range(count)]
+    shared_X, X = entry.data(0, 700, 5), [entry.data(seed, 300, 5) for seed in range(count)]
     shared = quiet_fit(entry, shared_X)
     expected_shared = bits(entry.results(shared, shared_X))
     expected = [answer(name, rows) for rows in X]
@@ -192,17 +211,14 @@ def many_python_threads(name, count=16, rounds=3):
 # Forks
 
 
-PRIME = (20_000, 6)  # rows and columns that certainly start the pool
-
-
 def primed(name):
     """Start the pool of this process and return the bits that every other process must reproduce."""
     mlfast.set_num_threads(3)
-    return answer(name, mixture(4, *PRIME))
+    return child_answer(name)
 
 
 def child_answer(name):
-    return answer(name, mixture(4, *PRIME))
+    return answer(name, known(name).data(4, *known(name).large))
 
 
 def in_forked_child(work):
@@ -280,7 +296,7 @@ def fork_during_fit(name, times=5):
 
 def fork_with_fitted(name):
     """A model fitted before the fork predicts in the child."""
-    X = mixture(4, *PRIME)
+    X = BY_NAME[name].data(4, *BY_NAME[name].large)
     mlfast.set_num_threads(3)
     est = quiet_fit(BY_NAME[name], X)
     work = lambda: bits(BY_NAME[name].results(est, X))  # noqa: E731
@@ -318,14 +334,20 @@ def joblib_workers(name, backend):
 # Interrupts
 
 
+def visible(est):
+    """The state of an estimator without what it keeps to be faster."""
+    return None if est is None else est.__getstate__()
+
+
 def interrupted(name, delay):
     """
-    Send SIGINT during a fit that would last for minutes.
+    Send SIGINT during a call that would last for long.
 
     Returns seconds from the signal to KeyboardInterrupt, whether the estimator stayed as it was, and whether the next
     fit gives the usual bits.
     """
-    small = mixture(0, 500, 5)
+    thing = known(name)
+    small = thing.data(0, 500, 5)
     usual = answer(name, small)
     sent = []
 
@@ -334,30 +356,33 @@ def interrupted(name, delay):
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
-    known = FUNCTION_BY_NAME.get(name) or BY_NAME[name]
-    X = np.random.RandomState(0).uniform(size=known.endless_shape)
-    est = before = None
-    if name in BY_NAME:
-        est = quiet_fit(known, small)
-        est.set_params(**known.endless)
-        before = bits(vars(est))
-        call = lambda: known.refit(est, X)  # noqa: E731
+    X = np.random.RandomState(0).uniform(size=thing.endless_shape)
+    if thing.accepts_nan:
+        X[::7, ::3] = np.nan
+    est = None
+    if name in FUNCTION_BY_NAME:
+        call = lambda: thing.call(X, **thing.endless)  # noqa: E731
+    elif thing.lasts == "fit":
+        est = quiet_fit(thing, small).set_params(**thing.endless)
+        call = lambda: thing.refit(est, X)  # noqa: E731
     else:
-        call = lambda: known.call(X, **known.endless)  # noqa: E731
+        est = thing.refit(thing.make(**thing.endless), X, target=thing.endless_target)
+        call = lambda: thing.output(est, thing.lasts, X)  # noqa: E731
+    before = bits(visible(est))
     threading.Thread(target=send, daemon=True).start()
     try:
         call()
-        raise AssertionError("the fit ended before the signal: make it longer")
+        raise AssertionError("the call ended before the signal: make it longer")
     except KeyboardInterrupt:
         took = time.perf_counter() - sent[0]
-    unchanged = est is None or bits(vars(est)) == before
+    unchanged = bits(visible(est)) == before
     return took, unchanged, answer(name, small) == usual
 
 
 # Memory
 
 
-def mutated_during_fit(name, kind, seconds=1.5):
+def mutated_during_fit(name, kind, seconds=0.7, least=3):
     """Another thread writes nonsense into the input while fits run. Returns how the fits ended."""
     entry = BY_NAME[name]
     rng = np.random.RandomState(0)
@@ -365,8 +390,10 @@ def mutated_during_fit(name, kind, seconds=1.5):
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     ended, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        X = mixture(0, 20_000, 8)
+    rows = 20_000 if entry.lasts == "fit" else 5_000
+    limits = {"max_iter": 5} if "max_iter" in entry.params else {}
+    while time.perf_counter() < end or len(ended) < least:
+        X = entry.data(0, rows, 8)
         weights = np.ones(len(X))
         if kind.startswith("csr"):
             X = sp.csr_matrix(np.where(X > 0, X, 0))
@@ -390,8 +417,10 @@ def mutated_during_fit(name, kind, seconds=1.5):
         worker.start()
         try:
             params = {"copy_x": False} if "copy_x" in entry.fuzz else {}
-            est = entry.fit(X, sample_weight=weights if kind == "weights" else None, max_iter=5, **params)
-            entry.results(est, mixture(1, 50, 8))
+            est = entry.fit(X, sample_weight=weights if kind == "weights" else None, **limits, **params)
+            entry.results(est, entry.data(1, 50, 8))
+            if entry.lasts != "fit":
+                entry.output(est, entry.lasts, X)
             ended.append("result")
         except Exception as error:
             ended.append(type(error).__name__)
@@ -407,20 +436,19 @@ def short_of_memory(name, kind, steps=20):
 
     Returns how each child ended: "result", "MemoryError", another exception's name, or "signal N".
     """
-    import contextlib
     import resource
 
     warnings.simplefilter("ignore")
-    n, d = 150_000, 16
-    X = mixture(0, n, d)
+    thing = known(name)
+    X = thing.data(0, *thing.scant_shape)
     if kind == "csr":
         X = sp.csr_array(np.where(X > 0, X, 0))
     small = X[:50]
     mlfast.set_num_threads(2)
     call = (
-        (lambda rows: FUNCTION_BY_NAME[name].call(rows))
+        thing.call
         if name in FUNCTION_BY_NAME
-        else (lambda rows: BY_NAME[name].results(BY_NAME[name].fit(rows, max_iter=3, n_clusters=32), rows))
+        else (lambda rows: thing.results(thing.fit(rows, **thing.scant_params), rows[: thing.scant_rows]))
     )
     call(small)  # loads all that is loaded lazily; starts no thread
     ended = []
@@ -458,6 +486,6 @@ def short_of_memory(name, kind, steps=20):
         if os.WIFSIGNALED(status):
             ended.append(f"signal {os.WTERMSIG(status)}")
         else:
-            known = {0: "result", 1: "MemoryError", 2: "another exception"}
-            ended.append(known.get(os.WEXITSTATUS(status), f"exit status {os.WEXITSTATUS(status)}"))
+            meaning = {0: "result", 1: "MemoryError", 2: "another exception"}
+            ended.append(meaning.get(os.WEXITSTATUS(status), f"exit status {os.WEXITSTATUS(status)}"))
     return ended

@@ -7,8 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 from ..compare import bits, state_bits
-from ..isolated import isolated
-from .registry import ENTRIES, FUNCTIONS, mixture
+from ..isolated import forked
+from .registry import ENTRIES, FUNCTIONS
 from .scenarios import bits_by_threads
 
 THREADS = (1, 2, 3, 7, 16)
@@ -19,27 +19,29 @@ DETERMINISTIC = [entry for entry in ENTRIES if entry.deterministic]
 @pytest.mark.parametrize("thing", [*DETERMINISTIC, *FUNCTIONS], ids=lambda e: e.name)
 def test_small_blocks(thing):
     """Tiny data cut into many blocks: every merge is exercised, dense and CSR, both precisions, weighted or not."""
-    seen = isolated(bits_by_threads, thing.name, THREADS, env=SMALL_BLOCKS, timeout=110)
+    seen = forked(bits_by_threads, thing.name, THREADS, env=SMALL_BLOCKS, timeout=110)
     for case, by_threads in seen.items():
         for threads, runs in by_threads.items():
             for run in runs:
                 assert run == by_threads[1][0], f"{case}: {threads} threads differ from one"
 
 
-@pytest.mark.parametrize("kind", ["dense", "csr"])
-@pytest.mark.parametrize("entry", DETERMINISTIC, ids=lambda e: e.name)
+KINDS = [(entry, kind) for entry in DETERMINISTIC for kind in ("dense", "csr") if kind == "dense" or entry.sparse]
+
+
+@pytest.mark.parametrize(("entry", "kind"), KINDS, ids=lambda v: getattr(v, "name", v))
 def test_default_blocks(entry, kind, threads):
     """Data large enough to be cut with the default settings."""
-    X = mixture(3, 20_011, 7)
+    X = entry.data(3, *entry.large)
     if kind == "csr":
         X = sp.csr_array(np.where(X > 1, X, 0))
     seen = {}
     for n in THREADS:
         threads(n)
-        est = entry.fit(X, n_init=1)
+        est = entry.fit(X, **entry.large_params)
         seen[n] = [state_bits(est), bits(entry.results(est, X))]
     threads(2)
-    est = entry.fit(X, n_init=1)
+    est = entry.fit(X, **entry.large_params)
     assert [state_bits(est), bits(entry.results(est, X))] == seen[2], "the second run differs"
     for n in THREADS:
         assert seen[n] == seen[1], f"{n} threads differ from one"
@@ -47,12 +49,12 @@ def test_default_blocks(entry, kind, threads):
 
 @cache
 def bits_with_two_threads(name):
-    return {case: runs[2] for case, runs in isolated(bits_by_threads, name, (2,), env=SMALL_BLOCKS).items()}
+    return {case: runs[2] for case, runs in forked(bits_by_threads, name, (2,), env=SMALL_BLOCKS).items()}
 
 
 @pytest.mark.parametrize("env", [{"MLFAST_NUM_THREADS": 1}, {"MLFAST_NUM_THREADS": 2}, {"OMP_NUM_THREADS": 1}], ids=str)
 @pytest.mark.parametrize("entry", DETERMINISTIC, ids=lambda e: e.name)
 def test_thread_count_from_the_environment(entry, env):
     """One process per setting, compared with this one."""
-    there = isolated(bits_by_threads, entry.name, (None,), env={**SMALL_BLOCKS, **env})
+    there = forked(bits_by_threads, entry.name, (None,), env={**SMALL_BLOCKS, **env})
     assert {case: runs[None] for case, runs in there.items()} == bits_with_two_threads(entry.name)

@@ -1,8 +1,8 @@
-"""Processes: after any kind of start the child computes the parent's bits. Each scenario in a fresh interpreter."""
+"""Processes: after any kind of start the child computes the parent's bits. Each scenario in a process of its own."""
 
 import pytest
 
-from ..isolated import isolated
+from ..isolated import forked, isolated
 from . import scenarios
 from .registry import ENTRIES, FUNCTIONS
 
@@ -14,7 +14,7 @@ FIRST = ENTRIES[0].name
 
 @pytest.mark.parametrize("name", ALL)
 def test_fork_after_use(name):
-    expected, threads, (child, child_threads), after = isolated(scenarios.fork_once, name, env=SETTINGS, timeout=HANG)
+    expected, threads, (child, child_threads), after = forked(scenarios.fork_once, name, env=SETTINGS, timeout=HANG)
     assert child == expected
     assert child_threads == threads, "the child keeps the thread count of its parent"
     assert after == expected, "the parent works on"

@@ -6,8 +6,9 @@ import scipy.sparse as sp
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
-from ..compare import assert_close, assert_same_complaint, bits, fitted, outcome
-from .registry import ENTRIES, FUNCTIONS, mixture, sparse_mixture
+from ..compare import assert_close, assert_same_complaint, bits, fitted, leaves, outcome
+from .entry import sparse_mixture
+from .registry import ENTRIES, FUNCTIONS
 
 DTYPES = st.sampled_from([np.float64, np.float32])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -31,13 +32,13 @@ LAYOUTS = {
 
 
 @st.composite
-def tables(draw, sparse=True):
+def tables(draw, thing):
     """An array or sparse array of up to 60 x 12, often below the number of clusters."""
     n, d = draw(st.one_of(st.integers(1, 12), st.integers(13, 60), st.integers(13, 60))), draw(st.integers(1, 12))
-    layout = draw(st.sampled_from([name for name in LAYOUTS if sparse or LAYOUTS[name]]))
+    layout = draw(st.sampled_from([name for name in LAYOUTS if thing.sparse or LAYOUTS[name]]))
     seed, dtype = draw(SEEDS), draw(DTYPES)
     if LAYOUTS[layout]:
-        return LAYOUTS[layout](mixture(seed, n, d, dtype))
+        return LAYOUTS[layout](thing.data(seed, n, d, dtype))
     X = sparse_mixture(seed, n, d, dtype)
     if layout == "csr64":
         X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
@@ -57,23 +58,6 @@ def weightings(draw, n):
     if kind == "list":
         return weights.tolist()
     return None if kind is None else weights.astype(np.float32 if kind == "float32" else np.float64)
-
-
-def decided(n, weights, params, size_param):
-    """
-    Whether the data decide the answer, and not rounding, in the parent as in ours.
-
-    With fewer rows of positive weight than clusters, k-means++ chooses among rows whose mass is rounding noise. And
-    with about as many clusters as rows, two of its candidates are often each other's only gain: their potentials are
-    the same sum, added in another order. Of 4,000 fits with up to 60 rows three differed for this, all with n < 2 k.
-    Both cases stay in when the parent raises; test_extremes.py has them with sizes that do not tie.
-    """
-    k = params.get(size_param, 3)
-    if not isinstance(k, int) or k > n:
-        return True
-    if weights is not None and np.count_nonzero(weights) < k:
-        return False
-    return k < 3 or n >= 4 * k or not isinstance(params.get("init", "k-means++"), str)
 
 
 KEEP = object()  # leave a parameter at the registry's setting
@@ -97,11 +81,12 @@ def input_copy(X):
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 @given(data=st.data())
 def test_fit_and_outputs(entry, data):
-    X = data.draw(tables(entry.sparse), label="X")
+    X = data.draw(tables(entry), label="X")
     params = data.draw(settings_of(entry.fuzz), label="params")
     weights = data.draw(weightings(X.shape[0]), label="weights") if entry.sample_weight else None
-    assume(decided(X.shape[0], weights, {**entry.params, **params}, entry.size_param))
-    params["random_state"] = data.draw(st.integers(0, 1000), label="random_state")
+    assume(entry.decided(X, weights, {**entry.params, **params}))
+    if entry.random:
+        params["random_state"] = data.draw(st.integers(0, 1000), label="random_state")
     dtype = X.dtype.name
     copies = [input_copy(X), input_copy(X)]  # copy_x=False may change the input
     ours = outcome(entry.fit, copies[0], sample_weight=weights, **params)
@@ -115,13 +100,16 @@ def test_fit_and_outputs(entry, data):
     assert mine.keys() == parents.keys()
     for name in parents:
         assert_close(name, mine[name], parents[name], X, dtype, **marks)
-    new = mixture(data.draw(SEEDS, label="new rows"), 20, X.shape[1], X.dtype)
+    new = entry.data(data.draw(SEEDS, label="new rows"), 20, X.shape[1], X.dtype)
     new = sp.csr_array(new) if sp.issparse(X) else new
-    for name in entry.outputs:
-        args = {"sample_weight": np.linspace(0, 2, 20)} if name in entry.weighted_outputs else {}
-        both = [outcome(getattr(est, name), new, **args) for est in (ours.value, theirs.value)]
+    for method in entry.outputs:
+        args = {"sample_weight": np.linspace(0, 2, 20)} if method in entry.weighted_outputs else {}
+        both = [outcome(entry.output, est, method, new, **args) for est in (ours.value, theirs.value)]
         assert_same_complaint(*both)
-        assert_close(name, both[0].value, both[1].value, new, dtype, **marks)
+        mine, parents = (leaves(method, done.value) for done in both)
+        assert mine.keys() == parents.keys()
+        for name in parents:
+            assert_close(name, mine[name], parents[name], new, dtype, **marks)
 
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.incremental], ids=lambda e: e.name)
@@ -132,11 +120,11 @@ def test_partial_fit(entry, data):
     sizes = data.draw(st.lists(st.integers(8, 30), min_size=1, max_size=6))
     params = data.draw(settings_of(entry.fuzz), label="params")
     params["random_state"] = data.draw(st.integers(0, 1000))
-    assume(decided(sizes[0], None, {**entry.params, **params}, entry.size_param))
+    assume(entry.decided(entry.data(0, sizes[0], d), None, {**entry.params, **params}))
     kind = data.draw(st.sampled_from([np.asarray, sp.csr_array]))
     pair = [entry.make(parent, **params) for parent in (False, True)]
     for seed, n in enumerate(sizes):
-        batch = kind(mixture(seed, n, d, dtype))
+        batch = kind(entry.data(seed, n, d, dtype))
         weights = data.draw(st.sampled_from([None, np.linspace(0.5, 2, n)]))
         both = [outcome(est.partial_fit, batch, sample_weight=weights) for est in pair]
         assert_same_complaint(*both)
@@ -151,11 +139,12 @@ def test_partial_fit(entry, data):
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
 @given(data=st.data())
 def test_function(function, data):
-    X = data.draw(tables(), label="X")
+    X = data.draw(tables(function), label="X")
     params = data.draw(settings_of(function.fuzz), label="params")
-    weights = data.draw(weightings(X.shape[0]), label="weights")
-    assume(decided(X.shape[0], weights, {**function.params, **params}, function.size_param))
-    params |= {"sample_weight": weights, "random_state": data.draw(st.integers(0, 1000))}
+    weights = data.draw(weightings(X.shape[0]), label="weights") if function.sample_weight else None
+    assume(function.decided(X, weights, {**function.params, **params}))
+    params |= {"sample_weight": weights} if function.sample_weight else {}
+    params |= {"random_state": data.draw(st.integers(0, 1000))} if function.random else {}
     ours = outcome(function.call, input_copy(X), **params)
     theirs = outcome(function.call, input_copy(X), parent=True, **params)
     assert_same_complaint(ours, theirs)
@@ -163,5 +152,7 @@ def test_function(function, data):
         return
     if function.tied and bits(ours.value) != bits(theirs.value) and function.tied(X, weights, ours.value, theirs.value):
         return
-    for name in function.results:
-        assert_close(name, ours.value[name], theirs.value[name], X, X.dtype.name, function.quadratic)
+    assert ours.value.keys() == theirs.value.keys()
+    marks = {"quadratic": function.quadratic, "distances": function.distances}
+    for name in theirs.value:
+        assert_close(name, ours.value[name], theirs.value[name], X, X.dtype.name, **marks)

@@ -17,12 +17,17 @@ from sklearn.utils.validation import check_is_fitted
 
 import mlfast
 
-from ..compare import assert_close, bits, fitted, state_bits
+from ..compare import assert_close, bits, leaves, state_bits
 from ..isolated import clean_environment
-from .registry import ENTRIES, mixture
+from .registry import ENTRIES
 
-X = mixture(0, 200, 4)
-NEW = mixture(1, 60, 4)
+
+def train(entry, n=200, d=4):
+    return entry.data(0, n, d)
+
+
+def new(entry):
+    return entry.data(1, 60, 4)
 
 
 def by_joblib(est, tmp_path, mmap_mode=None):
@@ -45,40 +50,40 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_round_trip(entry, way, dtype, tmp_path):
-    est = entry.fit(X.astype(dtype))
+    est = entry.fit(train(entry).astype(dtype))
     back = WAYS[way](est, tmp_path)
     assert type(back) is entry.ours
     assert state_bits(back) == state_bits(est)
-    assert bits(entry.results(back, NEW.astype(dtype))) == bits(entry.results(est, NEW.astype(dtype)))
-    again = entry.refit(clone(back), X.astype(dtype))
+    assert bits(entry.results(back, new(entry).astype(dtype))) == bits(entry.results(est, new(entry).astype(dtype)))
+    again = entry.refit(clone(back), train(entry).astype(dtype))
     assert state_bits(again) == state_bits(est)
 
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.incremental], ids=lambda e: e.name)
 def test_training_goes_on_after_loading(entry):
-    est = entry.make().partial_fit(X[:50])
+    est = entry.make().partial_fit(train(entry)[:50])
     back = pickle.loads(pickle.dumps(est))
-    assert state_bits(back.partial_fit(X[50:])) == state_bits(est.partial_fit(X[50:]))
+    assert state_bits(back.partial_fit(train(entry)[50:])) == state_bits(est.partial_fit(train(entry)[50:]))
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 class TestBytes:
     def test_same_fit_same_bytes(self, entry):
-        first, second = (pickletools.optimize(pickle.dumps(entry.fit(X))) for _ in range(2))
+        first, second = (pickletools.optimize(pickle.dumps(entry.fit(train(entry)))) for _ in range(2))
         assert first == second
 
     def test_use_changes_no_byte(self, entry):
         """Caches that predict builds are not part of the state."""
-        est = entry.fit(X)
+        est = entry.fit(train(entry))
         before = pickle.dumps(est)
-        entry.results(est, NEW)
+        entry.results(est, new(entry))
         assert pickle.dumps(est) == before
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 class TestClone:
     def test_clone_is_unfitted(self, entry):
-        est = entry.fit(X)
+        est = entry.fit(train(entry))
         other = clone(est)
         assert type(other) is entry.ours
         assert bits(other.get_params()) == bits(est.get_params())
@@ -86,27 +91,27 @@ class TestClone:
             check_is_fitted(other)
 
     def test_refit_is_idempotent(self, entry):
-        est = entry.fit(X)
+        est = entry.fit(train(entry))
         first = state_bits(est)
-        assert state_bits(entry.refit(est, X)) == first
+        assert state_bits(entry.refit(est, train(entry))) == first
 
     def test_refit_forgets(self, entry):
         """Fitting other data leaves nothing of the first fit behind."""
-        est = entry.refit(entry.fit(mixture(5, 80, 7)), X)
-        assert state_bits(est) == state_bits(entry.fit(X))
-        assert bits(entry.results(est, NEW)) == bits(entry.results(entry.fit(X), NEW))
+        est = entry.refit(entry.fit(train(entry, 80, 7)), train(entry))
+        assert state_bits(est) == state_bits(entry.fit(train(entry)))
+        assert bits(entry.results(est, new(entry))) == bits(entry.results(entry.fit(train(entry)), new(entry)))
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_other_scikit_learn_version_warns(entry):
     """Like the parent, a model of another scikit-learn version loads with InconsistentVersionWarning."""
-    state = entry.fit(X).__getstate__()
+    state = entry.fit(train(entry)).__getstate__()
     assert "_sklearn_version" in state
     state["_sklearn_version"] = "1.0.0"
     est = entry.ours.__new__(entry.ours)
     with pytest.warns(InconsistentVersionWarning):
         est.__setstate__(state)
-    assert bits(entry.results(est, NEW)) == bits(entry.results(entry.fit(X), NEW))
+    assert bits(entry.results(est, new(entry))) == bits(entry.results(entry.fit(train(entry)), new(entry)))
 
 
 LOADS_WITHOUT_US = """
@@ -116,60 +121,74 @@ class Blocked:
         if name.split(".")[0] == "mlfast":
             raise ImportError("mlfast is not installed here")
 sys.meta_path.insert(0, Blocked())
-est, X = pickle.load(sys.stdin.buffer)
-print(type(est).__module__.split(".")[0], est.predict(X).tolist())
+answers = {}
+for entry, (est, calls) in pickle.load(sys.stdin.buffer).items():
+    package = type(est).__module__.split(".")[0]
+    answers[entry] = package, [getattr(est, name)(*args, **params) for name, args, params in calls]
+pickle.dump(answers, sys.stdout.buffer)
 """
+
+
+def test_plain_loads_where_mlfast_is_missing():
+    """One interpreter, without mlfast, loads and uses them all."""
+    plain = {entry.name: mlfast.to_sklearn(entry.fit(train(entry))) for entry in ENTRIES}
+    calls = {entry.name: [(name, *entry.call_of(name, new(entry))) for name in entry.outputs] for entry in ENTRIES}
+    run = subprocess.run(
+        [sys.executable, "-c", LOADS_WITHOUT_US],
+        input=pickle.dumps({name: (est, calls[name]) for name, est in plain.items()}),
+        env=clean_environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr.decode()
+    answers = pickle.loads(run.stdout)
+    for entry in ENTRIES:
+        package, found = answers[entry.name]
+        assert package == "sklearn"
+        there = [leaves(name, value) for name, value in zip(entry.outputs, found, strict=True)]
+        here = [leaves(name, entry.output(plain[entry.name], name, new(entry))) for name in entry.outputs]
+        assert bits(there) == bits(here), entry
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 class TestConversion:
     def test_to_sklearn(self, entry):
-        est = entry.fit(X)
+        est = entry.fit(train(entry))
         plain = mlfast.to_sklearn(est)
         assert type(plain) is entry.parent
         assert type(est) is entry.ours, "the original keeps its class"
         assert state_bits(plain) == state_bits(est)
         assert bits(plain.get_params()) == bits(est.get_params())
-        mine, theirs = entry.results(est, NEW), entry.results(plain, NEW)
+        mine, theirs = entry.results(est, new(entry)), entry.results(plain, new(entry))
         for name in theirs:
-            assert_close(name, mine[name], theirs[name], NEW, "float64", entry.quadratic, entry.distances)
+            assert_close(name, mine[name], theirs[name], new(entry), "float64", entry.quadratic, entry.distances)
 
     def test_plain_pickle_does_not_know_us(self, entry):
-        data = pickle.dumps(mlfast.to_sklearn(entry.fit(X)))
+        data = pickle.dumps(mlfast.to_sklearn(entry.fit(train(entry))))
         assert b"mlfast" not in data
-        assert b"mlfast" not in cloudpickle.dumps(mlfast.to_sklearn(entry.fit(X)))
-
-    def test_plain_loads_where_mlfast_is_missing(self, entry):
-        est = entry.fit(X)
-        run = subprocess.run(
-            [sys.executable, "-c", LOADS_WITHOUT_US],
-            input=pickle.dumps((mlfast.to_sklearn(est), NEW)),
-            env=clean_environment(),
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr.decode()
-        assert run.stdout.decode().split(" ", 1) == ["sklearn", f"{est.predict(NEW).tolist()}\n"]
+        assert b"mlfast" not in cloudpickle.dumps(mlfast.to_sklearn(entry.fit(train(entry))))
 
     def test_from_sklearn(self, entry):
         """A model that scikit-learn fitted predicts in Rust (the fixture forbids the parent) and the same."""
-        plain = entry.fit(X, parent=True)
+        plain = entry.fit(train(entry), parent=True)
         ours = mlfast.from_sklearn(plain)
         assert type(ours) is entry.ours
         assert type(plain) is entry.parent
         assert state_bits(ours) == state_bits(plain)
-        mine, theirs = entry.results(ours, NEW), entry.results(plain, NEW)
+        mine, theirs = entry.results(ours, new(entry)), entry.results(plain, new(entry))
         for name in theirs:
-            assert_close(name, mine[name], theirs[name], NEW, "float64", entry.quadratic, entry.distances)
+            assert_close(name, mine[name], theirs[name], new(entry), "float64", entry.quadratic, entry.distances)
 
     def test_there_and_back(self, entry):
-        est = entry.fit(X)
+        est = entry.fit(train(entry))
         back = mlfast.from_sklearn(mlfast.to_sklearn(est))
         assert state_bits(back) == state_bits(est)
-        assert bits(entry.results(back, NEW)) == bits(entry.results(est, NEW))
+        assert bits(entry.results(back, new(entry))) == bits(entry.results(est, new(entry)))
         if entry.incremental:
-            assert state_bits(back.partial_fit(NEW)) == state_bits(entry.fit(X).partial_fit(NEW))
+            assert state_bits(back.partial_fit(new(entry))) == state_bits(
+                entry.fit(train(entry)).partial_fit(new(entry))
+            )
 
     def test_unfitted(self, entry):
         assert type(mlfast.to_sklearn(entry.make())) is entry.parent
@@ -178,7 +197,7 @@ class TestConversion:
 
     def test_conversion_shares_no_settings(self, entry):
         """Changing a parameter of one does not change the other."""
-        est = entry.fit(X)
+        est = entry.fit(train(entry))
         plain = mlfast.to_sklearn(est)
         name = next(iter(entry.params))
         plain.set_params(**{name: 7})
@@ -194,14 +213,15 @@ def test_conversion_of_something_else(convert, thing):
 
 def load_and_use(entry, est, state):
     est.__setstate__(state)
-    entry.results(est, NEW)
+    entry.results(est, new(entry))
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_corrupt_state(entry):
     """A model whose arrays were tampered with: ValueError at load or at first use, never a wrong read."""
-    est = entry.fit(X)
-    floats = [k for k, v in fitted(est).items() if isinstance(v, np.ndarray) and v.dtype.kind == "f" and v.ndim == 2]
+    est = entry.fit(train(entry))
+    arrays = {k: v for k, v in est.__getstate__().items() if isinstance(v, np.ndarray)}
+    floats = [k for k, v in arrays.items() if v.dtype.kind == "f" and v.ndim == 2]
     assert floats
     for name in floats:
         value = getattr(est, name)
@@ -214,7 +234,7 @@ def test_corrupt_state(entry):
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_truncated_pickle(entry):
-    data = pickle.dumps(entry.fit(X))
+    data = pickle.dumps(entry.fit(train(entry)))
     for length in range(0, len(data) - 1, max(1, len(data) // 60)):
         with pytest.raises(
             (pickle.UnpicklingError, EOFError, ValueError, AttributeError, TypeError, KeyError, IndexError)

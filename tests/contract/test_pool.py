@@ -10,9 +10,10 @@ from threadpoolctl import threadpool_limits
 import mlfast
 
 from ..compare import state_bits
-from ..isolated import clean_environment, isolated
+from ..isolated import clean_environment, forked, isolated
 from . import scenarios
-from .registry import ENTRIES, mixture
+from .entry import mixture
+from .registry import ENTRIES
 
 FIRST = ENTRIES[0].name
 CORES = len(os.sched_getaffinity(0))
@@ -46,13 +47,13 @@ def test_import_starts_no_thread():
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_small_input_starts_no_thread(entry):
-    assert isolated(scenarios.started_by_small_input, entry.name) == []
+    assert forked(scenarios.started_by_small_input, entry.name) == []
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_pool_threads_have_our_name(entry):
     env = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 512}
-    started, threads = isolated(scenarios.started_by_large_input, entry.name, env=env)
+    started, threads = forked(scenarios.started_by_large_input, entry.name, env=env)
     assert threads == CORES
     assert started == ours(started), "a thread that is not ours was started"
     assert 0 < len(started) <= threads or threads == 1
@@ -117,7 +118,7 @@ def test_threadpool_limits(threads):
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_serial_when_no_thread_can_be_started(entry):
     env = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 256}
-    expected, found, started = isolated(scenarios.no_threads_available, entry.name, env=env)
+    expected, found, started = forked(scenarios.no_threads_available, entry.name, env=env)
     assert found == [expected, expected]
     assert started == []
 
@@ -125,4 +126,4 @@ def test_serial_when_no_thread_can_be_started(entry):
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_many_python_threads(entry):
     env = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 64, "MLFAST_NUM_THREADS": 2}
-    assert isolated(scenarios.many_python_threads, entry.name, env=env, timeout=110) == []
+    assert forked(scenarios.many_python_threads, entry.name, env=env, timeout=110) == []

@@ -1,4 +1,7 @@
 from mlfast._core import cluster as cluster
+from mlfast._core import impute as impute
+from mlfast._core import metrics as metrics
+from mlfast._core import neighbors as neighbors
 from mlfast._core import random as random
 
 __all__ = [
@@ -7,7 +10,10 @@ __all__ = [
     "__version__",
     "cluster",
     "get_num_threads",
+    "impute",
     "instruction_set",
+    "metrics",
+    "neighbors",
     "random",
     "set_num_threads",
 ]

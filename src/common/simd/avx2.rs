@@ -52,6 +52,21 @@ impl Simd for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn div(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn abs(a: __m256) -> __m256 {
+        unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), a) }
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(a: __m256) -> __m256 {
+        unsafe { _mm256_sqrt_ps(a) }
+    }
+
+    #[inline(always)]
     unsafe fn min(a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_min_ps(a, b) }
     }
@@ -79,6 +94,11 @@ impl Simd for F32x8 {
     #[inline(always)]
     unsafe fn bits(mask: __m256) -> u32 {
         unsafe { _mm256_movemask_ps(mask) as u32 }
+    }
+
+    #[inline(always)]
+    unsafe fn eq(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b) }
     }
 
     #[inline(always)]
@@ -158,6 +178,21 @@ impl Simd for F64x4 {
     }
 
     #[inline(always)]
+    unsafe fn div(a: __m256d, b: __m256d) -> __m256d {
+        unsafe { _mm256_div_pd(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn abs(a: __m256d) -> __m256d {
+        unsafe { _mm256_andnot_pd(_mm256_set1_pd(-0.0), a) }
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(a: __m256d) -> __m256d {
+        unsafe { _mm256_sqrt_pd(a) }
+    }
+
+    #[inline(always)]
     unsafe fn min(a: __m256d, b: __m256d) -> __m256d {
         unsafe { _mm256_min_pd(a, b) }
     }
@@ -185,6 +220,11 @@ impl Simd for F64x4 {
     #[inline(always)]
     unsafe fn bits(mask: __m256d) -> u32 {
         unsafe { _mm256_movemask_pd(mask) as u32 }
+    }
+
+    #[inline(always)]
+    unsafe fn eq(a: __m256d, b: __m256d) -> __m256d {
+        unsafe { _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b) }
     }
 
     #[inline(always)]

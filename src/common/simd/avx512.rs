@@ -52,6 +52,21 @@ impl Simd for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn div(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn abs(a: __m512) -> __m512 {
+        unsafe { _mm512_abs_ps(a) }
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(a: __m512) -> __m512 {
+        unsafe { _mm512_sqrt_ps(a) }
+    }
+
+    #[inline(always)]
     unsafe fn min(a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_min_ps(a, b) }
     }
@@ -79,6 +94,11 @@ impl Simd for F32x16 {
     #[inline(always)]
     unsafe fn bits(mask: __mmask16) -> u32 {
         u32::from(mask)
+    }
+
+    #[inline(always)]
+    unsafe fn eq(a: __m512, b: __m512) -> __mmask16 {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b) }
     }
 
     #[inline(always)]
@@ -169,6 +189,21 @@ impl Simd for F64x8 {
     }
 
     #[inline(always)]
+    unsafe fn div(a: __m512d, b: __m512d) -> __m512d {
+        unsafe { _mm512_div_pd(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn abs(a: __m512d) -> __m512d {
+        unsafe { _mm512_abs_pd(a) }
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(a: __m512d) -> __m512d {
+        unsafe { _mm512_sqrt_pd(a) }
+    }
+
+    #[inline(always)]
     unsafe fn min(a: __m512d, b: __m512d) -> __m512d {
         unsafe { _mm512_min_pd(a, b) }
     }
@@ -196,6 +231,11 @@ impl Simd for F64x8 {
     #[inline(always)]
     unsafe fn bits(mask: __mmask8) -> u32 {
         u32::from(mask)
+    }
+
+    #[inline(always)]
+    unsafe fn eq(a: __m512d, b: __m512d) -> __mmask8 {
+        unsafe { _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b) }
     }
 
     #[inline(always)]

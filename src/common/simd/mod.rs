@@ -101,6 +101,11 @@ pub trait SimdFloat:
     /// Vectors of the baseline.
     type Portable: Simd<F = Self>;
 
+    /// The magnitude; NaN stays NaN.
+    fn abs(self) -> Self;
+    /// The square root, correctly rounded.
+    fn sqrt(self) -> Self;
+
     /// The index that [`Simd::splat_index`] put into a lane.
     fn index(self) -> u32;
     /// A scalar that carries an index in its bits.
@@ -121,6 +126,16 @@ macro_rules! simd_float {
             #[cfg(not(target_arch = "x86_64"))]
             type Avx2 = portable::Portable<Self>;
             type Portable = portable::Portable<Self>;
+
+            #[inline(always)]
+            fn abs(self) -> Self {
+                self.abs()
+            }
+
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                self.sqrt()
+            }
 
             #[inline(always)]
             fn index(self) -> u32 {
@@ -169,6 +184,12 @@ pub trait Simd: Copy + 'static {
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`.
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// `a / b`.
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
+    /// `|a|`; NaN stays NaN.
+    unsafe fn abs(a: Self::V) -> Self::V;
+    /// The square root, correctly rounded.
+    unsafe fn sqrt(a: Self::V) -> Self::V;
     /// The smaller of each pair; any of the two where one is NaN.
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     /// The larger of each pair; any of the two where one is NaN.
@@ -181,6 +202,8 @@ pub trait Simd: Copy + 'static {
     unsafe fn or(a: Self::M, b: Self::M) -> Self::M;
     /// A bit for each lane, the first lowest.
     unsafe fn bits(mask: Self::M) -> u32;
+    /// `a == b`; false where either is NaN.
+    unsafe fn eq(a: Self::V, b: Self::V) -> Self::M;
     /// `a` where the mask is set, else `b`.
     unsafe fn select(mask: Self::M, a: Self::V, b: Self::V) -> Self::V;
     /// Transposes `WIDTH` rows of `columns <= WIDTH` scalars, less `shift` where it is not null: lane `r` of the vector

@@ -48,6 +48,21 @@ impl<F: SimdFloat> Simd for Portable<F> {
     }
 
     #[inline(always)]
+    unsafe fn div(a: [F; 4], b: [F; 4]) -> [F; 4] {
+        std::array::from_fn(|lane| a[lane] / b[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn abs(a: [F; 4]) -> [F; 4] {
+        a.map(F::abs)
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(a: [F; 4]) -> [F; 4] {
+        a.map(F::sqrt)
+    }
+
+    #[inline(always)]
     unsafe fn min(a: [F; 4], b: [F; 4]) -> [F; 4] {
         std::array::from_fn(|lane| if a[lane] < b[lane] { a[lane] } else { b[lane] })
     }
@@ -75,6 +90,11 @@ impl<F: SimdFloat> Simd for Portable<F> {
     #[inline(always)]
     unsafe fn bits(mask: [bool; 4]) -> u32 {
         mask.iter().rev().fold(0, |bits, &set| bits * 2 + u32::from(set))
+    }
+
+    #[inline(always)]
+    unsafe fn eq(a: [F; 4], b: [F; 4]) -> [bool; 4] {
+        std::array::from_fn(|lane| a[lane] == b[lane])
     }
 
     #[inline(always)]

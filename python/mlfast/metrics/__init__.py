@@ -1,0 +1,19 @@
+"""Metrics: the distances that `sklearn.metrics` has at this level; the others are in `mlfast.metrics.pairwise`."""
+
+from mlfast.metrics.pairwise import (
+    euclidean_distances,
+    nan_euclidean_distances,
+    pairwise_distances,
+    pairwise_distances_argmin,
+    pairwise_distances_argmin_min,
+    pairwise_distances_chunked,
+)
+
+__all__ = [
+    "euclidean_distances",
+    "nan_euclidean_distances",
+    "pairwise_distances",
+    "pairwise_distances_argmin",
+    "pairwise_distances_argmin_min",
+    "pairwise_distances_chunked",
+]

@@ -1,0 +1,25 @@
+"""Nearest neighbours: searches, graphs, classification, regression, outliers."""
+
+from mlfast.neighbors._classification import KNeighborsClassifier, RadiusNeighborsClassifier
+from mlfast.neighbors._graph import (
+    KNeighborsTransformer,
+    RadiusNeighborsTransformer,
+    kneighbors_graph,
+    radius_neighbors_graph,
+)
+from mlfast.neighbors._lof import LocalOutlierFactor
+from mlfast.neighbors._regression import KNeighborsRegressor, RadiusNeighborsRegressor
+from mlfast.neighbors._unsupervised import NearestNeighbors
+
+__all__ = [
+    "KNeighborsClassifier",
+    "KNeighborsRegressor",
+    "KNeighborsTransformer",
+    "LocalOutlierFactor",
+    "NearestNeighbors",
+    "RadiusNeighborsClassifier",
+    "RadiusNeighborsRegressor",
+    "RadiusNeighborsTransformer",
+    "kneighbors_graph",
+    "radius_neighbors_graph",
+]

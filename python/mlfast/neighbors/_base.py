@@ -1,0 +1,377 @@
+"""What the neighbour estimators share: conditions, fitting without a tree, searches, state.
+
+A fit is scikit-learn's own validation and nothing more. What Rust searches in is built at the first search and kept in
+a cache that is no part of the state; scikit-learn's own tree is only built when somebody asks for it.
+"""
+
+from itertools import pairwise
+from numbers import Integral, Real
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.neighbors import VALID_METRICS, BallTree, KDTree
+from sklearn.neighbors._base import NeighborsBase
+from sklearn.utils.validation import _to_object_array, check_is_fitted, validate_data
+
+from mlfast import _threads
+from mlfast._core import RefusedError
+from mlfast._core import neighbors as core
+from mlfast._dispatch import Condition, dispatch
+from mlfast._state import DropIn, keeps_state
+
+TREES = {"kd_tree": KDTree, "ball_tree": BallTree}
+#: scikit-learn's name of a metric -> the core's; for "minkowski" and "p" the exponent decides.
+METRICS = {
+    "braycurtis": "braycurtis",
+    "canberra": "canberra",
+    "chebyshev": "chebyshev",
+    "cityblock": "manhattan",
+    "correlation": "correlation",
+    "cosine": "cosine",
+    "euclidean": "euclidean",
+    "hamming": "hamming",
+    "infinity": "chebyshev",
+    "l1": "manhattan",
+    "l2": "euclidean",
+    "manhattan": "manhattan",
+    "minkowski": "minkowski",
+    "nan_euclidean": "nan_euclidean",
+    "p": "minkowski",
+    "sqeuclidean": "sqeuclidean",
+}
+BY_EXPONENT = {1.0: "manhattan", 2.0: "euclidean", np.inf: "chebyshev"}
+
+
+def _has_other_params(call: Any) -> bool:
+    known = {"p"} if METRICS[call.metric] == "minkowski" else set()
+    return any(value is not None and name not in known for name, value in call.params.items())
+
+
+def _is_no_exponent(call: Any) -> bool:
+    p = call.params.get("p", 2)
+    return not (isinstance(p, Real) and float(p) > 0)
+
+
+CONDITIONS = (
+    Condition("metric is a function or an object, not a name", lambda call: not isinstance(call.metric, str)),
+    Condition("the distances are precomputed", lambda call: call.metric == "precomputed"),
+    Condition(f"metric is none of {', '.join(METRICS)}", lambda call: call.metric not in METRICS),
+    Condition("metric_params holds more than the exponent p", _has_other_params),
+    Condition("p is not a positive number", _is_no_exponent),
+    Condition("the rows are held by a tree or an estimator that was given to fit", lambda call: call.is_held),
+)
+
+
+class _Cache:
+    """What is built from the fitted state when it is first needed."""
+
+    __slots__ = ("index", "targets", "tree", "votes")
+
+    def __init__(self) -> None:
+        self.index: core.Index | None = None
+        self.tree: Any = None
+        self.targets: np.ndarray | None = None
+        self.votes: tuple[Any, ...] | None = None
+
+
+def by_distance(weights: Any) -> bool | None:
+    """Return whether neighbours weigh by distance; None if ``weights`` is something that only Python can apply."""
+    if weights is None or isinstance(weights, str):
+        return weights == "distance"
+    return None
+
+
+class NeighborsDropIn(DropIn):
+    """Fitting, state and input of the neighbour estimators."""
+
+    def _cached(self) -> _Cache:
+        # It stands in __dict__ from the fit on, so that a prediction changes nothing there.
+        cache = self.__dict__.get("_cache")
+        if cache is None:
+            cache = self.__dict__["_cache"] = _Cache()
+        return cache
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("_cache", None)
+        return state
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        if "_fit_method" not in state:
+            return
+        n_samples, shape = state.get("n_samples_fit_"), _shape(state.get("_fit_X"))
+        if len(shape) != 2 or shape[0] != n_samples:
+            raise ValueError("corrupt state: _fit_X must be a matrix with n_samples_fit_ rows")
+        if shape[1] != state.get("n_features_in_", shape[1]):
+            raise ValueError("corrupt state: _fit_X and n_features_in_ disagree")
+        if state["_fit_method"] not in ("brute", *TREES):
+            raise ValueError("corrupt state: _fit_method is not known")
+        if "_y" in state and _shape(state["_y"])[:1] != (n_samples,):
+            raise ValueError("corrupt state: _y must have n_samples_fit_ entries")
+
+    def _parents_state(self) -> dict[str, Any]:
+        state = super()._parents_state()
+        state.pop("_cache", None)
+        if "_fit_method" in state:
+            state["_tree"] = self._tree
+            state.pop("_given_tree", None)
+        return state
+
+    def _own_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        state = super()._own_state(state)
+        tree = state.pop("_tree", None)
+        # A tree over an array is built again if it is ever needed; one that holds the rows was given to fit.
+        if tree is not None and not isinstance(state.get("_fit_X"), np.ndarray):
+            state["_given_tree"] = tree
+        return state
+
+    @property
+    def _tree(self: Any) -> Any:
+        """scikit-learn's tree, which its own methods search; None if it has none for this fit."""
+        given = self.__dict__.get("_given_tree")
+        if given is not None or self._fit_method not in TREES:
+            return given
+        cache = self._cached()
+        if cache.tree is None:
+            cache.tree = TREES[self._fit_method](
+                self._fit_X, self.leaf_size, metric=self.effective_metric_, **self.effective_metric_params_
+            )
+        return cache.tree
+
+    @_tree.setter
+    def _tree(self, tree: Any) -> None:
+        self.__dict__.pop("_given_tree", None)
+        if tree is not None:
+            self.__dict__["_given_tree"] = tree
+
+    @keeps_state
+    def _fit(self: Any, X: Any, y: Any = None) -> Any:
+        """Validate and keep the rows and targets, as scikit-learn's `_fit` does."""
+        self.__dict__["_cache"] = _Cache()
+        is_held = isinstance(X, (KDTree, BallTree, NeighborsBase))
+        call = SimpleNamespace(metric=self.metric, params=self.metric_params or {}, is_held=is_held)
+        parent = super()._fit  # type: ignore[misc]
+        return dispatch(self, "fit", CONDITIONS, call, lambda: self._fit_rows(X, y, parent), lambda: parent(X, y))
+
+    def _fit_rows(self: Any, X: Any, y: Any, parent: Any) -> Any:
+        """Let scikit-learn fit, but build no tree."""
+        algorithm = self.algorithm
+        if sp.issparse(X) or not self._is_brute_alike():
+            parent(X, y)
+            self._tree = None
+            return self
+        self.algorithm = "brute"
+        parent(X, y)
+        self.algorithm = algorithm
+        self._fit_method = self._method_of_parent()
+        return self
+
+    def _is_brute_alike(self: Any) -> bool:
+        """Whether scikit-learn's fit with a tree has the checks and warnings of its fit without one."""
+        if self.metric not in VALID_METRICS["brute"]:
+            return False
+        if self.algorithm in TREES and self.metric not in VALID_METRICS[self.algorithm]:
+            return False
+        p = (self.metric_params or {}).get("p", self.p)
+        return self.metric != "minkowski" or (isinstance(p, Real) and float(p) >= 1)
+
+    def _method_of_parent(self: Any) -> str:
+        """Return what scikit-learn makes of ``algorithm`` for dense rows and ``p >= 1``."""
+        if self.algorithm != "auto":
+            return self.algorithm
+        n_samples, n_features = self._fit_X.shape
+        if n_features > 15 or (self.n_neighbors is not None and self.n_neighbors >= n_samples // 2):
+            return "brute"
+        return next((name for name in TREES if self.effective_metric_ in VALID_METRICS[name]), "brute")
+
+    def _dispatched(self: Any, method: str, rust: Any, parent: Any, more: tuple[Condition, ...] = ()) -> Any:
+        """Run a search of a fitted estimator."""
+        check_is_fitted(self, "_fit_method")
+        call = SimpleNamespace(
+            metric=self.effective_metric_,
+            params=self.effective_metric_params_,
+            is_held="_given_tree" in self.__dict__,
+            estimator=self,
+        )
+        return dispatch(self, method, CONDITIONS + more, call, rust, parent)
+
+    def _index(self: Any) -> core.Index:
+        """Return what Rust searches in; two threads may build it at once, and the last one stays."""
+        cache = self._cached()
+        if cache.index is None:
+            metric, p = METRICS[self.effective_metric_], 2.0
+            if metric == "minkowski":
+                p = float(self.effective_metric_params_.get("p", 2))
+                metric = BY_EXPONENT.get(p, metric)
+            rows = _floats(self._fit_X)
+            if metric == "braycurtis":
+                _refuse_two_meanings(rows)
+            cache.index = core.Index(x=rows, metric=metric, p=p, algorithm=self.algorithm)
+        return cache.index
+
+    def _queries(self: Any, X: Any) -> Any:
+        """Check ``X`` as scikit-learn does; return it as Rust reads it."""
+        X = validate_data(
+            self,
+            X,
+            ensure_all_finite="allow-nan" if self.effective_metric_ == "nan_euclidean" else True,
+            accept_sparse="csr",
+            reset=False,
+            order="C",
+        )
+        if sp.issparse(self._fit_X):
+            return _floats(X if sp.issparse(X) else sp.csr_array(X))
+        if sp.issparse(X):
+            raise RefusedError("X is sparse and the fitted rows are dense")
+        if self.effective_metric_ == "braycurtis":
+            _refuse_two_meanings(X)
+        return _floats(X)
+
+    def _rounded(self: Any, distances: np.ndarray, X: Any, queries: Any) -> np.ndarray:
+        """Return distances to ``X``, read by Rust as ``queries``, in the type in which scikit-learn gives them."""
+        rows, metric = self._fit_X, self.effective_metric_
+        if X is None:
+            X = queries = rows
+        is_narrow = metric in ("cosine", "nan_euclidean") or (
+            metric == "euclidean" and sp.issparse(rows) and sp.issparse(X)
+        )
+        if is_narrow and rows.dtype == np.float32 and queries.dtype == np.float32:
+            return distances.astype(np.float32)
+        return distances
+
+
+class KNeighborsDropIn(NeighborsDropIn):
+    """Searches for a number of neighbours."""
+
+    def kneighbors(self: Any, X: Any = None, n_neighbors: Any = None, return_distance: Any = True) -> Any:
+        """Find the nearest rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_queries, n_features), default=None
+            Points to search around; None: the fitted rows, none of which counts as its own neighbour.
+            With precomputed distances their shape is ``(n_queries, n_samples_fit)``.
+        n_neighbors : int, default=None
+            How many rows to find; None: the estimator's ``n_neighbors``.
+        return_distance : bool, default=True
+            Whether the distances are wanted too.
+
+        Returns
+        -------
+        neigh_dist : ndarray of shape (n_queries, n_neighbors)
+            Distances, ascending; only if ``return_distance``.
+        neigh_ind : ndarray of shape (n_queries, n_neighbors)
+            Positions of the rows; of equally near rows the first come first.
+        """
+        parent = super().kneighbors  # type: ignore[misc]
+        return self._dispatched(
+            "kneighbors",
+            lambda: self._nearest(X, n_neighbors, bool(return_distance)),
+            lambda: parent(X, n_neighbors, return_distance),
+        )
+
+    def _nearest(self: Any, X: Any, n_neighbors: Any, return_distance: bool) -> Any:
+        k = self.n_neighbors if n_neighbors is None else n_neighbors
+        queries = self._queries_for(X, k)
+        search = {"n_neighbors": k, "return_distance": return_distance, "n_threads": _threads.resolve(self.n_jobs)}
+        index = self._index()
+        if queries is None:
+            distances, indices = index.neighbors_of_rows(**search)
+        else:
+            distances, indices = index.kneighbors(x=queries, **search)
+        return (self._rounded(distances, X, queries), indices) if return_distance else indices
+
+    def _queries_for(self: Any, X: Any, k: Any) -> Any:
+        """Return ``X`` as Rust reads it (None for the fitted rows), if ``k`` neighbours can be found."""
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+            raise RefusedError("n_neighbors is not a positive integer")
+        queries = None if X is None else self._queries(X)
+        if k + (X is None) > self.n_samples_fit_:
+            raise RefusedError("n_neighbors exceeds the number of rows")
+        return queries
+
+
+class RadiusNeighborsDropIn(NeighborsDropIn):
+    """Searches within a radius."""
+
+    def radius_neighbors(
+        self: Any, X: Any = None, radius: Any = None, return_distance: Any = True, sort_results: Any = False
+    ) -> Any:
+        """Find the rows within a radius, its boundary included.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_queries, n_features), default=None
+            Points to search around; None: the fitted rows, none of which counts as its own neighbour.
+            With precomputed distances their shape is ``(n_queries, n_samples_fit)``.
+        radius : float, default=None
+            The largest distance; None: the estimator's ``radius``.
+        return_distance : bool, default=True
+            Whether the distances are wanted too.
+        sort_results : bool, default=False
+            Whether the rows come in order of distance rather than of position; needs ``return_distance``.
+
+        Returns
+        -------
+        neigh_dist : ndarray of shape (n_queries,) of ndarrays
+            Distances of the rows found; only if ``return_distance``.
+        neigh_ind : ndarray of shape (n_queries,) of ndarrays
+            Their positions.
+        """
+        parent = super().radius_neighbors  # type: ignore[misc]
+
+        def rust() -> Any:
+            starts, distances, indices = self._within(X, radius, bool(return_distance), bool(sort_results))
+            lists = _listed(starts, indices)
+            return (_listed(starts, distances), lists) if return_distance else lists
+
+        return self._dispatched("radius_neighbors", rust, lambda: parent(X, radius, return_distance, sort_results))
+
+    def _within(
+        self: Any, X: Any, radius: Any, return_distance: bool, sort: bool
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Return starts of shape (n_queries + 1,), and all distances and indices end to end."""
+        if sort and not return_distance:
+            raise RefusedError("sorted results need distances")
+        queries = None if X is None else self._queries(X)
+        starts, distances, indices = self._index().radius_neighbors(
+            x=queries,
+            radius=self._checked_radius(radius),
+            return_distance=return_distance,
+            sort=sort,
+            n_threads=_threads.resolve(self.n_jobs),
+        )
+        if X is None:
+            keep = indices != np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+            starts = np.concatenate(([0], np.cumsum(keep)))[starts]
+            indices = indices[keep]
+            distances = None if distances is None else distances[keep]
+        return starts, None if distances is None else self._rounded(distances, X, queries), indices
+
+    def _checked_radius(self: Any, radius: Any = None) -> float:
+        radius = self.radius if radius is None else radius
+        if not (isinstance(radius, Real) and float(radius) >= 0):
+            raise RefusedError("radius is not a number of at least 0")
+        return float(radius)
+
+
+def _shape(array: Any) -> tuple[int, ...]:
+    return getattr(array, "shape", ())
+
+
+def _refuse_two_meanings(X: np.ndarray) -> None:
+    """Refuse what scikit-learn's trees and SciPy, which it calls elsewhere, define differently in "braycurtis"."""
+    if X.min() < 0 or not X.any(axis=1).all():
+        raise RefusedError("braycurtis has more than one meaning for negative numbers and for rows of zeros")
+
+
+def _floats(X: Any) -> Any:
+    """Return dense or sparse ``X`` in float32 or float64."""
+    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+
+
+def _listed(starts: np.ndarray, values: Any) -> np.ndarray:
+    bounds = starts.tolist()
+    return _to_object_array([values[start:end] for start, end in pairwise(bounds)])

@@ -1,0 +1,316 @@
+//! Euclidean and cosine distances of dense rows by products: `|x|² - 2 x·y + |y|²`, as scikit-learn computes them.
+//!
+//! All in f64, whatever the input. Products and norms are chains of the same operations over the features in order, and
+//! the norms are added to each other first: so equal rows are at distance 0 and a pair has the same bits whichever of
+//! the two comes first. The error of a square is relative to the norms, not to the distance, here as there.
+
+use super::block::to_unit;
+use super::matrix::Pairs;
+use super::strips::{COLUMNS, Cells, scratch, widened};
+use crate::common::error::check_length;
+use crate::common::simd::{Kernel, Simd, dispatch};
+use crate::common::{Context, Float, Result, memory, parallel};
+use crate::linalg::tile::{self, Buffers, Epilogue, MOST_VECTORS};
+use crate::linalg::{Panels, RowSet};
+
+/// What is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The distance.
+    Euclidean,
+    /// Its square.
+    Squared,
+    /// `1 - x·y / (|x| |y|)`; 1 where either row is all zero.
+    Cosine,
+}
+
+/// Squared norms that the caller has: of the rows of `x`, and of the rows of `y`. Those missing are computed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KnownNorms<'a> {
+    /// Shape `(n_x,)`.
+    pub x: Option<&'a [f64]>,
+    /// Shape `(n_y,)`; not looked at where rows are compared with themselves.
+    pub y: Option<&'a [f64]>,
+}
+
+/// Distances of every row of the one side to every row of the other, into `out`, row-major. `known` is for the Euclidean
+/// kinds only.
+///
+/// # Errors
+/// [`crate::common::Error::Shape`], [`crate::common::Error::OutOfMemory`], [`crate::common::Error::Interrupted`].
+pub fn expanded<F: Float, O: Float>(
+    ctx: &Context,
+    kind: Kind,
+    pairs: Pairs<'_, F>,
+    known: KnownNorms<'_>,
+    out: &mut [O],
+) -> Result<()> {
+    let (shape, n_cols) = (pairs.shape(), pairs.n_cols());
+    let cells = Cells::new(out, shape)?;
+    let norms_of = |values: &[F], known: Option<&[f64]>| match known {
+        _ if kind == Kind::Cosine => memory::filled(values.len() / n_cols, 1.0),
+        Some(norms) => memory::copied(norms),
+        None => squared_norms(ctx, values, n_cols),
+    };
+    let x_norms = norms_of(pairs.x(), known.x)?;
+    let y_norms = if shape.symmetric { None } else { Some(norms_of(pairs.y(), known.y)?) };
+    let y_norms = y_norms.as_ref().unwrap_or(&x_norms);
+    check_length("norms of X", x_norms.len(), shape.n_rows)?;
+    check_length("norms of Y", y_norms.len(), shape.n_columns)?;
+    let buffers = || Ok((scratch(shape.n_rows)?, Side::default(), Side::default(), Vec::new()));
+    parallel::map_with(ctx, shape.strips(), buffers, |(distances, x_side, y_side, buffer), strip| {
+        let points = x_side.rows(pairs.rows(pairs.x(), &strip.rows), n_cols, kind);
+        let mut points = Panels::side_by_side(points, n_cols)?;
+        points.norms[..strip.rows.len()].copy_from_slice(&x_norms[strip.rows.clone()]);
+        for columns in strip.blocks() {
+            let rows = y_side.rows(pairs.rows(pairs.y(), &columns), n_cols, kind);
+            let norms = &y_norms[columns.clone()];
+            dispatch(Squares { rows, norms, points: &points, buffer: &mut *buffer, out: &mut *distances });
+            let filled = &mut distances[..strip.rows.len() * COLUMNS];
+            filled.iter_mut().for_each(|square| *square = finished::<O>(kind, *square));
+            // SAFETY: the strip is this job's, the block is one of its blocks.
+            unsafe { cells.put(&strip, &columns, distances) };
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// What becomes of a square. It is rounded to the type of the result before its root is taken, as scikit-learn does.
+#[inline(always)]
+pub(super) fn finished<O: Float>(kind: Kind, square: f64) -> f64 {
+    // Not `max`: a NaN, which overflow leaves, stays one.
+    let square = if square < 0.0 { 0.0 } else { square };
+    match kind {
+        Kind::Euclidean => O::from_f64(square).sqrt().to_f64(),
+        Kind::Squared => square,
+        Kind::Cosine => {
+            let half = 0.5 * square;
+            if half > 2.0 { 2.0 } else { half }
+        }
+    }
+}
+
+/// A buffer for the rows of one side as they enter the products.
+#[derive(Default)]
+pub(super) struct Side(Vec<f64>);
+
+impl Side {
+    /// `values` as f64, scaled to length 1 for the cosine.
+    fn rows<'b, F: Float>(&'b mut self, values: &'b [F], n_cols: usize, kind: Kind) -> &'b [f64] {
+        if kind != Kind::Cosine {
+            return widened(values, &mut self.0);
+        }
+        self.0.clear();
+        self.0.extend(values.iter().map(|value| value.to_f64()));
+        self.0.chunks_exact_mut(n_cols).for_each(|row| to_unit(row, false));
+        &self.0
+    }
+}
+
+/// Squared norms of rows, each the chain that the product of the row with itself is.
+pub(super) fn squared_norms<F: Float>(ctx: &Context, values: &[F], n_cols: usize) -> Result<Vec<f64>> {
+    let mut norms = memory::filled(values.len() / n_cols, 0.0)?;
+    let jobs: Vec<_> = values.chunks(4096 * n_cols).zip(norms.chunks_mut(4096)).collect();
+    parallel::map_with(
+        ctx,
+        jobs,
+        || Ok((Vec::new(), Vec::new())),
+        |(wide, buffer), (values, norms)| {
+            for (values, norms) in values.chunks(COLUMNS * n_cols).zip(norms.chunks_mut(COLUMNS)) {
+                dispatch(Norms { rows: widened(values, wide), n_cols, buffer: &mut *buffer, out: norms });
+            }
+            Ok(())
+        },
+    )?;
+    Ok(norms)
+}
+
+/// The kernel of [`squared_norms`].
+struct Norms<'k> {
+    rows: &'k [f64],
+    n_cols: usize,
+    buffer: &'k mut Vec<f64>,
+    out: &'k mut [f64],
+}
+
+impl Kernel<f64> for Norms<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = f64>>(self) {
+        let (n_cols, rows) = (self.n_cols, RowSet::Range(0, self.rows.len() / self.n_cols));
+        let tile = Buffers::new(self.buffer, n_cols, 0).tile();
+        let mut lanes = [0.0; 16];
+        for (index, out) in self.out.chunks_mut(2 * S::WIDTH).enumerate() {
+            // SAFETY: the instruction set is the caller's; the rows exist, the buffer holds a tile, the array the widest
+            // vectors.
+            unsafe {
+                tile::pack::<S, 2>(self.rows.as_ptr(), std::ptr::null(), n_cols, rows, index * 2 * S::WIDTH, tile);
+                let mut sums = [S::splat(0.0); 2];
+                for column in 0..n_cols {
+                    for v in 0..2 {
+                        let x = S::load(tile.add((column * 2 + v) * S::WIDTH));
+                        sums[v] = S::fma(x, x, sums[v]);
+                    }
+                }
+                for v in 0..2 {
+                    S::store(lanes.as_mut_ptr().add(v * S::WIDTH), sums[v]);
+                }
+            }
+            out.copy_from_slice(&lanes[..out.len()]);
+        }
+    }
+}
+
+/// `|row - point|²` of at most [`COLUMNS`] rows and some points, to `out[point * COLUMNS + row]`; room for one point more
+/// is needed.
+pub(super) struct Squares<'k> {
+    /// Row-major.
+    pub(super) rows: &'k [f64],
+    /// Squared norms of `rows`.
+    pub(super) norms: &'k [f64],
+    /// The points, with their norms.
+    pub(super) points: &'k Panels<f64>,
+    pub(super) buffer: &'k mut Vec<f64>,
+    pub(super) out: &'k mut [f64],
+}
+
+impl Kernel<f64> for Squares<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = f64>>(self) {
+        // SAFETY: the instruction set is the caller's.
+        unsafe {
+            match S::VECTORS {
+                2 => self.compute::<S, 2>(),
+                _ => self.compute::<S, 3>(),
+            }
+        }
+    }
+}
+
+impl Squares<'_> {
+    #[inline(always)]
+    unsafe fn compute<S: Simd<F = f64>, const V: usize>(self) {
+        let (n_cols, count) = (self.points.n_cols, self.points.count);
+        assert!(self.rows.len() <= COLUMNS * n_cols && self.out.len() > count * COLUMNS, "too small a scratch");
+        let rows = RowSet::Range(0, self.rows.len() / n_cols);
+        let mut buffers = Buffers::new(self.buffer, n_cols, self.points.stride);
+        let tile = buffers.tile();
+        let mut row_norms = [0.0; MOST_VECTORS * 8];
+        for position in (0..rows.len()).step_by(V * S::WIDTH) {
+            let norms = &self.norms[position..rows.len().min(position + V * S::WIDTH)];
+            row_norms[..norms.len()].copy_from_slice(norms);
+            // SAFETY: the instruction set is the caller's; the rows exist; the buffers have room for a tile and its
+            // partial sums; `COLUMNS` is a multiple of the lanes of a tile, so `out` holds them all.
+            unsafe {
+                tile::pack::<S, V>(self.rows.as_ptr(), std::ptr::null(), n_cols, rows, position, tile);
+                let mut norms = [S::splat(0.0); V];
+                for v in 0..V {
+                    norms[v] = S::load(row_norms.as_ptr().add(v * S::WIDTH));
+                }
+                let out = self.out.as_mut_ptr().add(position);
+                let mut write = Write::<S, V> { norms, point_norms: self.points.norms.as_ptr(), out };
+                let (panels, partial) = (self.points.values.as_ptr(), buffers.partial());
+                tile::all_products::<S, V, _>(tile, panels, count, n_cols, partial, &mut write);
+            }
+        }
+    }
+}
+
+/// Adds the norms to products and puts the sums in their places.
+struct Write<S: Simd<F = f64>, const V: usize> {
+    norms: [S::V; V],
+    point_norms: *const f64,
+    out: *mut f64,
+}
+
+impl<S: Simd<F = f64>, const V: usize> Epilogue<S, V> for Write<S, V> {
+    #[inline(always)]
+    unsafe fn visit<const C: usize>(&mut self, first: usize, products: [[S::V; V]; C]) {
+        for c in 0..C {
+            // SAFETY: the instruction set is the caller's; norms are padded to whole panels; `out` has room for every
+            // point and one of padding.
+            unsafe {
+                let point_norm = S::splat(*self.point_norms.add(first + c));
+                for v in 0..V {
+                    let square = S::add(products[c][v], S::add(point_norm, self.norms[v]));
+                    S::store(self.out.add((first + c) * COLUMNS + v * S::WIDTH), square);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::common::random::Mt19937;
+    use crate::common::simd::{Isa, dispatch_to};
+
+    fn noise(len: usize, seed: u32) -> Vec<f64> {
+        let mut random = Mt19937::seeded(seed);
+        (0..len).map(|_| random.next_f64() - 0.5).collect()
+    }
+
+    fn plain(x: &[f64], y: &[f64]) -> f64 {
+        x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum()
+    }
+
+    proptest! {
+        #[test]
+        fn squares_agree_with_the_plain_loop_on_every_instruction_set(
+            n_rows in 1usize..=COLUMNS, n_points in 1usize..30, n_cols in prop_oneof![1usize..20, 250usize..600], seed in 0u32..99
+        ) {
+            let (rows, points) = (noise(n_rows * n_cols, seed), noise(n_points * n_cols, seed + 1));
+            let Ok(norms) = squared_norms(&Context::serial(), &rows, n_cols) else { return Err(TestCaseError::fail("memory")) };
+            let Ok(panels) = Panels::side_by_side(&points, n_cols) else { return Err(TestCaseError::fail("memory")) };
+            for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()) {
+                let mut out = vec![0.0; (n_points + 1) * COLUMNS];
+                let buffer = &mut Vec::new();
+                dispatch_to(isa, Squares { rows: &rows, norms: &norms, points: &panels, buffer, out: &mut out });
+                for (point, squares) in points.chunks(n_cols).zip(out.chunks(COLUMNS)) {
+                    for (row, square) in rows.chunks(n_cols).zip(squares) {
+                        prop_assert!((square - plain(row, point)).abs() < 1e-12 * n_cols as f64);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_pair_has_the_same_bits_from_either_side(n in 1usize..230, n_cols in 1usize..9, seed in 0u32..99) {
+            let x = noise(n * n_cols, seed);
+            for kind in [Kind::Euclidean, Kind::Squared, Kind::Cosine] {
+                let mut out = [vec![0.0; n * n], vec![0.0; n * n]];
+                for (y, out) in [None, Some(&x[..])].into_iter().zip(&mut out) {
+                    let Ok(pairs) = Pairs::new(&x, y, n_cols) else { return Err(TestCaseError::fail("shapes")) };
+                    let done = expanded(&Context::serial(), kind, pairs, KnownNorms::default(), out);
+                    prop_assert!(done.is_ok());
+                }
+                let [own, mut other] = out;
+                if kind == Kind::Cosine {
+                    // Unit rows are of length 1 but for rounding: only the matrix of one set knows that it is 0.
+                    other.iter_mut().step_by(n + 1).for_each(|distance| *distance = 0.0);
+                }
+                prop_assert_eq!(&own, &other);
+                prop_assert!((0..n).all(|i| (0..n).all(|j| own[i * n + j] == own[j * n + i])));
+                prop_assert!((0..n).all(|i| own[i * (n + 1)] == 0.0));
+            }
+        }
+    }
+
+    #[test]
+    fn norms_that_do_not_fit_are_refused() {
+        let x = noise(8, 1);
+        let mut out = [0.0; 16];
+        let known = KnownNorms { x: Some(&x[..3]), y: None };
+        let pairs = Pairs::new(&x, None, 2).unwrap();
+        assert!(expanded(&Context::serial(), Kind::Euclidean, pairs, known, &mut out).is_err());
+        assert!(expanded(&Context::serial(), Kind::Euclidean, pairs, KnownNorms::default(), &mut out[..15]).is_err());
+        assert!(Pairs::new(&x, None, 3).is_err());
+    }
+}

@@ -1,0 +1,314 @@
+//! A sieve for near pairs: all pairs of rows and points pass by in register tiles, and only the few that may be near
+//! enough come through.
+//!
+//! What a tile holds of a pair is `term(row) - 2 row·point`, with `term` a little less than `|row|²`: a lower bound of
+//! `|row - point|² - |point|²`, less a margin that depends on the point alone (see [`Rounding`]). So the arithmetic may
+//! be single precision whatever the data: no pair that counts is lost, and those that come through are measured again.
+//!
+//! Rows are visited in strides, so that the limits are sharp after a sixteenth of them, sorted rows or not.
+
+use std::ops::Range;
+
+use crate::common::simd::{Kernel, Simd, SimdFloat, dispatch};
+use crate::common::{Float, Result, memory};
+use crate::linalg::tile::{self, Buffers, Epilogue, MOST_VECTORS};
+use crate::linalg::{Panels, RowSet};
+
+/// Tiles between one tile and the next: the rows pass by in so many rounds.
+pub const STRIDE: usize = 16;
+
+/// Rows as the sieve sees them: less a shift, times a power of two that brings the longest near length 1.
+#[derive(Debug, Clone, Copy)]
+pub struct Centred<'a, T> {
+    /// Row-major.
+    pub values: &'a [T],
+    /// Features of a row.
+    pub n_cols: usize,
+    /// What is subtracted from every row, shape `(n_cols,)`.
+    pub shift: &'a [f64],
+    /// What the difference is multiplied by.
+    pub scale: f64,
+}
+
+impl<T: Float> Centred<'_, T> {
+    /// Writes a row, rounded once.
+    #[inline(always)]
+    pub fn write<F: Float>(&self, row: usize, out: &mut [F]) {
+        let row = &self.values[row * self.n_cols..][..self.n_cols];
+        let (shift, out) = (&self.shift[..row.len()], &mut out[..row.len()]);
+        for i in 0..row.len() {
+            out[i] = F::from_f64((row[i].to_f64() - shift[i]) * self.scale);
+        }
+    }
+
+    /// The squared length of a row.
+    pub fn squared_length(&self, row: usize) -> f64 {
+        let row = &self.values[row * self.n_cols..][..self.n_cols];
+        let square = |(&x, &shift): (&T, &f64)| ((x.to_f64() - shift) * self.scale).powi(2);
+        row.iter().zip(self.shift).map(square).sum()
+    }
+}
+
+/// How far rounding can move what a tile holds.
+///
+/// The chain of `d` products, started from the term, errs by at most `(d + 8) u (|row|² + 2 |row| |point|)`, and that is
+/// not above `c (2 |row|² + |point|²)` with `c = (d + 8) u`, `u` half the distance between 1 and the next number
+/// (Higham, *Accuracy and Stability of Numerical Algorithms*, section 3.1; four of the eight are for rounding the
+/// inputs, the others to spare). The row's part is taken off its term.
+#[derive(Debug, Clone, Copy)]
+pub struct Rounding {
+    /// `c`.
+    unit: f64,
+    /// The same for f64, in which lengths and ranks are computed.
+    fine: f64,
+}
+
+impl Rounding {
+    /// For chains of `n_cols` products in `F`.
+    pub fn new<F: Float>(n_cols: usize) -> Self {
+        let unit = |epsilon: f64| (n_cols + 8) as f64 * epsilon / 2.0;
+        Self { unit: unit(F::EPSILON.to_f64()), fine: 4.0 * unit(f64::EPSILON) }
+    }
+
+    /// The term of a row of a squared length.
+    pub fn term<F: Float>(&self, squared_length: f64) -> F {
+        F::from_f64(squared_length * (1.0 - 2.0 * self.unit - 2.0 * self.fine))
+    }
+
+    /// What a pair of this value in a tile is at most, as `|row - point|² - |point|²`.
+    pub fn upper(&self, value: f64, row: f64, point: f64) -> f64 {
+        value + 4.0 * self.unit * row + (self.unit + self.fine) * point
+    }
+
+    /// Below what value all pairs stay that are no farther apart than `bound` (`|row - point|² - |point|²`).
+    pub fn limit<F: Float>(&self, bound: f64, point: f64) -> F {
+        let slack = self.unit * point + self.fine * (bound.abs() + 2.0 * point) + F::TINY.to_f64();
+        F::from_f64(bound + slack).above()
+    }
+}
+
+/// Takes what comes through.
+pub trait Sink<F> {
+    /// A pair whose value is below the point's limit; returns the new limit if it changes.
+    fn take(&mut self, point: usize, row: u32, value: F) -> Option<F>;
+}
+
+/// Buffers of a worker.
+#[derive(Debug, Default)]
+pub struct Mesh<F> {
+    staged: Vec<F>,
+    buffer: Vec<F>,
+}
+
+/// Rows that pass by.
+#[derive(Debug, Clone)]
+pub struct Passing<'k, F, T> {
+    /// All rows.
+    pub rows: Centred<'k, T>,
+    /// Which of them.
+    pub range: Range<usize>,
+    /// Their terms, one per row of the range.
+    pub terms: &'k [F],
+    /// All rows as [`packed`] packed them, if they were.
+    pub tiles: Option<&'k [F]>,
+}
+
+/// Passes some of the rows by the points: one of the [`STRIDE`] rounds.
+///
+/// `limits` has one entry per point, padded with negative infinity to `points.stride`.
+pub fn sift<F: Float, T: Float>(
+    round: usize,
+    passing: &Passing<F, T>,
+    points: &Panels<F>,
+    limits: &mut [F],
+    mesh: &mut Mesh<F>,
+    sink: &mut impl Sink<F>,
+) {
+    let n_cols = passing.rows.n_cols;
+    assert!(passing.range.len() == passing.terms.len() && limits.len() >= points.stride && points.n_cols == n_cols);
+    dispatch(Sift { round, passing, points, limits, mesh, sink });
+}
+
+/// All rows in tiles, for [`Passing::tiles`].
+///
+/// # Errors
+/// [`crate::common::Error::OutOfMemory`].
+pub fn packed<F: Float, T: Float>(rows: Centred<T>) -> Result<Vec<F>> {
+    let n_rows = rows.values.len() / rows.n_cols;
+    let most = tile::most_rows::<F>();
+    let mut tiles = memory::filled(memory::area(n_rows.next_multiple_of(most), rows.n_cols)?, F::ZERO)?;
+    dispatch(PackAll { rows, tiles: &mut tiles });
+    Ok(tiles)
+}
+
+struct PackAll<'k, F, T> {
+    rows: Centred<'k, T>,
+    tiles: &'k mut [F],
+}
+
+impl<F: Float, T: Float> Kernel<F> for PackAll<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = F>>(self) {
+        let n_rows = self.rows.values.len() / self.rows.n_cols;
+        let lanes = S::VECTORS * S::WIDTH;
+        let mut staged = Vec::new();
+        for (start, tile) in (0..n_rows).step_by(lanes).zip(self.tiles.chunks_mut(lanes * self.rows.n_cols)) {
+            let here = start..(start + lanes).min(n_rows);
+            // SAFETY: the chunk has room for a tile; the instruction set is the caller's.
+            unsafe {
+                match S::VECTORS {
+                    2 => pack::<S, T, 2>(self.rows, here, &mut staged, tile.as_mut_ptr()),
+                    _ => pack::<S, T, 3>(self.rows, here, &mut staged, tile.as_mut_ptr()),
+                }
+            }
+        }
+    }
+}
+
+/// Packs rows into a tile.
+///
+/// # Safety
+/// The instruction set of `S`; the rows exist and are no more than a tile's; `tile` has room for one.
+#[inline(always)]
+unsafe fn pack<S: Simd, T: Float, const V: usize>(
+    rows: Centred<T>,
+    here: Range<usize>,
+    staged: &mut Vec<S::F>,
+    tile: *mut S::F,
+) where
+    S::F: Float,
+{
+    staged.resize(V * S::WIDTH * rows.n_cols, <S::F as SimdFloat>::ZERO);
+    let count = here.len();
+    for (row, out) in here.zip(staged.chunks_exact_mut(rows.n_cols)) {
+        rows.write(row, out);
+    }
+    // SAFETY: `count` rows were staged; the rest is the caller's promise.
+    unsafe {
+        tile::pack::<S, V>(staged.as_ptr(), std::ptr::null(), rows.n_cols, RowSet::Range(0, count), 0, tile);
+    }
+}
+
+struct Sift<'k, F, T, K> {
+    round: usize,
+    passing: &'k Passing<'k, F, T>,
+    points: &'k Panels<F>,
+    limits: &'k mut [F],
+    mesh: &'k mut Mesh<F>,
+    sink: &'k mut K,
+}
+
+impl<F: Float, T: Float, K: Sink<F>> Kernel<F> for Sift<'_, F, T, K> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = F>>(self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match S::VECTORS {
+                2 => self.tiles::<S, 2>(),
+                _ => self.tiles::<S, 3>(),
+            }
+        }
+    }
+}
+
+impl<F: Float, T: Float, K: Sink<F>> Sift<'_, F, T, K> {
+    #[inline(always)]
+    unsafe fn tiles<S: Simd<F = F>, const V: usize>(self) {
+        let Self { round, passing, points, limits, mesh, sink } = self;
+        let Passing { rows, ref range, terms, tiles } = *passing;
+        let (n_cols, lanes) = (rows.n_cols, V * S::WIDTH);
+        let mut buffers = Buffers::new(&mut mesh.buffer, n_cols, points.stride);
+        let (own, partial) = (buffers.tile(), buffers.partial());
+        let n_tiles = range.len().div_ceil(lanes);
+        for index in (round..n_tiles).step_by(STRIDE) {
+            let start = index * lanes;
+            let here = start..(start + lanes).min(range.len());
+            // Lanes without a row are never near.
+            let mut padded = [<F as Float>::INFINITY; MOST_VECTORS * 16];
+            padded[..here.len()].copy_from_slice(&terms[here.clone()]);
+            let first = range.start + start;
+            // SAFETY: tiles that were packed cover all rows; `own` was made for one; `padded` holds the widest vectors, and
+            // the limits reach as far as the points (`sift`); the instruction set is the caller's.
+            unsafe {
+                let tile = match tiles {
+                    Some(tiles) => tiles[first * n_cols..][..lanes * n_cols].as_ptr(),
+                    None => {
+                        pack::<S, T, V>(rows, first..range.start + here.end, &mut mesh.staged, own);
+                        own.cast_const()
+                    }
+                };
+                let mut starts = [S::splat(<F as SimdFloat>::ZERO); V];
+                for v in 0..V {
+                    starts[v] = S::load(padded.as_ptr().add(v * S::WIDTH));
+                }
+                let mut net = Net::<S, V, K> { terms: starts, first_row: first as u32, limits, sink };
+                tile::all_products(tile, points.values.as_ptr(), points.count, n_cols, partial, &mut net);
+            }
+        }
+    }
+}
+
+/// Compares the values of a tile with the limits.
+struct Net<'e, S: Simd, const V: usize, K> {
+    terms: [S::V; V],
+    first_row: u32,
+    limits: &'e mut [S::F],
+    sink: &'e mut K,
+}
+
+impl<S: Simd, const V: usize, K: Sink<S::F>> Epilogue<S, V> for Net<'_, S, V, K> {
+    #[inline(always)]
+    unsafe fn start<const C: usize>(&self, _first: usize) -> [[S::V; V]; C] {
+        [self.terms; C]
+    }
+
+    #[inline(always)]
+    unsafe fn visit<const C: usize>(&mut self, first: usize, values: [[S::V; V]; C]) {
+        // SAFETY: points come in whole columns, and the limits are padded; the instruction set is the caller's.
+        unsafe {
+            let limit = S::splat(*self.limits.get_unchecked(first));
+            let mut any = S::lt(values[0][0], limit);
+            for c in 0..C {
+                let limit = S::splat(*self.limits.get_unchecked(first + c));
+                for v in 0..V {
+                    any = S::or(any, S::lt(values[c][v], limit));
+                }
+            }
+            if S::bits(any) == 0 {
+                return;
+            }
+            for c in 0..C {
+                for v in 0..V {
+                    let limit = S::splat(self.limits[first + c]);
+                    let bits = S::bits(S::lt(values[c][v], limit));
+                    if bits != 0 {
+                        let mut lanes = [<S::F as SimdFloat>::ZERO; 16];
+                        S::store(lanes.as_mut_ptr(), values[c][v]);
+                        self.land(first + c, (v * S::WIDTH) as u32, bits, &lanes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: Simd, const V: usize, K: Sink<S::F>> Net<'_, S, V, K> {
+    /// Hands over the lanes whose bits are set.
+    #[inline(never)]
+    fn land(&mut self, point: usize, offset: u32, mut bits: u32, lanes: &[S::F; 16]) {
+        while bits != 0 {
+            let lane = bits.trailing_zeros();
+            bits &= bits - 1;
+            let value = lanes[lane as usize];
+            if value < self.limits[point]
+                && let Some(limit) = self.sink.take(point, self.first_row + offset + lane, value)
+            {
+                self.limits[point] = limit;
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Training rows ready to be searched, and the choice of how.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::common::context::Blocks;
+use crate::common::{Context, Float, Result, memory, parallel};
+use crate::linalg::{Csr, Dense, Rows};
+use crate::metrics::block::BlockDistances;
+use crate::metrics::distance::{Additive, Chebyshev, Euclidean, Manhattan, Minkowski};
+use crate::metrics::metric::Metric;
+use crate::neighbors::brute::{self, Cut};
+use crate::neighbors::geometry::{Geometry, Ready};
+use crate::neighbors::kd_tree::{KdTree, Order};
+use crate::neighbors::lists::{Goal, Neighbor, Queries, widened};
+use crate::neighbors::passing::Kept;
+use crate::neighbors::sparse;
+
+/// Scalars of dense rows, or of distances, that are worked on at a time.
+const CHUNK: usize = 1 << 15;
+
+/// Most queries for which the rows are packed once and for all, and most scalars that then are.
+const FEW: usize = 64;
+const READY: usize = 1 << 22;
+
+/// Queries from which a tree is built; until then they are answered without.
+const BUILD_AFTER: usize = 32;
+
+/// Who is sought for.
+#[derive(Clone, Copy)]
+pub enum Sought<'a> {
+    /// The training rows themselves.
+    Own,
+    /// New rows.
+    New(&'a dyn Queries),
+}
+
+/// Whether a tree over so many rows is faster than brute force for `k` neighbours.
+fn is_worth_a_tree(n_rows: usize, n_cols: usize, k: usize) -> bool {
+    n_cols <= 8 && n_rows >= 1000 && k <= n_rows / 16
+}
+
+/// How an index is to be searched; no choice changes an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// By a tree if that was measured to be faster.
+    Auto,
+    /// Without a tree.
+    Brute,
+}
+
+/// What was computed from the training rows, once, when it was first needed.
+#[derive(Debug, Default)]
+pub struct Cache {
+    geometry: OnceLock<Option<Geometry>>,
+    ready: OnceLock<Ready>,
+    tree: OnceLock<KdTree>,
+    /// Queries so far.
+    asked: AtomicUsize,
+}
+
+/// Training rows of either storage.
+#[derive(Debug)]
+pub enum Stored<'a, T: Clone> {
+    /// Dense.
+    Dense(Dense<'a, T>),
+    /// Sparse.
+    Csr(Csr<'a, T>),
+}
+
+impl<T: Float> Stored<'_, T> {
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        match self {
+            Self::Dense(rows) => rows.n_rows(),
+            Self::Csr(rows) => rows.n_rows(),
+        }
+    }
+
+    /// Number of features.
+    pub fn n_cols(&self) -> usize {
+        match self {
+            Self::Dense(rows) => rows.n_cols(),
+            Self::Csr(rows) => rows.n_cols(),
+        }
+    }
+}
+
+impl<T: Float> Queries for Stored<'_, T> {
+    fn n_rows(&self) -> usize {
+        self.n_rows()
+    }
+
+    fn widened(&self, rows: Range<usize>) -> Result<Vec<f64>> {
+        match self {
+            Self::Dense(x) => widened(x, rows),
+            Self::Csr(x) => widened(x, rows),
+        }
+    }
+
+    fn entries(&self, row: usize, out: &mut Vec<(u32, f64)>) {
+        out.clear();
+        match self {
+            Self::Dense(x) => {
+                let row = &x.values()[row * x.n_cols()..][..x.n_cols()];
+                let values = (0..).zip(row).map(|(column, value)| (column, value.to_f64()));
+                out.extend(values.filter(|&(_, value)| value != 0.0));
+            }
+            Self::Csr(x) => out.extend(x.row(row).map(|(column, value)| (column as u32, value.to_f64()))),
+        }
+    }
+}
+
+/// Training rows, a metric, and what is known of both.
+#[derive(Debug)]
+pub struct Index<'a, T: Clone> {
+    /// The rows.
+    pub rows: &'a Stored<'a, T>,
+    /// The distance.
+    pub metric: Metric,
+    /// How it is searched.
+    pub algorithm: Algorithm,
+    /// What earlier searches computed.
+    pub cache: &'a Cache,
+}
+
+impl<T: Float> Index<'_, T> {
+    /// The blocks of queries that [`Index::nearest`] hands out.
+    pub fn blocks(&self, n_queries: usize, goal: Goal) -> Blocks {
+        Cut::new(n_queries, self.rows.n_rows(), self.rows.n_cols(), goal).blocks
+    }
+
+    /// Finds the rows that each query wants. `outs` has one entry per block; `consume` is called for each query of a block, in order, with its position in the block and its neighbours.
+    ///
+    /// # Errors
+    /// [`crate::common::Error::OutOfMemory`], [`crate::common::Error::Interrupted`].
+    pub fn search<O: Send>(
+        &self,
+        ctx: &Context,
+        sought: Sought,
+        goal: Goal,
+        outs: Vec<O>,
+        consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let queries = self.queries(sought);
+        if let Some(tree) = self.tree(ctx, queries.n_rows(), goal)? {
+            return match self.metric {
+                Metric::Manhattan => self.by_tree(ctx, tree, Manhattan, sought, goal, outs, consume),
+                Metric::Chebyshev => self.by_tree(ctx, tree, Chebyshev, sought, goal, outs, consume),
+                Metric::Minkowski(p) => self.by_tree(ctx, tree, Minkowski { p }, sought, goal, outs, consume),
+                _ => self.by_tree(ctx, tree, Euclidean, sought, goal, outs, consume),
+            };
+        }
+        match (self.metric, self.rows) {
+            (Metric::Euclidean | Metric::SquaredEuclidean, Stored::Dense(rows)) => {
+                let pairs = queries.n_rows().saturating_mul(rows.n_rows());
+                let is_small = pairs.saturating_mul(rows.n_cols()) <= brute::SMALL;
+                let geometry = if is_small { None } else { self.geometry(ctx, rows)? };
+                let ready = self.ready(rows, geometry, queries)?;
+                let takes_root = self.metric == Metric::Euclidean;
+                let goal = match goal {
+                    Goal::Within(radius) if takes_root => Goal::Within(radius * radius),
+                    other => other,
+                };
+                let search = brute::Search { rows, geometry, ready, queries, goal };
+                brute::search(ctx, &search, outs, |out, position, found| {
+                    if takes_root {
+                        found.iter_mut().for_each(|neighbor| neighbor.distance = neighbor.distance.sqrt());
+                    }
+                    consume(out, position, found)
+                })
+            }
+            (metric, Stored::Csr(rows)) if sparse::can_gather(metric) => {
+                let blocks = self.blocks(queries.n_rows(), goal);
+                sparse::search(ctx, metric, rows, queries, goal, blocks, outs, consume)
+            }
+            _ => self.by_blocks(ctx, queries, goal, outs, consume),
+        }
+    }
+
+    /// The rows that are sought for.
+    pub fn queries<'q>(&'q self, sought: Sought<'q>) -> &'q dyn Queries {
+        match sought {
+            Sought::Own => self.rows,
+            Sought::New(queries) => queries,
+        }
+    }
+
+    /// The tree, if it is to be used.
+    fn tree(&self, ctx: &Context, n_queries: usize, goal: Goal) -> Result<Option<&KdTree>> {
+        let (Stored::Dense(rows), Algorithm::Auto) = (self.rows, self.algorithm) else { return Ok(None) };
+        let is_known = match self.metric {
+            Metric::Euclidean | Metric::Manhattan | Metric::Chebyshev => true,
+            Metric::Minkowski(p) => p >= 1.0, // below, boxes bound nothing
+            _ => false,
+        };
+        let k = if let Goal::Nearest(k) = goal { k } else { 1 };
+        let asked = self.cache.asked.fetch_add(n_queries, Ordering::Relaxed) + n_queries;
+        if !is_known || !is_worth_a_tree(rows.n_rows(), rows.n_cols(), k) {
+            return Ok(None);
+        }
+        if self.cache.tree.get().is_none() {
+            if asked < BUILD_AFTER {
+                return Ok(None);
+            }
+            let tree = KdTree::build(ctx, rows.values(), rows.n_rows(), rows.n_cols())?;
+            return Ok(Some(self.cache.tree.get_or_init(|| tree)));
+        }
+        Ok(self.cache.tree.get())
+    }
+
+    fn by_tree<M: Additive, O: Send>(
+        &self,
+        ctx: &Context,
+        tree: &KdTree,
+        metric: M,
+        sought: Sought,
+        goal: Goal,
+        outs: Vec<O>,
+        consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let queries = self.queries(sought);
+        let n_queries = queries.n_rows();
+        let (starts, distances, indices): (Vec<i64>, _, _) = match goal {
+            Goal::Nearest(k) => {
+                let len = memory::area(n_queries, k)?;
+                let (mut distances, mut indices) = (memory::filled(len, 0.0)?, memory::filled(len, 0)?);
+                match sought {
+                    Sought::Own => tree.nearest_to_own(ctx, metric, k, &mut distances, &mut indices)?,
+                    Sought::New(_) => {
+                        let points = queries.widened(0..n_queries)?;
+                        tree.nearest(ctx, metric, &points, k, &mut distances, &mut indices)?;
+                    }
+                }
+                let starts = (0..=n_queries).map(|query| (query * k) as i64).collect();
+                (starts, distances, indices)
+            }
+            Goal::Within(radius) => {
+                let points = queries.widened(0..n_queries)?;
+                let found = tree.within(ctx, metric, &points, radius, Order::Index, true)?;
+                (found.starts, found.distances, found.indices)
+            }
+        };
+        let jobs = self.blocks(n_queries, goal).ranges().zip(outs).collect();
+        let scratch = || Ok(Vec::new());
+        parallel::map_with(ctx, jobs, scratch, |found: &mut Vec<Neighbor>, (block, mut out)| {
+            for (position, query) in block.enumerate() {
+                let here = starts[query] as usize..starts[query + 1] as usize;
+                found.clear();
+                let pairs = distances[here.clone()].iter().zip(&indices[here]);
+                found.extend(pairs.map(|(&distance, &row)| Neighbor { distance, row: row as u32 }));
+                consume(&mut out, position, found)?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn geometry(&self, ctx: &Context, rows: &Dense<T>) -> Result<Option<&Geometry>> {
+        if self.cache.geometry.get().is_none() {
+            let geometry = Geometry::new(ctx, rows)?;
+            return Ok(self.cache.geometry.get_or_init(|| geometry).as_ref());
+        }
+        Ok(self.cache.geometry.get().and_then(Option::as_ref))
+    }
+
+    /// The rows packed once and for all, where queries come a few at a time.
+    fn ready(&self, rows: &Dense<T>, geometry: Option<&Geometry>, queries: &dyn Queries) -> Result<Option<&Ready>> {
+        let Some(geometry) = geometry else { return Ok(None) };
+        if queries.n_rows() > FEW || rows.values().len() > READY {
+            return Ok(None);
+        }
+        if self.cache.ready.get().is_none() {
+            let ready = geometry.ready(rows.values())?;
+            return Ok(Some(self.cache.ready.get_or_init(|| ready)));
+        }
+        Ok(self.cache.ready.get())
+    }
+
+    /// Measures every pair.
+    fn by_blocks<O: Send>(
+        &self,
+        ctx: &Context,
+        queries: &dyn Queries,
+        goal: Goal,
+        outs: Vec<O>,
+        consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let (n_rows, n_cols) = (self.rows.n_rows(), self.rows.n_cols());
+        let blocks = self.blocks(queries.n_rows(), goal);
+        let jobs: Vec<_> = blocks.ranges().zip(outs).collect();
+        parallel::map(ctx, jobs, |(block, mut out)| {
+            let points = queries.widened(block.clone())?;
+            let mut distances = BlockDistances::new(self.metric, &points, n_cols)?;
+            let chunk = (CHUNK / n_cols.max(block.len())).max(16);
+            let mut lists: Vec<_> = block.clone().map(|_| Kept::new(goal)).collect();
+            let mut found = memory::filled(memory::area(chunk, block.len())?, 0.0)?;
+            for start in (0..n_rows).step_by(chunk) {
+                ctx.check()?;
+                let rows = self.rows.widened(start..(start + chunk).min(n_rows))?;
+                let count = rows.len() / n_cols;
+                let found = &mut found[..count * block.len()];
+                distances.to_rows(&rows, found);
+                lists.iter_mut().zip(found.chunks_exact(count)).for_each(|(list, found)| list.pass(start, found));
+            }
+            let mut lists = lists.iter_mut().enumerate();
+            lists.try_for_each(|(position, list)| consume(&mut out, position, list.finish()))
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! What a query keeps of the rows that pass by, when distances are known exactly.
+
+use crate::neighbors::lists::{Goal, Neighbor};
+
+/// The rows that are wanted so far. They must pass in order: of equally near ones the first stay.
+#[derive(Debug)]
+pub struct Kept {
+    goal: Goal,
+    /// Distances from here on are not wanted; NaN while all are.
+    limit: f64,
+    found: Vec<Neighbor>,
+}
+
+impl Kept {
+    /// None so far.
+    pub fn new(goal: Goal) -> Self {
+        Self { goal, limit: f64::NAN, found: Vec::new() }
+    }
+
+    /// Distances to consecutive rows, the first of index `first_row`.
+    pub fn pass(&mut self, first_row: usize, distances: &[f64]) {
+        let rows = (first_row as u32..).zip(distances).map(|(row, &distance)| Neighbor { distance, row });
+        match self.goal {
+            Goal::Within(most) => self.found.extend(rows.filter(|neighbor| neighbor.distance <= most)),
+            Goal::Nearest(k) => {
+                for neighbor in rows {
+                    if neighbor.distance < self.limit || self.limit.is_nan() {
+                        self.found.push(neighbor);
+                        if self.found.len() == 2 * k + 32 {
+                            self.goal.settle(&mut self.found);
+                            self.limit = self.found[k - 1].distance;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is left of them, in order.
+    pub fn finish(&mut self) -> &mut [Neighbor] {
+        self.goal.settle(&mut self.found);
+        &mut self.found
+    }
+}

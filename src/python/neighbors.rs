@@ -1,0 +1,582 @@
+//! The neighbours room's door.
+
+use numpy::{Element, PyArray1};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::array::{Matrix, Samples, Values, View, matrix, with_dtype};
+use super::error;
+use super::run::run;
+use crate::common::context::Blocks;
+use crate::common::error::check_length;
+use crate::common::{Context, Float, Result, memory};
+use crate::metrics::metric::Metric;
+use crate::neighbors::density::{self, Neighborhoods};
+use crate::neighbors::index::{self, Algorithm, Cache, Sought, Stored};
+use crate::neighbors::lists::{Goal, Neighbor, Queries};
+use crate::neighbors::vote::{Average, Ballot, Classes, Weights};
+
+fn stored<'a, F: Element + Float>(matrix: &'a Matrix<'_, F>) -> PyResult<Stored<'a, F>> {
+    Ok(match matrix.view()? {
+        View::Dense(rows) => Stored::Dense(rows),
+        View::Csr(rows) => Stored::Csr(rows),
+    })
+}
+
+/// Rows of either type.
+enum Rows<'a> {
+    F32(Stored<'a, f32>),
+    F64(Stored<'a, f64>),
+}
+
+impl<'a> Rows<'a> {
+    fn new(samples: &'a Samples<'_>) -> PyResult<Self> {
+        match samples {
+            Samples::F32(matrix) => stored(matrix).map(Self::F32),
+            Samples::F64(matrix) => stored(matrix).map(Self::F64),
+        }
+    }
+
+    fn n_cols(&self) -> usize {
+        match self {
+            Self::F32(rows) => rows.n_cols(),
+            Self::F64(rows) => rows.n_cols(),
+        }
+    }
+
+    fn queries(&self) -> &dyn Queries {
+        match self {
+            Self::F32(rows) => rows,
+            Self::F64(rows) => rows,
+        }
+    }
+}
+
+/// A search of an index.
+struct Search<'a, T: Clone> {
+    index: index::Index<'a, T>,
+    sought: Sought<'a>,
+    /// Whether the queries are the training rows, each to be left out of its own neighbours.
+    leaves_out: bool,
+    goal: Goal,
+}
+
+impl<T: Float> Search<'_, T> {
+    fn n_queries(&self) -> usize {
+        self.index.queries(self.sought).n_rows()
+    }
+
+    /// Multiply-adds.
+    fn work(&self) -> u64 {
+        let rows = self.index.rows;
+        (self.n_queries() as u64).saturating_mul(rows.n_rows() as u64).saturating_mul(rows.n_cols() as u64)
+    }
+
+    fn blocks(&self) -> Blocks {
+        self.index.blocks(self.n_queries(), self.goal)
+    }
+
+    /// Hands each query's neighbours to `consume`, with its block's entry of `outs` and its position in the block.
+    fn run<O: Send>(
+        &self,
+        ctx: &Context,
+        outs: Vec<O>,
+        consume: impl Fn(&mut O, usize, &[Neighbor]) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let blocks = self.blocks();
+        let outs = blocks.ranges().map(|range| range.start).zip(outs).collect();
+        self.index.search(ctx, self.sought, self.goal, outs, |(start, out), position, found| {
+            let found = if self.leaves_out { without_self(found, *start + position) } else { &*found };
+            consume(out, position, found)
+        })
+    }
+
+    /// Distances (if wanted) and indices of `k` neighbours, each of shape `(n_queries, k)`.
+    fn lists(&self, ctx: &Context, k: usize, with_distances: bool) -> Result<(Vec<f64>, Vec<i64>)> {
+        let blocks = self.blocks();
+        let len = memory::area(self.n_queries(), k)?;
+        let mut distances = memory::filled(if with_distances { len } else { 0 }, 0.0)?;
+        let mut indices = memory::filled(len, 0)?;
+        let outs = shares(&blocks, &mut distances, if with_distances { k } else { 0 });
+        let outs = outs.into_iter().zip(shares(&blocks, &mut indices, k)).collect();
+        self.run(ctx, outs, |(distances, indices), position, found| {
+            let at = position * k..(position + 1) * k;
+            indices[at.clone()].iter_mut().zip(found).for_each(|(out, found)| *out = i64::from(found.row));
+            if with_distances {
+                distances[at].iter_mut().zip(found).for_each(|(out, found)| *out = found.distance);
+            }
+            Ok(())
+        })?;
+        Ok((distances, indices))
+    }
+
+    /// The elected class of each query and output, shape `(n_queries, n_outputs)`.
+    fn elected(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<Vec<i64>> {
+        let width = classes.n_classes.len();
+        let mut codes = memory::filled(memory::area(self.n_queries(), width)?, 0)?;
+        let ballot = |out| (Ballot::new(classes, weights), out);
+        let outs = shares(&self.blocks(), &mut codes, width).into_iter().map(ballot).collect();
+        self.run(ctx, outs, |(ballot, out), position, found| {
+            ballot.elect(found, &mut out[position * width..][..width])
+        })?;
+        Ok(codes)
+    }
+
+    /// Shares of the votes, shape `(n_queries, total number of classes)`.
+    fn voted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<Vec<f64>> {
+        let width = classes.total();
+        let mut votes = memory::filled(memory::area(self.n_queries(), width)?, 0.0)?;
+        let ballot = |out| (Ballot::new(classes, weights), out);
+        let outs = shares(&self.blocks(), &mut votes, width).into_iter().map(ballot).collect();
+        self.run(ctx, outs, |(ballot, out), position, found| {
+            ballot.shares(found, &mut out[position * width..][..width])
+        })?;
+        Ok(votes)
+    }
+
+    /// Means of targets, shape `(n_queries, width)`.
+    fn averaged(&self, ctx: &Context, targets: &[f64], width: usize, weights: Weights) -> Result<Vec<f64>> {
+        let mut means = memory::filled(memory::area(self.n_queries(), width)?, 0.0)?;
+        let average = |out| (Average::new(targets, width, weights), out);
+        let outs = shares(&self.blocks(), &mut means, width).into_iter().map(average).collect();
+        self.run(ctx, outs, |(average, out), position, found| {
+            average.of(found, &mut out[position * width..][..width]);
+            Ok(())
+        })?;
+        Ok(means)
+    }
+}
+
+/// Neighbours of several queries, one after the other.
+#[derive(Default)]
+struct Flat {
+    counts: Vec<i64>,
+    distances: Vec<f64>,
+    indices: Vec<i64>,
+}
+
+impl<T: Float> Search<'_, T> {
+    /// The neighbours of all queries, one after the other.
+    fn flat(&self, ctx: &Context, with_distances: bool, sorted: bool) -> Result<Vec<Flat>> {
+        let mut flats: Vec<Flat> = self.blocks().ranges().map(|_| Flat::default()).collect();
+        self.run(ctx, flats.iter_mut().collect(), |flat, _, found| {
+            let mut ordered = Vec::new();
+            if sorted {
+                ordered.extend_from_slice(found);
+                ordered.sort_unstable_by(Neighbor::order);
+            }
+            let found = if sorted { &ordered } else { found };
+            flat.counts.push(found.len() as i64);
+            flat.indices.extend(found.iter().map(|neighbor| i64::from(neighbor.row)));
+            if with_distances {
+                flat.distances.extend(found.iter().map(|neighbor| neighbor.distance));
+            }
+            Ok(())
+        })?;
+        Ok(flats)
+    }
+
+    /// Votes of the neighbours of each query, shape `(n_queries, total number of classes)`, and how many they are.
+    fn counted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
+        let (n_queries, width) = (self.n_queries(), classes.total());
+        let mut votes = memory::filled(memory::area(n_queries, width)?, 0.0)?;
+        let mut counts = memory::filled(n_queries, 0)?;
+        let blocks = self.blocks();
+        let outs = shares(&blocks, &mut votes, width).into_iter().zip(shares(&blocks, &mut counts, 1));
+        let outs = outs.map(|(votes, counts)| (Ballot::new(classes, weights), votes, counts)).collect();
+        self.run(ctx, outs, |(ballot, votes, counts), position, found| {
+            votes[position * width..][..width].copy_from_slice(ballot.count(found)?);
+            counts[position] = found.len() as i64;
+            Ok(())
+        })?;
+        Ok((votes, counts))
+    }
+
+    /// Means of the targets of the neighbours of each query, shape `(n_queries, width)`, and how many they are.
+    fn levelled(&self, ctx: &Context, targets: &[f64], width: usize, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
+        let n_queries = self.n_queries();
+        let mut means = memory::filled(memory::area(n_queries, width)?, 0.0)?;
+        let mut counts = memory::filled(n_queries, 0)?;
+        let blocks = self.blocks();
+        let outs = shares(&blocks, &mut means, width).into_iter().zip(shares(&blocks, &mut counts, 1));
+        let outs = outs.map(|(means, counts)| (Average::new(targets, width, weights), means, counts)).collect();
+        self.run(ctx, outs, |(average, means, counts), position, found| {
+            average.of(found, &mut means[position * width..][..width]);
+            counts[position] = found.len() as i64;
+            Ok(())
+        })?;
+        Ok((means, counts))
+    }
+}
+
+/// Chunks of `width` entries a query, one chunk per block.
+fn shares<'v, V>(blocks: &Blocks, mut values: &'v mut [V], width: usize) -> Vec<&'v mut [V]> {
+    let chunk = |range: std::ops::Range<usize>| {
+        let (chunk, rest) = std::mem::take(&mut values).split_at_mut(range.len() * width);
+        values = rest;
+        chunk
+    };
+    blocks.ranges().map(chunk).collect()
+}
+
+/// Leaves a row out of its own neighbours as scikit-learn does: itself if it is among them, else the first.
+fn without_self(found: &mut [Neighbor], row: usize) -> &[Neighbor] {
+    let own = found.iter().position(|neighbor| neighbor.row as usize == row).unwrap_or(0);
+    found[..=own].rotate_right(1);
+    &found[1..]
+}
+
+fn weights(by_distance: bool) -> Weights {
+    if by_distance { Weights::Distance } else { Weights::Uniform }
+}
+
+/// Runs an expression with a [`Search`].
+macro_rules! with_search {
+    ($index:expr, $py:expr, $x:expr, $leaves_out:expr, $goal:expr, $search:ident => $body:expr) => {{
+        let own = Samples::new($index.x.bind($py))?;
+        let given = $x.map(Samples::new).transpose()?;
+        let given = given.as_ref().map(Rows::new).transpose()?;
+        with_dtype!(&own, matrix => {
+            let rows = stored(matrix)?;
+            let sought = match &given {
+                Some(given) if given.n_cols() != rows.n_cols() => {
+                    return Err(PyValueError::new_err("queries and rows differ in their number of features"));
+                }
+                Some(given) => Sought::New(given.queries()),
+                None => Sought::Own,
+            };
+            let goal = match $goal {
+                Goal::Nearest(k) => Goal::Nearest(k + usize::from($leaves_out)),
+                within => within,
+            };
+            if matches!(goal, Goal::Nearest(k) if k == 0 || k > rows.n_rows()) {
+                return Err(PyValueError::new_err("n_neighbors must be between 1 and the number of rows"));
+            }
+            let index = index::Index { rows: &rows, metric: $index.metric, algorithm: $index.algorithm, cache: &$index.cache };
+            let $search = Search { index, sought, leaves_out: $leaves_out, goal };
+            $body
+        })
+    }};
+}
+
+/// Nearest neighbours.
+#[pymodule]
+pub(super) mod neighbors {
+    use super::*;
+
+    /// Training rows ready to be searched; see `mlfast.neighbors`.
+    #[pyclass(frozen, module = "mlfast._core.neighbors")]
+    struct Index {
+        /// float32 or float64, dense or CSR.
+        x: Py<PyAny>,
+        metric: Metric,
+        algorithm: Algorithm,
+        cache: Cache,
+    }
+
+    #[pymethods]
+    impl Index {
+        #[new]
+        #[pyo3(signature = (*, x, metric, p, algorithm))]
+        fn new(x: &Bound<'_, PyAny>, metric: &str, p: f64, algorithm: &str) -> PyResult<Self> {
+            let algorithm = if algorithm == "brute" { Algorithm::Brute } else { Algorithm::Auto };
+            let metric = Metric::parse(metric, p).ok_or_else(|| PyValueError::new_err("unknown metric"))?;
+            Ok(Self { x: x.clone().unbind(), metric, algorithm, cache: Cache::default() })
+        }
+
+        /// The nearest rows of each query: distances (if wanted) and indices.
+        #[pyo3(signature = (*, x, n_neighbors, return_distance, n_threads))]
+        fn kneighbors<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            n_neighbors: usize,
+            return_distance: bool,
+            n_threads: usize,
+        ) -> PyResult<(Option<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
+            self.lists(py, x, false, n_neighbors, return_distance, n_threads)
+        }
+
+        /// The nearest rows of each training row, itself left out.
+        #[pyo3(signature = (*, n_neighbors, return_distance, n_threads))]
+        fn neighbors_of_rows<'py>(
+            &self,
+            py: Python<'py>,
+            n_neighbors: usize,
+            return_distance: bool,
+            n_threads: usize,
+        ) -> PyResult<(Option<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
+            self.lists(py, None, true, n_neighbors, return_distance, n_threads)
+        }
+
+        /// Shares of the classes among the neighbours of each query, one array per output.
+        #[pyo3(signature = (*, x, n_neighbors, by_distance, codes, n_classes, n_threads))]
+        fn vote<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            n_neighbors: usize,
+            by_distance: bool,
+            codes: &Bound<'py, PyAny>,
+            n_classes: Vec<usize>,
+            n_threads: usize,
+        ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+            let codes = Values::<i64>::new(codes)?;
+            let codes = codes.slice();
+            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), search => {
+                let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
+                let votes = run(py, n_threads, search.work(), |ctx| search.voted(ctx, classes, weights(by_distance)))?;
+                by_output(py, &votes, &n_classes)
+            })
+        }
+
+        /// The class with most votes for each query and output.
+        #[pyo3(signature = (*, x, n_neighbors, by_distance, codes, n_classes, n_threads))]
+        fn classify<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            n_neighbors: usize,
+            by_distance: bool,
+            codes: &Bound<'py, PyAny>,
+            n_classes: Vec<usize>,
+            n_threads: usize,
+        ) -> PyResult<Bound<'py, PyAny>> {
+            let codes = Values::<i64>::new(codes)?;
+            let codes = codes.slice();
+            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), search => {
+                let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
+                let codes = run(py, n_threads, search.work(), |ctx| search.elected(ctx, classes, weights(by_distance)))?;
+                matrix(py, codes, n_classes.len())
+            })
+        }
+
+        /// The mean of the neighbours' targets for each query and output.
+        #[pyo3(signature = (*, x, n_neighbors, by_distance, y, n_threads))]
+        fn average<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            n_neighbors: usize,
+            by_distance: bool,
+            y: &Bound<'py, PyAny>,
+            n_threads: usize,
+        ) -> PyResult<Bound<'py, PyAny>> {
+            let targets = Values::<f64>::new(y)?;
+            let width = targets.shape().get(1).copied().unwrap_or(1);
+            let targets = targets.slice();
+            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), search => {
+                check_length("y", targets.len(), search.index.rows.n_rows() * width).map_err(error::exception)?;
+                let weights = weights(by_distance);
+                let means = run(py, n_threads, search.work(), |ctx| search.averaged(ctx, targets, width, weights))?;
+                matrix(py, means, width)
+            })
+        }
+
+        /// All rows within a radius of each query: where each query's neighbours start, distances (if wanted), indices.
+        #[pyo3(signature = (*, x, radius, return_distance, sort, n_threads))]
+        fn radius_neighbors<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            radius: f64,
+            return_distance: bool,
+            sort: bool,
+            n_threads: usize,
+        ) -> PyResult<RadiusLists<'py>> {
+            with_search!(self, py, x, false, Goal::Within(radius), search => {
+                let n_queries = search.n_queries();
+                let flats = run(py, n_threads, search.work(), |ctx| search.flat(ctx, return_distance, sort))?;
+                let total = flats.iter().map(|flat| flat.indices.len()).sum();
+                let (mut starts, mut indices) = (reserved(n_queries + 1)?, reserved(total)?);
+                let mut distances = reserved(if return_distance { total } else { 0 })?;
+                starts.push(0);
+                for flat in flats {
+                    for count in flat.counts {
+                        starts.push(starts.last().copied().unwrap_or(0) + count);
+                    }
+                    indices.extend_from_slice(&flat.indices);
+                    distances.extend_from_slice(&flat.distances);
+                }
+                let distances = return_distance.then(|| PyArray1::from_vec(py, distances).into_any());
+                let starts = PyArray1::<i64>::from_vec(py, starts).into_any();
+                Ok((starts, distances, PyArray1::<i64>::from_vec(py, indices).into_any()))
+            })
+        }
+
+        /// Votes of the rows within a radius of each query, one array per output, and how many rows they are.
+        #[pyo3(signature = (*, x, radius, by_distance, codes, n_classes, n_threads))]
+        fn vote_radius<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            radius: f64,
+            by_distance: bool,
+            codes: &Bound<'py, PyAny>,
+            n_classes: Vec<usize>,
+            n_threads: usize,
+        ) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
+            let codes = Values::<i64>::new(codes)?;
+            let codes = codes.slice();
+            with_search!(self, py, x, x.is_none(), Goal::Within(radius), search => {
+                let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
+                let weights = weights(by_distance);
+                let (votes, counts) = run(py, n_threads, search.work(), |ctx| search.counted(ctx, classes, weights))?;
+                Ok((by_output(py, &votes, &n_classes)?, PyArray1::from_vec(py, counts).into_any()))
+            })
+        }
+
+        /// The mean of the targets within a radius of each query (NaN without any), and how many rows they are.
+        #[pyo3(signature = (*, x, radius, by_distance, y, n_threads))]
+        fn average_radius<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            radius: f64,
+            by_distance: bool,
+            y: &Bound<'py, PyAny>,
+            n_threads: usize,
+        ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+            let targets = Values::<f64>::new(y)?;
+            let width = targets.shape().get(1).copied().unwrap_or(1);
+            let targets = targets.slice();
+            with_search!(self, py, x, x.is_none(), Goal::Within(radius), search => {
+                check_length("y", targets.len(), search.index.rows.n_rows() * width).map_err(error::exception)?;
+                let weights = weights(by_distance);
+                let (means, counts) =
+                    run(py, n_threads, search.work(), |ctx| search.levelled(ctx, targets, width, weights))?;
+                Ok((matrix(py, means, width)?, PyArray1::from_vec(py, counts).into_any()))
+            })
+        }
+
+        /// The short way of `classify` for a few plain rows; None if these are not.
+        fn classify_few<'py>(
+            &self,
+            x: &Bound<'py, PyAny>,
+            n_neighbors: usize,
+            by_distance: bool,
+            codes: &Bound<'py, PyAny>,
+            n_classes: Vec<usize>,
+        ) -> PyResult<Option<Bound<'py, PyAny>>> {
+            let py = x.py();
+            let n_cols: usize = self.x.bind(py).getattr("shape")?.get_item(1)?.extract()?;
+            if !(is_plain::<f64>(x, n_cols) || is_plain::<f32>(x, n_cols)) {
+                return Ok(None);
+            }
+            let codes = Values::<i64>::new(codes)?;
+            let codes = codes.slice();
+            with_search!(self, py, Some(x), false, Goal::Nearest(n_neighbors), search => {
+                let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
+                let codes = run(py, 1, 0, |ctx| search.elected(ctx, classes, weights(by_distance)))?;
+                matrix(py, codes, n_classes.len()).map(Some)
+            })
+        }
+    }
+
+    /// Densities of the training rows, from their own neighbours; see `mlfast.neighbors.LocalOutlierFactor`.
+    #[pyfunction]
+    #[pyo3(signature = (*, distances, indices, n_threads))]
+    fn reachability<'py>(
+        py: Python<'py>,
+        distances: &Bound<'py, PyAny>,
+        indices: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let (distances, indices) = (Values::<f64>::new(distances)?, Values::<i64>::new(indices)?);
+        let near = neighborhoods(distances.slice(), &indices);
+        let reach: Vec<f64> = near.distances.iter().skip(near.k - 1).step_by(near.k).copied().collect();
+        let work = indices.slice().len() as u64;
+        let densities = run(py, n_threads, work, |ctx| density::reachability(ctx, near, &reach))?;
+        Ok(PyArray1::from_vec(py, densities))
+    }
+
+    /// Densities of new rows, from their neighbours and the distances at which these have their own k-th neighbour.
+    #[pyfunction]
+    #[pyo3(signature = (*, distances, indices, k_distances, n_threads))]
+    fn reachability_of<'py>(
+        py: Python<'py>,
+        distances: &Bound<'py, PyAny>,
+        indices: &Bound<'py, PyAny>,
+        k_distances: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let (distances, indices) = (Values::<f64>::new(distances)?, Values::<i64>::new(indices)?);
+        let reach = Values::<f64>::new(k_distances)?;
+        let (near, reach) = (neighborhoods(distances.slice(), &indices), reach.slice());
+        let work = indices.slice().len() as u64;
+        let densities = run(py, n_threads, work, |ctx| density::reachability(ctx, near, reach))?;
+        Ok(PyArray1::from_vec(py, densities))
+    }
+
+    /// How much less dense each row is than its neighbours.
+    #[pyfunction]
+    #[pyo3(signature = (*, indices, density, own_density, n_threads))]
+    fn outlier_factor<'py>(
+        py: Python<'py>,
+        indices: &Bound<'py, PyAny>,
+        density: &Bound<'py, PyAny>,
+        own_density: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let (all, own) = (Values::<f64>::new(density)?, Values::<f64>::new(own_density)?);
+        let indices = Values::<i64>::new(indices)?;
+        let (near, all, own) = (neighborhoods(&[], &indices), all.slice(), own.slice());
+        let work = indices.slice().len() as u64;
+        let factors = run(py, n_threads, work, |ctx| density::outlier_factor(ctx, near, all, own))?;
+        Ok(PyArray1::from_vec(py, factors))
+    }
+
+    impl Index {
+        fn lists<'py>(
+            &self,
+            py: Python<'py>,
+            x: Option<&Bound<'py, PyAny>>,
+            leaves_out: bool,
+            n_neighbors: usize,
+            return_distance: bool,
+            n_threads: usize,
+        ) -> PyResult<(Option<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
+            with_search!(self, py, x, leaves_out, Goal::Nearest(n_neighbors), search => {
+                let (distances, indices) = run(py, n_threads, search.work(), |ctx| search.lists(ctx, n_neighbors, return_distance))?;
+                let distances = return_distance.then(|| matrix(py, distances, n_neighbors)).transpose()?;
+                Ok((distances, matrix(py, indices, n_neighbors)?))
+            })
+        }
+    }
+}
+
+/// Where the neighbours of each query start, their distances (if wanted) and their indices.
+type RadiusLists<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, Bound<'py, PyAny>);
+
+/// Most rows of the short way.
+const FEW: usize = 64;
+
+/// Whether an object is a matrix of a few finite rows that can be read in place.
+fn is_plain<F: Element + Float>(object: &Bound<'_, PyAny>, n_cols: usize) -> bool {
+    Values::<F>::in_place(object).is_some_and(|values| {
+        let is_few = matches!(*values.shape(), [1..=FEW, width] if width == n_cols);
+        is_few && values.slice().iter().all(|value| value.is_finite())
+    })
+}
+
+fn neighborhoods<'a>(distances: &'a [f64], indices: &'a Values<'_, i64>) -> Neighborhoods<'a> {
+    Neighborhoods { distances, indices: indices.slice(), k: indices.shape().get(1).copied().unwrap_or(1).max(1) }
+}
+
+fn reserved<V>(len: usize) -> PyResult<Vec<V>> {
+    memory::with_capacity(len).map_err(error::exception)
+}
+
+/// Cuts rows of all outputs into one matrix per output.
+fn by_output<'py>(py: Python<'py>, votes: &[f64], n_classes: &[usize]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let total: usize = n_classes.iter().sum();
+    let mut first = 0;
+    let mut outputs = Vec::with_capacity(n_classes.len());
+    for &width in n_classes {
+        let mut own = memory::with_capacity(votes.len() / total * width).map_err(error::exception)?;
+        votes.chunks_exact(total).for_each(|row| own.extend_from_slice(&row[first..first + width]));
+        outputs.push(matrix(py, own, width)?);
+        first += width;
+    }
+    Ok(outputs)
+}

@@ -1,0 +1,226 @@
+"""
+What the contract tests must know about an estimator or a function, and the data that they feed it.
+
+Nothing here may import pytest or Hypothesis: the scenarios that run in other processes read the registry too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..compare import leaves
+
+
+def mixture(seed, n, d, dtype=np.float64):
+    """
+    Rows of shape (n, d): a few round clouds in uniform noise. Continuous, so that no two distances tie.
+
+    All distances between distinct rows are far above rounding, which parity by equality needs.
+    """
+    rng = np.random.RandomState(seed)
+    centers = rng.uniform(-5, 5, size=(4, d))
+    X = centers[rng.randint(0, 4, size=n)] + rng.standard_normal((n, d))
+    noise = rng.uniform(size=n) < 0.3
+    X[noise] = rng.uniform(-8, 8, size=(int(noise.sum()), d))
+    return X.astype(dtype)
+
+
+def sparse_mixture(seed, n, d, dtype=np.float64, density=0.4):
+    """CSR rows of shape (n, d) from `mixture`; the first column is always there, so no two rows are equal."""
+    X = mixture(seed, n, d, dtype)
+    drop = np.random.RandomState((seed + 1) % 2**32).uniform(size=X.shape) > density
+    drop[:, 0] = False
+    X[drop] = 0
+    return sp.csr_array(X)
+
+
+def with_gaps(seed, n, d, dtype=np.float64):
+    """`mixture` with one value in seven missing."""
+    X = mixture(seed, n, d, dtype)
+    X[np.random.RandomState((seed + 2) % 2**32).uniform(size=X.shape) < 1 / 7] = np.nan
+    return X
+
+
+def names_of_classes(seed, n):
+    """A target of shape (n,): three classes, two of them for certain where there are two rows."""
+    y = np.random.RandomState(seed).randint(0, 3, size=n)
+    y[:2] = np.arange(2)[:n]
+    return np.array(["ash", "birch", "cedar"])[y]
+
+
+def numbers(seed, n):
+    """A continuous target of shape (n,)."""
+    return np.random.RandomState(seed).standard_normal(n)
+
+
+def row_count(X):
+    """Rows of a table; for what is no table, some number."""
+    if getattr(X, "shape", None):
+        return X.shape[0]
+    return len(X) if hasattr(X, "__len__") else 40
+
+
+def always(X, weights, params):
+    """The data decide the answer."""
+    return True
+
+
+@dataclass(frozen=True, repr=False)
+class Entry:
+    """One estimator: how to make it, feed it and read it."""
+
+    ours: type
+    parent: type
+    params: Mapping  # cheap and repeatable settings that all tests start from
+    outputs: tuple  # methods called with X after fit, whose values are compared
+    fuzz: Mapping  # parameter -> values that the parity fuzz draws from
+    bad_params: tuple  # settings that the parent refuses
+    endless: Mapping  # settings with which `lasts` goes on for long on `endless_shape`
+    endless_shape: tuple = (200_000, 20)
+    endless_target: Callable | None = None  # n -> y, where that of the other tests makes too little work
+    lasts: str = "fit"  # where the work is: "fit", or one of `outputs`
+    label: str = ""  # tells two entries of one class apart
+    data: Callable = mixture  # (seed, n, d, dtype) -> X
+    accepts_nan: bool = False
+    target: Callable | None = None  # (seed, n) -> y, for supervised estimators
+    bad_targets: Mapping = field(default_factory=dict)  # name -> (n -> y) that fit must judge as the parent does
+    output_params: Mapping = field(default_factory=dict)  # output -> keyword arguments
+    deterministic: bool = True  # same bits from the same random_state
+    sparse: bool = True
+    sample_weight: bool = True
+    weighted_outputs: tuple = ()  # those of `outputs` that take sample_weight
+    size_param: str | None = None  # the parameter that must not exceed the number of rows
+    ways: Mapping = field(default_factory=dict)  # name -> settings that take another way through the core
+    decided: Callable = always  # (X, weights, params) -> whether the data, and not rounding, decide the parent's answer
+    large: tuple = (20_011, 7)  # cut into blocks with the default settings
+    large_params: Mapping = field(default_factory=dict)  # what makes that cheap
+    scant_shape: tuple = (150_000, 16)  # whose use takes memory
+    scant_rows: int | None = None  # so many of them are handed to the outputs
+    scant_params: Mapping = field(default_factory=dict)
+    quadratic: tuple = ()  # sums of squares among attributes and outputs
+    distances: tuple = ()  # distances among attributes and outputs
+    degree: Mapping = field(default_factory=dict)  # X * s multiplies an attribute or output by s ** degree; else 0
+    scales: bool = True  # X * s is the same problem
+    scalable: Mapping = field(default_factory=dict)  # settings without which it is not
+    lengths: tuple = ()  # parameters that are distances
+    start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator
+    incremental: bool = False  # has partial_fit
+    state: tuple = ()  # attributes that a fit must set
+    typed: str = "cluster_centers_"  # the attribute that has the float type in which the parent computes
+
+    @property
+    def name(self):
+        return self.ours.__name__ + self.label
+
+    def __repr__(self):
+        return self.name
+
+    def _repr_pretty_(self, printer, cycle):
+        printer.text(self.name)  # Hypothesis would list all fields
+
+    @property
+    def random(self):
+        return "random_state" in self.params
+
+    @property
+    def clusters(self):
+        """Whether the fit gives centres and labels."""
+        return "cluster_centers_" in self.state
+
+    def make(self, parent=False, **params):
+        """An unfitted estimator with the cheap settings, changed by `params`."""
+        return (self.parent if parent else self.ours)(**{**self.params, **params})
+
+    def fit(self, X, parent=False, sample_weight=None, **params):
+        """A fitted estimator."""
+        return self.refit(self.make(parent, **params), X, sample_weight)
+
+    def refit(self, est, X, sample_weight=None, target=None):
+        """Fit `est` again; a target is made up where the estimator needs one. target : n -> y, another one."""
+        y = target(row_count(X)) if target else self.target and self.target(0, row_count(X))
+        args = (X,) if self.target is None else (X, y)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return est.fit(*args, **weights)
+
+    def call_of(self, name, X):
+        """Arguments and keyword arguments with which an output is asked about X."""
+        args = (X, self.target(1, row_count(X))) if name == "score" and self.target is not None else (X,)
+        return args, self.output_params.get(name, {})
+
+    def output(self, est, name, X, **params):
+        """What one of the outputs says about X."""
+        args, known = self.call_of(name, X)
+        return getattr(est, name)(*args, **known, **params)
+
+    def results(self, est, X):
+        """The plain values that all outputs on X consist of, by name."""
+        found = {}
+        for name in self.outputs:
+            found |= leaves(name, self.output(est, name, X))
+        return found
+
+    def sized(self, k):
+        """Settings that make k the size."""
+        return {self.size_param: k} if self.size_param else {}
+
+    def scaled(self, factor):
+        """Settings for data that were multiplied by `factor`."""
+        return {name: self.params[name] * factor for name in self.lengths}
+
+
+@dataclass(frozen=True, repr=False)
+class Function:
+    """One public function of (X, **params), or of (X, Y, **params)."""
+
+    ours: Callable
+    parent: Callable
+    params: Mapping
+    fuzz: Mapping
+    bad_params: tuple
+    endless: Mapping
+    endless_shape: tuple = (200_000, 20)
+    results: tuple = ()  # names of what it returns, if that is a tuple
+    data: Callable = mixture
+    accepts_nan: bool = False
+    second: Callable | None = None  # X -> Y, where it needs one
+    finish: Callable | None = None  # makes values of what it returns
+    sparse: bool = True
+    sample_weight: bool = False
+    quadratic: tuple = ()
+    distances: tuple = ()
+    size_param: str | None = None
+    ways: Mapping = field(default_factory=dict)
+    decided: Callable = always
+    large: tuple = (20_011, 7)
+    scant_shape: tuple = (150_000, 16)
+    tied: Callable | None = None  # (X, weights, ours, parent's) -> whether the results part at a choice between equals
+
+    @property
+    def name(self):
+        return self.ours.__name__
+
+    def __repr__(self):
+        return self.name
+
+    def _repr_pretty_(self, printer, cycle):
+        printer.text(self.name)  # Hypothesis would list all fields
+
+    @property
+    def random(self):
+        return "random_state" in self.params
+
+    def call(self, X, parent=False, **params):
+        """The returned values by name."""
+        args = (X,) if self.second is None else (X, self.second(X))
+        returned = (self.parent if parent else self.ours)(*args, **{**self.params, **params})
+        if self.finish:
+            returned = self.finish(returned)
+        if self.results:
+            return dict(zip(self.results, returned, strict=True))
+        return leaves("result", returned)
+
+    def sized(self, k):
+        """Settings that make k the size."""
+        return {self.size_param: k} if self.size_param else {}

@@ -1,0 +1,1 @@
+"""Parity of mlfast.impute with scikit-learn on real data."""

@@ -1,0 +1,1 @@
+"""Parity of mlfast.cluster with scikit-learn on real data."""

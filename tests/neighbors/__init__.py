@@ -1,0 +1,1 @@
+"""Parity of mlfast.neighbors with scikit-learn."""
