@@ -160,7 +160,7 @@ impl<S: Simd<F = f64>> Lanes<S> {
 }
 
 /// A bit for every lane.
-pub const ALL: u32 = if LEAF == 32 { u32::MAX } else { (1 << LEAF) - 1 };
+pub const ALL: u32 = u32::MAX >> (32 - LEAF);
 
 /// A lower bound of the ranks between the points of two boxes. All corners have `n_cols` entries.
 #[inline(always)]

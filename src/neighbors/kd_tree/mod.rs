@@ -12,7 +12,7 @@
 //! Queries are put into a tree of their own and searched leaf by leaf: a leaf's queries walk down together, and part
 //! only where rows are met (dual-tree search after Gray and Moore, "N-body problems in statistical learning", 2000).
 //!
-//! Memory, with d features: `8 d + 4` bytes a row, and `(32 d + 8) / LEAF` for the nodes.
+//! Memory, with d features: `8 d + 4` bytes a row, and `(32 d + 8) / LEAF` for the nodes; while it is built, `4 d + 10` more.
 
 mod build;
 mod lists;
@@ -20,8 +20,10 @@ mod reach;
 mod search;
 #[cfg(test)]
 mod tests;
+mod worth;
 
 pub use reach::{Order, Within};
+pub use worth::is_worth_it;
 
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory};

@@ -172,7 +172,7 @@ impl KdTree {
 
 /// What the walks of one worker use.
 #[derive(Debug)]
-struct Scratch {
+pub(super) struct Scratch {
     stack: Vec<Node>,
     /// Coordinates of a query that walks alone, in lane 0; shape `(n_cols, LEAF)`.
     values: Vec<f64>,
@@ -181,7 +181,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new(n_cols: usize) -> Result<Self> {
+    pub(super) fn new(n_cols: usize) -> Result<Self> {
         // The stack holds one sibling a level.
         Ok(Self {
             stack: memory::with_capacity(usize::BITS as usize)?,
@@ -238,6 +238,32 @@ impl<M: Additive> leaf::Search for Nearest<'_, '_, M> {
                 }
             }
         }
+    }
+}
+
+/// How often the queries in some of the tree's own leaves meet a leaf.
+pub(super) struct Meetings<'a, M> {
+    pub(super) tree: &'a KdTree,
+    pub(super) metric: M,
+    pub(super) leaves: &'a [usize],
+    pub(super) lists: Lists,
+    pub(super) scratch: Scratch,
+}
+
+impl<M: Additive> leaf::Search for Meetings<'_, M> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd<F = f64>>(self, lanes: Lanes<S>) -> usize {
+        let Self { tree, metric, leaves, mut lists, mut scratch } = self;
+        let mut meetings = 0;
+        for &leaf in leaves {
+            let Scratch { stack, values, point } = &mut scratch;
+            let batch = Batch::new(tree, leaf, 0, LEAF, values, point);
+            lists.clear(batch.count);
+            meetings += walk(lanes, metric, tree, batch, &mut lists, stack);
+        }
+        meetings
     }
 }
 
@@ -344,7 +370,7 @@ struct Node {
     n_leaves: u32,
 }
 
-/// Shows the sink every row that it may take, near nodes first.
+/// Shows the sink every row that it may take, near nodes first. Returns how often a query met a leaf.
 #[inline(always)]
 fn walk<S: Simd<F = f64>, M: Additive, K: Sink>(
     lanes: Lanes<S>,
@@ -353,16 +379,24 @@ fn walk<S: Simd<F = f64>, M: Additive, K: Sink>(
     batch: Batch,
     sink: &mut K,
     stack: &mut Vec<Node>,
-) {
+) -> usize {
     if tree.n_rows == 0 {
-        return;
+        return 0;
     }
+    let mut meetings = 0;
     let mut limit = lanes.largest(sink.limits());
     stack.clear();
     stack.push(Node { bound: 0.0, node: 0, first: 0, n_leaves: tree.n_leaves() as u32 });
     while let Some(mut here) = stack.pop() {
         if !is_wanted(tree, here, limit, batch.count, sink) {
             continue;
+        }
+        if batch.count > 1 && here.n_leaves > 1 {
+            // The box around the queries is wide: perhaps none of them reaches so far.
+            let (low, high) = tree.corners(here.node as usize);
+            if lanes.reaching(metric, batch.values, sink.limits(), low, high) == 0 {
+                continue;
+            }
         }
         while here.n_leaves > 1 {
             let half = here.n_leaves.div_ceil(2);
@@ -381,10 +415,11 @@ fn walk<S: Simd<F = f64>, M: Additive, K: Sink>(
             here = near;
         }
         if is_wanted(tree, here, limit, batch.count, sink) {
-            visit(lanes, metric, tree, here, batch, sink);
+            meetings += visit(lanes, metric, tree, here, batch, sink);
             limit = lanes.largest(sink.limits());
         }
     }
+    meetings
 }
 
 /// Whether some query may take a row below this node; `limit` is the largest of the limits.
@@ -395,7 +430,7 @@ fn is_wanted<K: Sink>(tree: &KdTree, here: Node, limit: f64, count: usize, sink:
         || (here.bound == limit && sink.wants(count, Neighbor::new(here.bound, tree.least[here.node as usize])))
 }
 
-/// Shows the rows of a leaf to those queries that may take one.
+/// Shows the rows of a leaf to those queries that may take one. Returns their number.
 #[inline(always)]
 fn visit<S: Simd<F = f64>, M: Additive, K: Sink>(
     lanes: Lanes<S>,
@@ -404,7 +439,7 @@ fn visit<S: Simd<F = f64>, M: Additive, K: Sink>(
     here: Node,
     batch: Batch,
     sink: &mut K,
-) {
+) -> usize {
     let (values, rows) = tree.leaf(here.first as usize);
     let present = leaf::ALL >> (LEAF - rows.len());
     let mut queries = 1;
@@ -412,6 +447,7 @@ fn visit<S: Simd<F = f64>, M: Additive, K: Sink>(
         let (low, high) = tree.corners(here.node as usize);
         queries = lanes.reaching(metric, batch.values, sink.limits(), low, high);
     }
+    let meetings = queries.count_ones() as usize;
     let mut ranks = [0.0; LEAF];
     while queries != 0 {
         let query = queries.trailing_zeros() as usize;
@@ -424,6 +460,7 @@ fn visit<S: Simd<F = f64>, M: Additive, K: Sink>(
             sink.offer(query, ranks[lane], rows[lane]);
         }
     }
+    meetings
 }
 
 impl KdTree {

@@ -203,3 +203,19 @@ fn bad_shapes_are_refused() {
     let found = empty.within(&ctx, Euclidean, &[0.0; 2], 1.0, Order::Index, true).unwrap();
     assert_eq!((found.starts, found.indices), (vec![0, 0], vec![]));
 }
+
+#[test]
+fn a_tree_is_worth_it_where_rows_are_told_apart_early() {
+    let ctx = Context::serial();
+    let flat = noise(20_000 * 2, 8);
+    let tree = KdTree::build(&ctx, &flat, 20_000, 2).unwrap();
+    assert!(is_worth_it(20_000, 2, 5) && tree.is_worth_it(Euclidean, 5).unwrap());
+    let deep = noise(2000 * 40, 9);
+    let tree = KdTree::build(&ctx, &deep, 2000, 40).unwrap();
+    assert!(!is_worth_it(2000, 40, 5) && !tree.is_worth_it(Euclidean, 5).unwrap());
+    // Forty features that follow one: the size of the data does not tell, a look at them does.
+    let curve: Vec<f64> = (0..20_000 * 40).map(|i| flat[i / 40] * (i % 40) as f64).collect();
+    let tree = KdTree::build(&ctx, &curve, 20_000, 40).unwrap();
+    assert!(!is_worth_it(20_000, 40, 5) && tree.is_worth_it(Euclidean, 5).unwrap());
+    assert_eq!(KdTree::build::<f64>(&ctx, &[], 0, 2).unwrap().share_met(Euclidean, 1).unwrap(), 0.0);
+}
