@@ -12,7 +12,7 @@ use crate::metrics::distance::{Additive, Chebyshev, Euclidean, Manhattan, Minkow
 use crate::metrics::metric::Metric;
 use crate::neighbors::brute::{self, Cut};
 use crate::neighbors::geometry::{Geometry, Ready};
-use crate::neighbors::kd_tree::{KdTree, Order};
+use crate::neighbors::kd_tree::{self, KdTree, Order};
 use crate::neighbors::lists::{Goal, Neighbor, Queries, widened};
 use crate::neighbors::passing::Kept;
 use crate::neighbors::sparse;
@@ -29,6 +29,10 @@ const FEW: usize = 64;
 /// Queries from which a tree is built; until then they are answered without.
 const BUILD_AFTER: usize = 32;
 
+/// Building a tree takes about `100 + 40 d` ns a row, comparing all about `(d + 6) / 40` for each query
+/// (`benches/decisions/0004-tree-or-brute.md`): a tree is tried where it costs a twentieth of that.
+const PROBE: usize = 20 * 40;
+
 /// Who is sought for.
 #[derive(Clone, Copy)]
 pub enum Sought<'a> {
@@ -36,11 +40,6 @@ pub enum Sought<'a> {
     Own,
     /// New rows.
     New(&'a dyn Queries),
-}
-
-/// Whether a tree over so many rows is faster than brute force for `k` neighbours.
-fn is_worth_a_tree(n_rows: usize, n_cols: usize, k: usize) -> bool {
-    n_cols <= 8 && n_rows >= 1000 && k <= n_rows / 16
 }
 
 /// How an index is to be searched; no choice changes an answer.
@@ -58,6 +57,8 @@ pub struct Cache {
     geometry: OnceLock<Option<Geometry>>,
     ready: OnceLock<Ready>,
     tree: OnceLock<KdTree>,
+    /// Whether a tree that was tried is worth it.
+    verdict: OnceLock<bool>,
     /// Queries so far.
     asked: AtomicUsize,
 }
@@ -192,14 +193,16 @@ impl<T: Float> Index<'_, T> {
     /// The tree, if it is to be used.
     fn tree(&self, ctx: &Context, n_queries: usize, goal: Goal) -> Result<Option<&KdTree>> {
         let (Stored::Dense(rows), Algorithm::Auto) = (self.rows, self.algorithm) else { return Ok(None) };
-        let is_known = match self.metric {
-            Metric::Euclidean | Metric::Manhattan | Metric::Chebyshev => true,
-            Metric::Minkowski(p) => p >= 1.0, // below, boxes bound nothing
+        let asked = self.cache.asked.fetch_add(n_queries, Ordering::Relaxed) + n_queries;
+        let k = if let Goal::Nearest(k) = goal { k } else { 1 };
+        let is_worth_it = match self.metric {
+            Metric::Euclidean => self.is_worth_a_tree(ctx, rows, Euclidean, n_queries, k)?,
+            Metric::Manhattan => self.is_worth_a_tree(ctx, rows, Manhattan, n_queries, k)?,
+            Metric::Chebyshev => self.is_worth_a_tree(ctx, rows, Chebyshev, n_queries, k)?,
+            Metric::Minkowski(p) => self.is_worth_a_tree(ctx, rows, Minkowski { p }, n_queries, k)?,
             _ => false,
         };
-        let k = if let Goal::Nearest(k) = goal { k } else { 1 };
-        let asked = self.cache.asked.fetch_add(n_queries, Ordering::Relaxed) + n_queries;
-        if !is_known || !is_worth_a_tree(rows.n_rows(), rows.n_cols(), k) {
+        if !is_worth_it {
             return Ok(None);
         }
         if self.cache.tree.get().is_none() {
@@ -210,6 +213,35 @@ impl<T: Float> Index<'_, T> {
             return Ok(Some(self.cache.tree.get_or_init(|| tree)));
         }
         Ok(self.cache.tree.get())
+    }
+
+    /// Whether a tree is sooner done than brute force: by the shape of the rows, or, where so many queries come that
+    /// building one costs next to nothing, by a look at how far its searches go.
+    fn is_worth_a_tree<M: Additive>(
+        &self,
+        ctx: &Context,
+        rows: &Dense<T>,
+        metric: M,
+        n_queries: usize,
+        k: usize,
+    ) -> Result<bool> {
+        let (n_rows, n_cols) = (rows.n_rows(), rows.n_cols());
+        if kd_tree::is_worth_it(n_rows, n_cols, k) {
+            return Ok(true);
+        }
+        if let Some(&verdict) = self.cache.verdict.get() {
+            return Ok(verdict);
+        }
+        let is_cheap = n_queries.saturating_mul(n_cols + 6) >= PROBE.saturating_mul(100 + 40 * n_cols);
+        if n_rows < BUILD_AFTER || !is_cheap {
+            return Ok(false);
+        }
+        let tree = KdTree::build(ctx, rows.values(), n_rows, n_cols)?;
+        let verdict = tree.is_worth_it(metric, k)?;
+        if verdict {
+            self.cache.tree.get_or_init(|| tree);
+        }
+        Ok(*self.cache.verdict.get_or_init(|| verdict))
     }
 
     fn by_tree<M: Additive, O: Send>(

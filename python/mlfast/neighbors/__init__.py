@@ -8,6 +8,7 @@ from mlfast.neighbors._graph import (
     radius_neighbors_graph,
 )
 from mlfast.neighbors._lof import LocalOutlierFactor
+from mlfast.neighbors._nearest_centroid import NearestCentroid
 from mlfast.neighbors._regression import KNeighborsRegressor, RadiusNeighborsRegressor
 from mlfast.neighbors._unsupervised import NearestNeighbors
 
@@ -16,6 +17,7 @@ __all__ = [
     "KNeighborsRegressor",
     "KNeighborsTransformer",
     "LocalOutlierFactor",
+    "NearestCentroid",
     "NearestNeighbors",
     "RadiusNeighborsClassifier",
     "RadiusNeighborsRegressor",
