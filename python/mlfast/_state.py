@@ -36,6 +36,14 @@ class DropIn:
         if cls.__module__.startswith("mlfast.") and parent is not None and parent.__name__ == cls.__name__:
             _counterparts[parent] = cls
 
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn reads the signature at every fit, which is a good part of the time of a fit that only validates.
+        names: list[str] | None = cls.__dict__.get("_param_names")
+        if names is None:
+            names = cls._param_names = super()._get_param_names()  # type: ignore[misc, attr-defined]
+        return list(names)
+
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
         return state | {"_mlfast_state_version": STATE_VERSION, "_sklearn_version": sklearn.__version__}

@@ -138,6 +138,7 @@ class TestGiven:
 
 CORRUPTIONS = {
     "rows are a vector": {"_fit_X": X[0]},
+    "rows are words": {"_fit_X": X.astype("U5")},
     "rows are gone": {"_fit_X": None},
     "rows are fewer": {"_fit_X": X[:50]},
     "features are fewer": {"_fit_X": np.ascontiguousarray(X[:, :2])},

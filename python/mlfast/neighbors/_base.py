@@ -101,14 +101,16 @@ class NeighborsDropIn(DropIn):
     def _check_state(self, state: dict[str, Any]) -> None:
         if "_fit_method" not in state:
             return
-        n_samples, shape = state.get("n_samples_fit_"), _shape(state.get("_fit_X"))
+        n_samples, shape = state.get("n_samples_fit_"), shape_of(state.get("_fit_X"))
         if len(shape) != 2 or shape[0] != n_samples:
             raise ValueError("corrupt state: _fit_X must be a matrix with n_samples_fit_ rows")
+        if not is_numeric(state["_fit_X"]) and "_given_tree" not in state:
+            raise ValueError("corrupt state: _fit_X must hold numbers")
         if shape[1] != state.get("n_features_in_", shape[1]):
             raise ValueError("corrupt state: _fit_X and n_features_in_ disagree")
         if state["_fit_method"] not in ("brute", *TREES):
             raise ValueError("corrupt state: _fit_method is not known")
-        if "_y" in state and _shape(state["_y"])[:1] != (n_samples,):
+        if "_y" in state and shape_of(state["_y"])[:1] != (n_samples,):
             raise ValueError("corrupt state: _y must have n_samples_fit_ entries")
 
     def _parents_state(self) -> dict[str, Any]:
@@ -357,7 +359,12 @@ class RadiusNeighborsDropIn(NeighborsDropIn):
         return float(radius)
 
 
-def _shape(array: Any) -> tuple[int, ...]:
+def is_numeric(array: Any) -> bool:
+    """Whether an array, dense or sparse, holds real numbers."""
+    return getattr(getattr(array, "dtype", None), "kind", "O") in "fiub"
+
+
+def shape_of(array: Any) -> tuple[int, ...]:
     return getattr(array, "shape", ())
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import sklearn.neighbors
 from sklearn.metrics._pairwise_distances_reduction import RadiusNeighborsClassMode
+from sklearn.utils.validation import _num_samples
 
 from mlfast import _profile, _threads
 from mlfast._core import RefusedError
@@ -179,6 +180,7 @@ class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn
         is_weighted = by_distance(self.weights)
         if is_weighted is None or X is None:
             return super().predict_proba(X)
+        _num_samples(X)  # what has no length is refused in these words, before it is looked at as rows
         votes, counts = self._index().vote_radius(
             x=self._queries(X),
             radius=self._checked_radius(),

@@ -14,7 +14,7 @@ from mlfast import _threads
 from mlfast._core import neighbors as core
 from mlfast._dispatch import callers_level
 from mlfast._state import keeps_state
-from mlfast.neighbors._base import KNeighborsDropIn
+from mlfast.neighbors._base import KNeighborsDropIn, is_numeric, shape_of
 
 
 class LocalOutlierFactor(KNeighborsDropIn, sklearn.neighbors.LocalOutlierFactor):
@@ -25,9 +25,8 @@ class LocalOutlierFactor(KNeighborsDropIn, sklearn.neighbors.LocalOutlierFactor)
         if "_lrd" not in state:
             return
         n_samples = state.get("n_samples_fit_")
-        shapes = [
-            getattr(state.get(name), "shape", ()) for name in ("_lrd", "negative_outlier_factor_", "_distances_fit_X_")
-        ]
+        arrays = [state.get(name) for name in ("_lrd", "negative_outlier_factor_", "_distances_fit_X_")]
+        shapes = [shape_of(array) for array in arrays if is_numeric(array)]
         if shapes != [(n_samples,), (n_samples,), (n_samples, state.get("n_neighbors_"))]:
             raise ValueError("corrupt state: densities, factors and distances must belong to the fitted rows")
 

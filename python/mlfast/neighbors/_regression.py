@@ -8,14 +8,21 @@ import sklearn.neighbors
 
 from mlfast import _threads
 from mlfast._dispatch import Condition, callers_level
-from mlfast.neighbors._base import KNeighborsDropIn, NeighborsDropIn, RadiusNeighborsDropIn, by_distance
+from mlfast.neighbors._base import (
+    KNeighborsDropIn,
+    NeighborsDropIn,
+    RadiusNeighborsDropIn,
+    by_distance,
+    is_numeric,
+)
 
 
-def _is_numeric(y: Any) -> bool:
-    return isinstance(y, np.ndarray) and y.dtype.kind in "fiub"
+def _has_odd_targets(call: Any) -> bool:
+    y = call.estimator._y
+    return not (isinstance(y, np.ndarray) and is_numeric(y))
 
 
-MEAN_CONDITIONS = (Condition("y does not hold real numbers", lambda call: call.estimator._y.dtype.kind not in "fiub"),)
+MEAN_CONDITIONS = (Condition("y is not an array of real numbers", _has_odd_targets),)
 
 
 class RegressorDropIn(NeighborsDropIn):
