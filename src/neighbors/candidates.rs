@@ -86,8 +86,8 @@ impl<'a, F: Float, T: Float> Candidates<'a, F, T> {
         })
     }
 
-    /// Makes room in a full list; returns the new limit.
-    fn compact(&mut self, query: usize) -> F {
+    /// Drops what is certainly not among the `k` nearest of a list of at least `k`; returns the new limit.
+    fn shrink(&mut self, query: usize) -> F {
         let (k, start, length) = (self.k, query * self.capacity, self.lengths[query]);
         let rows = &self.geometry.squared_lengths;
         let entries = &mut self.entries[start..start + self.counts[query]];
@@ -103,6 +103,13 @@ impl<'a, F: Float, T: Float> Candidates<'a, F, T> {
             }
         }
         self.counts[query] = kept;
+        limit
+    }
+
+    /// Makes room in a full list; returns the new limit.
+    fn compact(&mut self, query: usize) -> F {
+        let limit = self.shrink(query);
+        let (k, kept) = (self.k, self.counts[query]);
         if kept - k <= (self.capacity - k) / 2 {
             return limit;
         }
@@ -110,10 +117,10 @@ impl<'a, F: Float, T: Float> Candidates<'a, F, T> {
         if self.is_exhausted() {
             return -<F as Float>::INFINITY;
         }
-        let entries = &mut self.entries[start..start + kept];
+        let entries = &mut self.entries[query * self.capacity..][..kept];
         let order = |a: &Candidate<F>, b: &Candidate<F>| a.rank.total_cmp(&b.rank).then(a.row.cmp(&b.row));
         let (_, last, _) = entries.select_nth_unstable_by(k - 1, order);
-        let scale = self.geometry.scale;
+        let (scale, length) = (self.geometry.scale, self.lengths[query]);
         let exact = self.rounding.limit::<F>(last.rank * scale * scale - length, length);
         self.counts[query] = k;
         if exact < limit { exact } else { limit }
@@ -146,6 +153,9 @@ impl<F: Float, T: Float> Catch<F> for Candidates<'_, F, T> {
     }
 
     fn finish(&mut self, query: usize, found: &mut Vec<Neighbor>) {
+        if self.counts[query] > self.k {
+            self.shrink(query);
+        }
         self.rank_all(query);
         found.clear();
         let start = query * self.capacity;

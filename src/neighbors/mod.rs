@@ -12,5 +12,7 @@ pub mod lists;
 pub mod nearest_centroid;
 pub mod passing;
 pub mod sparse;
+#[cfg(test)]
+mod tests;
 pub mod vote;
 pub mod within;
