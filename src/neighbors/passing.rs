@@ -19,7 +19,10 @@ impl Kept {
 
     /// Distances to consecutive rows, the first of index `first_row`.
     pub fn pass(&mut self, first_row: usize, distances: &[f64]) {
-        let rows = (first_row as u32..).zip(distances).map(|(row, &distance)| Neighbor { distance, row });
+        // A NaN is farther than everything, whatever its sign.
+        let last = |distance: f64| if distance.is_nan() { f64::NAN } else { distance };
+        let rows = (first_row as u32..).zip(distances);
+        let rows = rows.map(|(row, &distance)| Neighbor { distance: last(distance), row });
         match self.goal {
             Goal::Within(most) => self.found.extend(rows.filter(|neighbor| neighbor.distance <= most)),
             Goal::Nearest(k) => {

@@ -72,11 +72,15 @@ impl<'a> Ballot<'a> {
     /// The sums of weights for each class, outputs one after the other.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if the code of a neighbour is not a class.
+    /// [`Error::InvalidArgument`] if the code of a neighbour is not a class, or if there are neighbours and none counts:
+    /// all are infinitely far.
     pub fn count(&mut self, found: &[Neighbor]) -> Result<&[f64]> {
         let Self { classes, weights, weight, votes } = self;
         let n_outputs = classes.n_classes.len();
         weights.of(found, weight);
+        if !found.is_empty() && weight.iter().all(|&weight| weight == 0.0) {
+            return Err(Error::InvalidArgument("all neighbours of a row weigh nothing"));
+        }
         votes.fill(0.0);
         for (neighbor, &weight) in found.iter().zip(weight.iter()) {
             let codes = &classes.codes[neighbor.row as usize * n_outputs..][..n_outputs];
