@@ -142,7 +142,7 @@ def assert_close(name, ours, theirs, X, dtype, quadratic=(), distances=()):
             err_msg=name,
         )
     else:
-        largest = float(np.max(np.abs(theirs), initial=0.0))
+        largest = float(np.max(np.abs(np.nan_to_num(theirs)), initial=0.0))
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=SHARE[dtype] * largest, err_msg=name)
 
 

@@ -106,7 +106,7 @@ def wrong_shape(X, n_clusters, random_state):
     return np.zeros((n_clusters - 1, X.shape[1]))
 
 
-CLUSTERERS = [
+ENTRIES = [
     Entry(
         ours=mlfast.cluster.KMeans,
         parent=sklearn.cluster.KMeans,

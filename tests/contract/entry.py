@@ -57,6 +57,7 @@ def numbers(seed, n):
 
 def row_count(X):
     """Rows of a table; for what is no table, some number."""
+    X = np.asarray(X) if hasattr(X, "__array__") else X
     if getattr(X, "shape", None):
         return X.shape[0]
     return len(X) if hasattr(X, "__len__") else 40
@@ -87,8 +88,11 @@ class Entry:
     target: Callable | None = None  # (seed, n) -> y, for supervised estimators
     bad_targets: Mapping = field(default_factory=dict)  # name -> (n -> y) that fit must judge as the parent does
     output_params: Mapping = field(default_factory=dict)  # output -> keyword arguments
+    parents_params: tuple = ()  # settings that scikit-learn itself refuses, or answers, in our place
+    finish: Mapping = field(default_factory=dict)  # output -> function that makes its value comparable
     deterministic: bool = True  # same bits from the same random_state
     sparse: bool = True
+    mixes_storage: bool = True  # fitted on an array, it takes CSR
     sample_weight: bool = True
     weighted_outputs: tuple = ()  # those of `outputs` that take sample_weight
     size_param: str | None = None  # the parameter that must not exceed the number of rows
@@ -108,7 +112,7 @@ class Entry:
     start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator
     incremental: bool = False  # has partial_fit
     state: tuple = ()  # attributes that a fit must set
-    typed: str = "cluster_centers_"  # the attribute that has the float type in which the parent computes
+    typed: str | None = "cluster_centers_"  # the attribute that has the type in which the parent computes; None: X has
 
     @property
     def name(self):
@@ -152,7 +156,8 @@ class Entry:
     def output(self, est, name, X, **params):
         """What one of the outputs says about X."""
         args, known = self.call_of(name, X)
-        return getattr(est, name)(*args, **known, **params)
+        value = getattr(est, name)(*args, **known, **params)
+        return self.finish[name](value) if name in self.finish else value
 
     def results(self, est, X):
         """The plain values that all outputs on X consist of, by name."""

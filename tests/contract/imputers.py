@@ -1,7 +1,8 @@
 """The entries of the room `impute`."""
 
-import mlfast.impute
 import sklearn.impute
+
+import mlfast.impute
 
 from .entry import Entry, with_gaps
 
@@ -27,7 +28,6 @@ ENTRIES = [
             {"weights": "inverse"},
             {"metric": "euclidean"},
             {"metric": None},
-            {"missing_values": "nothing"},
             {"missing_values": [1]},
             {"copy": "yes"},
             {"add_indicator": "yes"},

@@ -4,20 +4,10 @@ The list of all public estimators and functions, with what the contract tests mu
 A new estimator gets every test of this folder by one more `Entry` in the file of its room.
 """
 
-from . import clusterers
+from . import centroids, clusterers, imputers, neighbors, pairwise
 
-ENTRIES = [*clusterers.CLUSTERERS]
-FUNCTIONS = [*clusterers.FUNCTIONS]
-
-for room in ("neighbors", "imputers", "pairwise"):
-    import importlib
-
-    try:
-        module = importlib.import_module(f"{__package__}.{room}")
-    except (ImportError, AttributeError):
-        continue
-    ENTRIES += getattr(module, "ENTRIES", [])
-    FUNCTIONS += getattr(module, "FUNCTIONS", [])
+ENTRIES = [*clusterers.ENTRIES, *neighbors.ENTRIES, *centroids.ENTRIES, *imputers.ENTRIES]
+FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 FUNCTION_BY_NAME = {function.name: function for function in FUNCTIONS}

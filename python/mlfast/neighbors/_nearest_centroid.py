@@ -47,6 +47,7 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
         self : NearestCentroid
             The fitted estimator.
         """
+        _refuse_foreign_indices(X)
         accepted = ["csc"] if self.metric == "manhattan" else ["csr", "csc"]
         checked, labels = validate_data(self, X, y, accept_sparse=accepted)
         check_classification_targets(labels)
@@ -182,6 +183,18 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
 def _floats(X: Any) -> Any:
     """Return ``X`` as it is if it is of float32 or float64, else as float64."""
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+
+
+def _refuse_foreign_indices(X: Any) -> None:
+    """Raise ValueError if CSR or CSC indices point outside: SciPy's conversions believe them and write there."""
+    if not sp.issparse(X) or X.format not in ("csr", "csc"):
+        return
+    rows, columns = X.shape if X.format == "csr" else X.shape[::-1]
+    starts, indices = X.indptr, X.indices
+    if len(starts) != rows + 1 or starts[0] != 0 or (np.diff(starts) < 0).any() or starts[-1] > len(indices):
+        raise ValueError("indptr of the sparse matrix does not describe its rows")
+    if len(indices) > 0 and (indices.min() < 0 or indices.max() >= columns):
+        raise ValueError("a column index of the sparse matrix is out of range")
 
 
 def _transposed(X: Any) -> Any:
