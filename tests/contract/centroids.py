@@ -49,5 +49,7 @@ SCORES = replace(
     outputs=("predict_proba", "predict_log_proba", "decision_function"),
     sparse=False,
     lasts="decision_function",
+    endless_shape=(8_000, 2_000),
+    ways={"shrunken": {"shrink_threshold": 0.5}},
 )
 ENTRIES = [PREDICTS, SCORES]

@@ -137,7 +137,7 @@ FUNCTIONS = [
         ways={metric: {"metric": metric} for metric in ("manhattan", "cosine")},
         endless={},
         large=(5_003, 7),
-        scant_shape=(10_000, 8),
+        scant_shape=(3_000, 1_000),
     ),
     Function(
         ours=mlfast.metrics.pairwise.pairwise_distances_argmin_min,
@@ -152,6 +152,6 @@ FUNCTIONS = [
         ways={metric: {"metric": metric} for metric in ("manhattan", "cosine")},
         endless={},
         large=(5_003, 7),
-        scant_shape=(10_000, 8),
+        scant_shape=(3_000, 1_000),
     ),
 ]

@@ -47,7 +47,7 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
         self : NearestCentroid
             The fitted estimator.
         """
-        _refuse_foreign_indices(X)
+        X = _with_checked_indices(X)
         accepted = ["csc"] if self.metric == "manhattan" else ["csr", "csc"]
         checked, labels = validate_data(self, X, y, accept_sparse=accepted)
         check_classification_targets(labels)
@@ -185,16 +185,21 @@ def _floats(X: Any) -> Any:
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
 
 
-def _refuse_foreign_indices(X: Any) -> None:
-    """Raise ValueError if CSR or CSC indices point outside: SciPy's conversions believe them and write there."""
+def _with_checked_indices(X: Any) -> Any:
+    """Return ``X``, or a copy of a CSR or CSC matrix whose indices were found to stay inside.
+
+    SciPy's conversions believe the indices and write where they point. A copy cannot change after the check.
+    """
     if not sp.issparse(X) or X.format not in ("csr", "csc"):
-        return
+        return X
+    X = X.copy()
     rows, columns = X.shape if X.format == "csr" else X.shape[::-1]
     starts, indices = X.indptr, X.indices
     if len(starts) != rows + 1 or starts[0] != 0 or (np.diff(starts) < 0).any() or starts[-1] > len(indices):
         raise ValueError("indptr of the sparse matrix does not describe its rows")
     if len(indices) > 0 and (indices.min() < 0 or indices.max() >= columns):
         raise ValueError("a column index of the sparse matrix is out of range")
+    return X
 
 
 def _transposed(X: Any) -> Any:
