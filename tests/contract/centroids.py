@@ -3,12 +3,19 @@
 from dataclasses import replace
 
 import numpy as np
+import scipy.sparse as sp
 import sklearn.neighbors
 
 import mlfast.neighbors
 
 from .entry import Entry, names_of_classes
 from .neighbors import BAD_CLASSES
+
+
+def in_rust(X, weights, params):
+    """With unequal priors a class is predicted by its score, and scores of CSR rows are scikit-learn's to compute."""
+    return params.get("priors", "uniform") == "uniform" or not sp.issparse(X)
+
 
 PREDICTS = Entry(
     ours=mlfast.neighbors.NearestCentroid,
@@ -35,6 +42,7 @@ PREDICTS = Entry(
     sample_weight=False,
     degree={"centroids_": 1, "within_class_std_dev_": 1},
     state=("centroids_", "classes_", "class_prior_", "deviations_", "within_class_std_dev_", "n_features_in_"),
+    decided=in_rust,
     typed=None,
     endless={},
     endless_shape=(120_000, 20),
@@ -42,7 +50,6 @@ PREDICTS = Entry(
     lasts="predict",
     ways={"manhattan": {"metric": "manhattan"}, "shrunken": {"shrink_threshold": 0.5}},
 )
-# Scores of CSR rows are scikit-learn's to compute.
 SCORES = replace(
     PREDICTS,
     label="[scores]",
