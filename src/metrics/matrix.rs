@@ -72,6 +72,7 @@ pub fn exact<F: Float, O: Float>(
         let queries = widened(pairs.rows(pairs.x(), &strip.rows), queries);
         let mut block = BlockDistances::new(metric, queries, pairs.n_cols())?.in_variant(variant);
         for columns in strip.blocks() {
+            ctx.check()?;
             let rows = widened(pairs.rows(pairs.y(), &columns), rows);
             block.write_columns(rows, COLUMNS, distances);
             // SAFETY: the strip is this job's, the block is one of its blocks.

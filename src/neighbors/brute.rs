@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::common::context::Blocks;
-use crate::common::{Context, Float, Result, memory, parallel};
+use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::{Dense, Panels, Rows};
 use crate::metrics::distance::Euclidean;
 use crate::metrics::sieve::{Mesh, Packed, Passing, STRIDE, sift};
@@ -77,7 +77,7 @@ pub fn search<T: Float, O: Send>(
         let found = parallel::map(ctx, parts, |part| {
             let mut lists = memory::with_capacity(block.len())?;
             search.block(ctx, block.clone(), part, |_, found| {
-                lists.push(found.to_vec());
+                lists.push(memory::copied(found)?);
                 Ok(())
             })?;
             Ok(lists)
@@ -232,6 +232,9 @@ impl<T: Float> Sieve<'_, T> {
         for round in 0..STRIDE {
             ctx.check()?;
             sift(round, passing, panels, self.lengths, &mut limits, &mut mesh, &mut lists);
+            if lists.is_short() {
+                return Err(Error::MemoryShort);
+            }
             if lists.is_exhausted() {
                 return Ok(false);
             }

@@ -18,6 +18,11 @@ pub trait Catch<F>: Sink<F> {
     /// Whether the precision of `F` tells too little apart here: the lists are incomplete, and another search must follow.
     fn is_exhausted(&self) -> bool;
 
+    /// Whether memory ran out: the lists are incomplete.
+    fn is_short(&self) -> bool {
+        false
+    }
+
     /// Moves a query's neighbours, with their ranks, to `found`: those wanted and perhaps others.
     fn finish(&mut self, query: usize, found: &mut Vec<Neighbor>);
 }

@@ -337,7 +337,8 @@ impl<T: Float> Index<'_, T> {
                 let count = rows.len() / n_cols;
                 let found = &mut found[..count * block.len()];
                 distances.to_rows(&rows, found);
-                lists.iter_mut().zip(found.chunks_exact(count)).for_each(|(list, found)| list.pass(start, found));
+                let mut lists = lists.iter_mut().zip(found.chunks_exact(count));
+                lists.try_for_each(|(list, found)| list.pass(start, found))?;
             }
             let mut lists = lists.iter_mut().enumerate();
             lists.try_for_each(|(position, list)| consume(&mut out, position, list.finish()))

@@ -1,5 +1,6 @@
 //! What a query keeps of the rows that pass by, when distances are known exactly.
 
+use crate::common::{Error, Result};
 use crate::neighbors::lists::{Goal, Neighbor};
 
 /// The rows that are wanted so far. They must pass in order: of equally near ones the first stay.
@@ -18,13 +19,20 @@ impl Kept {
     }
 
     /// Distances to consecutive rows, the first of index `first_row`.
-    pub fn pass(&mut self, first_row: usize, distances: &[f64]) {
+    ///
+    /// # Errors
+    /// [`Error::MemoryShort`].
+    pub fn pass(&mut self, first_row: usize, distances: &[f64]) -> Result<()> {
         // A NaN is farther than everything, whatever its sign.
         let last = |distance: f64| if distance.is_nan() { f64::NAN } else { distance };
         let rows = (first_row as u32..).zip(distances);
         let rows = rows.map(|(row, &distance)| Neighbor { distance: last(distance), row });
         match self.goal {
-            Goal::Within(most) => self.found.extend(rows.filter(|neighbor| neighbor.distance <= most)),
+            Goal::Within(most) => {
+                let wanted = rows.filter(|neighbor| neighbor.distance <= most);
+                self.found.try_reserve(wanted.clone().count()).map_err(|_| Error::MemoryShort)?;
+                self.found.extend(wanted);
+            }
             Goal::Nearest(k) => {
                 for neighbor in rows {
                     if neighbor.distance < self.limit || self.limit.is_nan() {
@@ -37,6 +45,7 @@ impl Kept {
                 }
             }
         }
+        Ok(())
     }
 
     /// What is left of them, in order.

@@ -88,7 +88,7 @@ pub fn search<T: Float, O: Send>(
                 *distance = finish(metric, size, own, *distance);
             }
             let mut kept = Kept::new(goal);
-            kept.pass(0, distances);
+            kept.pass(0, distances)?;
             consume(&mut out, position, kept.finish())?;
         }
         Ok(())

@@ -21,6 +21,8 @@ pub struct Within<'a, T> {
     /// Row-major.
     queries: &'a [f64],
     lists: Vec<Vec<Neighbor>>,
+    /// Whether memory ran out.
+    is_short: bool,
     in_vain: usize,
     patience: usize,
 }
@@ -30,7 +32,7 @@ impl<'a, T: Float> Within<'a, T> {
     pub fn new(most: f64, n_cols: usize, rows: &'a [T], queries: &'a [f64]) -> Self {
         let n_queries = queries.len() / n_cols;
         let lists = vec![Vec::new(); n_queries];
-        Self { most, n_cols, rows, queries, lists, in_vain: 0, patience: PATIENCE * n_queries }
+        Self { most, n_cols, rows, queries, lists, is_short: false, in_vain: 0, patience: PATIENCE * n_queries }
     }
 
     /// Below what value a pair must be looked at, for a query of a squared length.
@@ -45,7 +47,11 @@ impl<F: Float, T: Float> Sink<F> for Within<'_, T> {
         let point = &self.queries[query * self.n_cols..][..self.n_cols];
         let distance = rank(Euclidean, point, &self.rows[row as usize * self.n_cols..][..self.n_cols]);
         if distance <= self.most {
-            self.lists[query].push(Neighbor { distance, row });
+            let list = &mut self.lists[query];
+            match list.try_reserve(1) {
+                Ok(()) => list.push(Neighbor { distance, row }),
+                Err(_) => self.is_short = true,
+            }
         } else {
             self.in_vain += 1;
         }
@@ -56,6 +62,10 @@ impl<F: Float, T: Float> Sink<F> for Within<'_, T> {
 impl<F: Float, T: Float> Catch<F> for Within<'_, T> {
     fn is_exhausted(&self) -> bool {
         self.in_vain > self.patience && size_of::<F>() < size_of::<f64>()
+    }
+
+    fn is_short(&self) -> bool {
+        self.is_short
     }
 
     fn finish(&mut self, query: usize, found: &mut Vec<Neighbor>) {

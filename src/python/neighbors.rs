@@ -9,7 +9,7 @@ use super::error;
 use super::run::run;
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
-use crate::common::{Context, Float, Result, memory};
+use crate::common::{Context, Error, Float, Result, memory};
 use crate::metrics::metric::Metric;
 use crate::neighbors::density::{self, Neighborhoods};
 use crate::neighbors::index::{self, Algorithm, Cache, Sought, Stored};
@@ -160,12 +160,13 @@ impl<T: Float> Search<'_, T> {
     fn flat(&self, ctx: &Context, with_distances: bool, sorted: bool) -> Result<Vec<Flat>> {
         let mut flats: Vec<Flat> = self.blocks().ranges().map(|_| Flat::default()).collect();
         self.run(ctx, flats.iter_mut().collect(), |flat, _, found| {
-            let mut ordered = Vec::new();
-            if sorted {
-                ordered.extend_from_slice(found);
-                ordered.sort_unstable_by(Neighbor::order);
-            }
+            let mut ordered = memory::copied(if sorted { found } else { &[] })?;
+            ordered.sort_unstable_by(Neighbor::order);
             let found = if sorted { &ordered } else { found };
+            let short = |_| Error::MemoryShort;
+            flat.counts.try_reserve(1).map_err(short)?;
+            flat.indices.try_reserve(found.len()).map_err(short)?;
+            flat.distances.try_reserve(if with_distances { found.len() } else { 0 }).map_err(short)?;
             flat.counts.push(found.len() as i64);
             flat.indices.extend(found.iter().map(|neighbor| i64::from(neighbor.row)));
             if with_distances {

@@ -237,7 +237,7 @@ class NeighborsDropIn(DropIn):
         if X is None:
             X = queries = rows
         is_narrow = metric in ("cosine", "nan_euclidean") or (
-            metric == "euclidean" and sp.issparse(rows) and sp.issparse(X)
+            metric in ("euclidean", "l2") and sp.issparse(rows) and sp.issparse(X)
         )
         if is_narrow and rows.dtype == np.float32 and queries.dtype == np.float32:
             return distances.astype(np.float32)

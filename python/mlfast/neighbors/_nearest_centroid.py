@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlfast import _threads
+from mlfast._core import RefusedError
 from mlfast._core import centroids as core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._state import DropIn, keeps_state
@@ -131,8 +132,8 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
         return dispatch(
             self,
             "predict",
-            (),
-            None,
+            FIT_CONDITIONS,
+            SimpleNamespace(X=checked),
             lambda: self.classes_[self._nearest(checked)],
             lambda: super(NearestCentroid, self).predict(X),
         )
@@ -156,13 +157,16 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
         """Return the discriminant scores of ``X``, which is overwritten."""
         units = np.where(self.within_class_std_dev_ == 0, 1.0, self.within_class_std_dev_)
         X /= units
-        return core.scores(
+        scores = core.scores(
             x=X,
             centroids=self.centroids_ / units,
             log_priors=np.log(self.class_prior_),
             metric=self.metric,
             n_threads=_threads.resolve(),
         )
+        if np.isnan(scores).any():
+            raise RefusedError("a score is no number")
+        return scores
 
     def _check_state(self, state: dict[str, Any]) -> None:
         if "centroids_" not in state:
@@ -174,7 +178,8 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
             raise ValueError("corrupt state: centroids_ and n_features_in_ disagree")
         if not (isinstance(classes, np.ndarray) and classes.shape == centroids.shape[:1]):
             raise ValueError("corrupt state: classes_ and centroids_ disagree")
-        for name, shape in (("class_prior_", centroids.shape[:1]), ("within_class_std_dev_", centroids.shape[1:])):
+        shapes = {"class_prior_": centroids.shape[:1], "within_class_std_dev_": centroids.shape[1:]}
+        for name, shape in {**shapes, "deviations_": centroids.shape}.items():
             value = state.get(name)
             if not (isinstance(value, np.ndarray) and value.shape == shape):
                 raise ValueError(f"corrupt state: {name} and centroids_ disagree")

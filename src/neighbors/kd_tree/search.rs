@@ -23,8 +23,8 @@ const ROWS_PER_QUERY: usize = 8;
 /// Lists longer than this are filled for one query at a time: those of a whole leaf would not stay in the cache.
 const LONG_LIST: usize = 1024;
 
-/// Queries of one job of [`KdTree::within`].
-const BLOCK_ROWS: usize = 4096;
+/// Queries of one job of [`KdTree::within`]: a second at most where each of them meets all of a million rows.
+const BLOCK_ROWS: usize = 256;
 
 impl KdTree {
     /// The `k` nearest rows of each query, by (rank, index).
