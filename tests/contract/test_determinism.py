@@ -34,7 +34,9 @@ def test_default_blocks(entry, kind, threads):
     """Data large enough to be cut with the default settings."""
     X = entry.data(3, *entry.large)
     if kind == "csr":
-        X = sp.csr_array(np.where(X > 1, X, 0))
+        stored = X > 1
+        stored[:, 0] = True  # rows of zeros would repeat each other, of which LocalOutlierFactor warns
+        X = sp.csr_array(np.where(stored, X, 0))
     seen = {}
     for n in THREADS:
         threads(n)
