@@ -25,7 +25,10 @@ def _is_odd_type(call: Any) -> bool:
 
 
 FIT_CONDITIONS = (Condition("X is neither of integers nor of float32 or float64", _is_odd_type),)
-SCORE_CONDITIONS = (Condition("X is sparse and scores are asked for", lambda call: sp.issparse(call.X)),)
+SCORE_CONDITIONS = (
+    Condition("X is sparse and scores are asked for", lambda call: sp.issparse(call.X)),
+    Condition("the centroids are not of float64", lambda call: call.is_odd),
+)
 
 
 class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
@@ -148,7 +151,9 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
             self,
             "decision_function",
             SCORE_CONDITIONS,
-            SimpleNamespace(X=checked),
+            SimpleNamespace(
+                X=checked, is_odd={self.centroids_.dtype, self.within_class_std_dev_.dtype} != {np.dtype(np.float64)}
+            ),
             lambda: self._scores(checked),
             lambda: super(NearestCentroid, self)._decision_function(X),
         )
