@@ -186,7 +186,7 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
         shapes = {"class_prior_": centroids.shape[:1], "within_class_std_dev_": centroids.shape[1:]}
         for name, shape in {**shapes, "deviations_": centroids.shape}.items():
             value = state.get(name)
-            if not (isinstance(value, np.ndarray) and value.shape == shape):
+            if not (isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in "fiu"):
                 raise ValueError(f"corrupt state: {name} and centroids_ disagree")
 
 
