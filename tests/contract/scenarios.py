@@ -443,7 +443,7 @@ def short_of_memory(name, kind, steps=20):
     X = thing.data(0, *thing.scant_shape)
     if kind == "csr":
         X = sp.csr_array(np.where(X > 0, X, 0))
-    small = X[:50]
+    small = X[:150]  # enough that no cluster is a single row
     mlfast.set_num_threads(2)
     call = (
         thing.call
