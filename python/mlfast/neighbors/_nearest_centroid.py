@@ -142,6 +142,8 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
         )
 
     def _nearest(self, X: Any) -> np.ndarray:
+        if not np.isfinite(self.centroids_).all():
+            raise RefusedError("a centroid is not finite")
         return core.nearest(x=_floats(X), centroids=self.centroids_, metric=self.metric, n_threads=_threads.resolve())
 
     def _decision_function(self, X: Any) -> np.ndarray:
