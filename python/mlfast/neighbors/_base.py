@@ -239,7 +239,7 @@ class NeighborsDropIn(DropIn):
         is_narrow = metric in ("cosine", "nan_euclidean")
         if metric in ("euclidean", "l2") and sp.issparse(rows):
             # Its fast search takes 32-bit indices only, and "euclidean" of two sparse matrices not at all.
-            sparse = [matrix for matrix in (rows, X) if sp.issparse(matrix)]
+            sparse = [rows, queries] if sp.issparse(X) else [rows]  # X itself may have another format
             has_long_indices = any({m.indices.dtype, m.indptr.dtype} != {np.dtype(np.int32)} for m in sparse)
             is_narrow = has_long_indices or (metric == "euclidean" and len(sparse) == 2)
         if is_narrow and rows.dtype == np.float32 and queries.dtype == np.float32:
