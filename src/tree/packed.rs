@@ -1,0 +1,173 @@
+//! A tree for many samples: 16 bytes a node, children side by side, several samples on the way at a time.
+//!
+//! A sample's way down is a chain of loads, each of which waits for the one before. The nodes are small so that more of
+//! them stay near, and [`LANES`] samples go down together so that the processor has as many loads to wait for at once.
+//! A step has no branch: its children stand side by side, and a leaf leads to itself.
+//!
+//! Samples are single precision and thresholds double. `x <= t` is `x <= r` where `r` is `t` rounded down to single
+//! precision, so the decision is exact.
+
+use super::check;
+use super::nodes::Node;
+use crate::common::{Error, Result, memory};
+
+/// Samples that go down together.
+pub const LANES: usize = 8;
+
+/// In [`Step::feature`]: what is missing goes left.
+const MISSING_LEFT: u32 = 1 << 31;
+
+/// A node.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    /// The largest value that goes left.
+    threshold: f32,
+    /// The feature that decides, and [`MISSING_LEFT`].
+    feature: u32,
+    /// Where the left child stands; the right one is next to it.
+    left: u32,
+    /// Position in the tree.
+    node: u32,
+}
+
+/// A tree, checked and packed.
+#[derive(Debug)]
+pub struct Packed {
+    steps: Vec<Step>,
+    n_features: usize,
+}
+
+impl Packed {
+    /// Whether positions and features fit the packed form.
+    pub fn fits(nodes: &[Node], n_features: usize) -> bool {
+        nodes.len() < MISSING_LEFT as usize && n_features < MISSING_LEFT as usize
+    }
+
+    /// Packs a tree over samples of `n_features` features, level by level.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the nodes are no tree, or do not fit ([`Packed::fits`]); [`Error::OutOfMemory`].
+    pub fn new(nodes: &[Node], n_features: usize) -> Result<Self> {
+        if nodes.is_empty() || n_features == 0 || !Self::fits(nodes, n_features) {
+            return Err(Error::Corrupt("a tree is empty or too large"));
+        }
+        let leaf = |node| Step { threshold: f32::INFINITY, feature: MISSING_LEFT, left: 0, node };
+        let mut steps: Vec<Step> = memory::with_capacity(nodes.len())?;
+        steps.push(leaf(0));
+        let mut next = 0;
+        while next < steps.len() {
+            let at = steps[next].node as usize;
+            if let Some(children) = check::children(nodes, at)? {
+                // More steps than nodes: some node has two parents.
+                if steps.len() + 2 > nodes.len() {
+                    return Err(Error::Corrupt("a node of a tree has two parents"));
+                }
+                let node = &nodes[at];
+                let missing = if node.missing_go_to_left != 0 { MISSING_LEFT } else { 0 };
+                steps[next].threshold = rounded_down(node.threshold);
+                steps[next].feature = check::feature(node, n_features)? as u32 | missing;
+                steps[next].left = steps.len() as u32;
+                steps.extend(children.map(|child| leaf(child as u32)));
+            } else {
+                steps[next].left = next as u32;
+            }
+            next += 1;
+        }
+        Ok(Self { steps, n_features })
+    }
+
+    /// The leaf of each sample. `rows` has shape (`leaves.len()`, features), in row order.
+    pub fn leaves(&self, rows: &[f32], leaves: &mut [u32]) {
+        let groups = rows.chunks_exact(LANES * self.n_features);
+        let rest = groups.remainder();
+        let mut outs = leaves.chunks_exact_mut(LANES);
+        for (group, out) in groups.zip(&mut outs) {
+            out.copy_from_slice(&self.descend::<LANES>(group));
+        }
+        for (row, out) in rest.chunks_exact(self.n_features).zip(outs.into_remainder()) {
+            [*out] = self.descend::<1>(row);
+        }
+    }
+
+    /// Sends `L` samples down.
+    #[inline(always)]
+    fn descend<const L: usize>(&self, rows: &[f32]) -> [u32; L] {
+        let mut at = [0; L];
+        loop {
+            let mut moved = 0;
+            for lane in 0..L {
+                let step = self.steps[at[lane] as usize];
+                let x = rows[lane * self.n_features + (step.feature & !MISSING_LEFT) as usize];
+                let goes_left = (x <= step.threshold) | (x.is_nan() & (step.feature & MISSING_LEFT != 0));
+                let next = step.left + u32::from(!goes_left);
+                moved |= next ^ at[lane];
+                at[lane] = next;
+            }
+            if moved == 0 {
+                return at.map(|at| self.steps[at as usize].node);
+            }
+        }
+    }
+}
+
+/// The largest single-precision number that is at most `threshold`, which is not NaN.
+fn rounded_down(threshold: f64) -> f32 {
+    let nearest = threshold as f32;
+    if f64::from(nearest) > threshold { nearest.next_down() } else { nearest }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::tests::{chain, leaf, split};
+    use super::super::walk;
+    use super::*;
+
+    #[test]
+    fn rounding_keeps_every_decision() {
+        let step = f32::MIN_POSITIVE * f32::EPSILON; // the smallest number above zero
+        let values = [0.0, -0.0, 1.0, 0.1, -0.1, step, -step, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY];
+        let between = values.iter().flat_map(|&x| {
+            let x = f64::from(x);
+            [x, x * (1.0 + 1e-12), x * (1.0 - 1e-12), x + 1e-300, x - 1e-300, x * 1e10]
+        });
+        for threshold in between.chain([1e300, -1e300]).filter(|t| !t.is_nan()) {
+            for &x in &values {
+                assert_eq!(x <= rounded_down(threshold), f64::from(x) <= threshold, "{x} {threshold}");
+            }
+        }
+    }
+
+    #[test]
+    fn samples_find_their_leaf_in_groups_and_alone() -> Result<()> {
+        let mut nodes = vec![split(1, 0.5, 1, 4), split(0, -1.0, 2, 3), leaf(), leaf(), split(1, f64::INFINITY, 5, 6)];
+        nodes.extend([leaf(), leaf()]);
+        nodes[0].missing_go_to_left = 1;
+        let packed = Packed::new(&nodes, 2)?;
+        let cells = [-1.0, 0.5, -2.0, 7.0, f32::NAN];
+        let rows: Vec<f32> = (0..38).map(|i| cells[(i * 7 + i / 5) % 5]).collect();
+        let mut leaves = vec![0; 19];
+        packed.leaves(&rows, &mut leaves);
+        for (row, &found) in rows.chunks(2).zip(&leaves) {
+            assert_eq!(walk::leaf(&nodes, row)?, found as usize, "{row:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_deep_chain_is_walked_to_its_end() -> Result<()> {
+        let packed = Packed::new(&chain(100_000), 1)?;
+        let mut leaves = [0; 2];
+        packed.leaves(&[1e6, 3.0], &mut leaves);
+        assert_eq!(leaves, [200_000, 7]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_tree_is_refused() {
+        assert!(Packed::new(&[], 1).is_err());
+        assert!(Packed::new(&[split(0, 0.0, 1, 2), leaf()], 1).is_err());
+        assert!(Packed::new(&[split(1, 0.0, 1, 2), leaf(), leaf()], 1).is_err());
+        // Two parents: walking it would be safe, packing it would take 2^depth steps.
+        assert!(Packed::new(&[split(0, 0.0, 1, 2), split(0, 0.0, 2, 3), leaf(), leaf()], 1).is_err());
+    }
+}
