@@ -1,14 +1,37 @@
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["apply", "check", "classify", "decision_path", "few", "grow", "predict", "prune", "pruning_path"]
+__all__ = ["Columns", "apply", "check", "classify", "decision_path", "few", "grow", "predict", "prune", "pruning_path"]
 
 _Nodes = NDArray[np.void]  # records of scikit-learn's NODE_DTYPE
 _Samples = Any  # ndarray, or scipy.sparse CSR, of float32
 _State = dict[str, Any]  # what Tree.__setstate__ takes, the nodes as words of 64 bits
 
+@final
+class Columns:
+    def __new__(cls, *, x: Any, n_threads: int) -> Columns: ...
+
+def grow(
+    *,
+    columns: Columns,
+    y: NDArray[Any],
+    n_classes: list[int] | None,
+    weights: NDArray[np.float64] | None,
+    criterion: str,
+    splitter: str,
+    max_depth: int,
+    min_samples_split: int,
+    min_samples_leaf: int,
+    min_weight_leaf: float,
+    max_features: int,
+    max_leaf_nodes: int | None,
+    min_impurity_decrease: float,
+    monotonic: NDArray[np.int8] | None,
+    seed: int,
+    n_threads: int,
+) -> _State: ...
 def predict(*, nodes: _Nodes, values: NDArray[np.float64], x: _Samples, n_threads: int) -> NDArray[np.float64]: ...
 def classify(*, nodes: _Nodes, values: NDArray[np.float64], x: _Samples, n_threads: int) -> NDArray[np.int64]: ...
 def apply(*, nodes: _Nodes, x: _Samples, n_threads: int) -> NDArray[np.int64]: ...

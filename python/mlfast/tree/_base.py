@@ -44,17 +44,15 @@ FIT_CONDITIONS = (
 class TreeDropIn(DropIn):
     """Fitting, walking and pruning of a tree."""
 
-    #: scikit-learn's name of a criterion -> the core's.
-    _criteria: dict[str, str]
+    #: Names of the criteria that it takes.
+    _criteria: tuple[str, ...]
 
     def _check_state(self, state: dict[str, Any]) -> None:
         check_state(state, is_classifier="classes_" in state)
 
     # ---- fitting ----
 
-    def _fitted(
-        self: Any, X: Any, y: Any, sample_weight: Any, check_input: bool, parent: Callable[[], Any]
-    ) -> Any:
+    def _fitted(self: Any, X: Any, y: Any, sample_weight: Any, check_input: bool, parent: Callable[[], Any]) -> Any:
         """Fit in Rust if it covers the criterion and the splitter, else by ``parent``."""
         return dispatch(
             self, "fit", FIT_CONDITIONS, self, lambda: self._fit_in_rust(X, y, sample_weight, check_input), parent
@@ -77,18 +75,19 @@ class TreeDropIn(DropIn):
         total = n_samples if weights is None else np.sum(weights)
         params = self._numbers(n_samples)
         self.max_features_ = params["max_features"]
+        n_threads = _threads.resolve()
         try:
             state = core.grow(
-                x=_readable(X),
+                columns=core.Columns(x=_readable(X), n_threads=n_threads),
                 y=targets,
                 n_classes=n_classes,
                 weights=weights,
-                criterion=self._criteria[self.criterion],
+                criterion=self.criterion,
                 splitter=self.splitter,
                 min_weight_leaf=self.min_weight_fraction_leaf * total,
                 monotonic=self._signs(X.shape[1], n_classes),
                 seed=int(random.randint(0, SEEDS)),
-                n_threads=_threads.resolve(),
+                n_threads=n_threads,
                 **params,
             )
         except OverflowError as error:
@@ -120,6 +119,8 @@ class TreeDropIn(DropIn):
 
     def _numbers(self: Any, n_samples: int) -> dict[str, Any]:
         """Return the parameters that may be shares, or None, as numbers."""
+        leaf: Any
+        split: Any
         leaf, split, features = self.min_samples_leaf, self.min_samples_split, self.max_features
         leaf = leaf if isinstance(leaf, Integral) else ceil(leaf * n_samples)
         split = split if isinstance(split, Integral) else max(2, ceil(split * n_samples))

@@ -16,7 +16,7 @@ from mlfast.tree._base import TreeDropIn
 class DecisionTreeClassifier(TreeDropIn, sklearn.tree.DecisionTreeClassifier):
     __doc__ = sklearn.tree.DecisionTreeClassifier.__doc__
 
-    _criteria = {"gini": "gini", "entropy": "entropy", "log_loss": "entropy"}
+    _criteria = ("gini", "entropy", "log_loss")
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
@@ -47,7 +47,7 @@ class DecisionTreeClassifier(TreeDropIn, sklearn.tree.DecisionTreeClassifier):
             lambda: super(DecisionTreeClassifier, self).fit(X, y, sample_weight, check_input),
         )
 
-    def _targets(self, y: np.ndarray) -> tuple[np.ndarray, list[int] | None, np.ndarray | None]:
+    def _targets(self: Any, y: np.ndarray) -> tuple[np.ndarray, list[int] | None, np.ndarray | None]:
         check_classification_targets(y)
         self.classes_, columns = [], []
         for column in y.T:
@@ -57,9 +57,9 @@ class DecisionTreeClassifier(TreeDropIn, sklearn.tree.DecisionTreeClassifier):
         n_classes = [len(known) for known in self.classes_]
         self.n_classes_ = np.array(n_classes, dtype=np.intp)
         weights = None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
-        return np.column_stack(columns).astype(np.uint32), n_classes, weights
+        return np.ascontiguousarray(np.column_stack(columns), dtype=np.int64), n_classes, weights
 
-    def _name_classes(self) -> None:
+    def _name_classes(self: Any) -> None:
         if self.n_outputs_ == 1:
             self.n_classes_, self.classes_ = self.n_classes_[0], self.classes_[0]
 
@@ -86,7 +86,7 @@ class DecisionTreeClassifier(TreeDropIn, sklearn.tree.DecisionTreeClassifier):
             lambda: super(DecisionTreeClassifier, self).predict(X, check_input),
         )
 
-    def _elected(self, state: dict[str, Any], samples: Any, n_threads: int) -> np.ndarray:
+    def _elected(self: Any, state: dict[str, Any], samples: Any, n_threads: int) -> np.ndarray:
         codes = core.classify(nodes=state["nodes"], values=state["values"], x=samples, n_threads=n_threads)
         if self.n_outputs_ == 1:
             return self.classes_.take(codes[:, 0], axis=0)
@@ -128,7 +128,7 @@ class DecisionTreeClassifier(TreeDropIn, sklearn.tree.DecisionTreeClassifier):
 class DecisionTreeRegressor(TreeDropIn, sklearn.tree.DecisionTreeRegressor):
     __doc__ = sklearn.tree.DecisionTreeRegressor.__doc__
 
-    _criteria = {name: name for name in ("squared_error", "absolute_error", "poisson")}
+    _criteria = ("squared_error", "absolute_error", "poisson")
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)

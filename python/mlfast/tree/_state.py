@@ -12,14 +12,14 @@ from sklearn.tree._tree import NODE_DTYPE, Tree
 from mlfast._core import tree as core
 
 
-def tree_of(n_features: int, n_classes: np.ndarray, state: dict[str, Any]) -> Tree:
+def tree_of(n_features: int, n_classes: Any, state: dict[str, Any]) -> Tree:
     """Return a tree.
 
     Parameters
     ----------
     n_features : int
         Features of the data.
-    n_classes : ndarray of shape (n_outputs,)
+    n_classes : array-like of shape (n_outputs,)
         Classes of each output; 1 in regression.
     state : dict
         What Rust grew or pruned.
@@ -59,7 +59,8 @@ def check_state(state: dict[str, Any], is_classifier: bool) -> None:
 
 
 def _check_classes(tree: Tree, state: dict[str, Any]) -> None:
-    classes, counts = state.get("classes_"), np.atleast_1d(state.get("n_classes_"))
+    classes: Any = state.get("classes_")
+    counts: Any = np.atleast_1d(np.asarray(state.get("n_classes_")))
     classes = [classes] if isinstance(classes, np.ndarray) else classes
     if not (isinstance(classes, list) and all(isinstance(known, np.ndarray) for known in classes)):
         raise ValueError("corrupt state: classes_ must be an array, or a list of one for each output")
