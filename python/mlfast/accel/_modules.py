@@ -1,0 +1,121 @@
+"""Modules of scikit-learn that answer by who asks: its own code gets its own objects, everyone else mlfast's.
+
+A replaced module keeps its dictionary, so scikit-learn's globals never change and nothing can recurse. Only its class
+changes, to one whose attribute access looks at the calling frame; ``from sklearn.cluster import KMeans`` goes through
+attribute access too. mlfast's counterpart is imported when it is first asked for. A name that somebody has assigned
+anew is theirs and is given as it is.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from mlfast.accel._registry import REGISTRY
+
+#: By module and name, scikit-learn's object; only of modules that are taken over.
+originals: dict[str, dict[str, Any]] = {}
+#: The full names in force. Replaced as a whole, never changed in place: other threads read it.
+active: frozenset[str] = frozenset()
+
+_IMPORT_SYSTEM = ("importlib._bootstrap", "_frozen_importlib")
+
+
+def is_users(module: str) -> bool:
+    """Return whether code of the module of this name gets mlfast's objects.
+
+    scikit-learn's tests count as code of users.
+    """
+    top, *rest = module.split(".")
+    if top == "sklearn":
+        return "tests" in rest or rest == ["conftest"]
+    return top != "mlfast" and module not in _IMPORT_SYSTEM
+
+
+def counterpart(module: str, name: str) -> Any:
+    """Return what mlfast has in place of a name of a module of scikit-learn."""
+    return getattr(importlib.import_module(module.replace("sklearn", "mlfast", 1)), name)
+
+
+class ReplacedModule(ModuleType):
+    """A module of scikit-learn that gives mlfast's objects to everyone but scikit-learn and mlfast."""
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        module = super().__getattribute__("__name__")
+        if (
+            value is originals.get(module, {}).get(name, originals)
+            and f"{module}.{name}" in active
+            and is_users(sys._getframe(1).f_globals.get("__name__", ""))
+        ):
+            return counterpart(module, name)
+        return value
+
+
+def take_over(module: ModuleType) -> None:
+    """Make a module of scikit-learn answer by who asks."""
+    known = vars(module)
+    # A name that holds something else than scikit-learn's object was assigned by the user and stays.
+    originals[module.__name__] = {
+        name: known[name]
+        for name in REGISTRY[module.__name__]
+        if getattr(known.get(name), "__module__", "").startswith("sklearn.")
+    }
+    module.__class__ = ReplacedModule
+
+
+def give_back(module: ModuleType) -> None:
+    """Make a module of scikit-learn an ordinary one again."""
+    originals.pop(module.__name__, None)
+    if isinstance(module, ReplacedModule):
+        module.__class__ = ModuleType
+
+
+class _Loader(Loader):
+    """Loads a module as another loader does, then takes it over; answers all other questions as that loader."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # From here on the module shows the loader that it would have without mlfast.
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        on_load(module)
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules of the registry as the other finders do, and has them taken over once they are loaded."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in REGISTRY:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(fullname, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader)
+                return spec
+        return None
+
+
+finder = _Finder()
+
+
+def on_load(module: ModuleType) -> None:
+    """Take a module over that has just been loaded, if anything of it is in force."""
+    if active:
+        take_over(module)
