@@ -9,7 +9,6 @@ anew is theirs and is given as it is.
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -69,12 +68,11 @@ def take_over(module: ModuleType) -> None:
 
 def give_back(module: ModuleType) -> None:
     """Make a module of scikit-learn an ordinary one again."""
-    originals.pop(module.__name__, None)
-    if isinstance(module, ReplacedModule):
+    if originals.pop(module.__name__, None) is not None:
         module.__class__ = ModuleType
 
 
-class _Loader(Loader):
+class _Loader:
     """Loads a module as another loader does, then takes it over; answers all other questions as that loader."""
 
     def __init__(self, loader: Any) -> None:
@@ -95,7 +93,7 @@ class _Loader(Loader):
         on_load(module)
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds the modules of the registry as the other finders do, and has them taken over once they are loaded."""
 
     def find_spec(
@@ -106,8 +104,8 @@ class _Finder(MetaPathFinder):
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(fullname, path, target)
             if spec is not None:
-                if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader)
+                loader: Any = _Loader(spec.loader)
+                spec.loader = loader
                 return spec
         return None
 

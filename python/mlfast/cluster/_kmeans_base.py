@@ -159,7 +159,7 @@ class KMeansDropIn(DropIn, _BaseKMeans):
         """
         # A few plain rows need no more checks than Rust makes by itself.
         state = self.__dict__
-        if type(X) is np.ndarray and "feature_names_in_" not in state and _profile.active() is None:
+        if type(X) is np.ndarray and "feature_names_in_" not in state and not _profile.is_wanted():
             labels = core.predict_few(X, state.get("cluster_centers_"))
             if labels is not None:
                 return labels
