@@ -92,7 +92,7 @@ dev: rust $(HAVE)/extra-build $(HAVE)/extra-test $(HAVE)/extra-lint ## Install i
 
 # Folders are listed too: their time changes when a file goes away.
 SOURCES := $(shell find src python -not -path '*/__pycache__*' \( -type d -o -name '*.rs' -o -name '*.py' \
-                 -o -name '*.pyi' -o -name py.typed \) 2>/dev/null) \
+                 -o -name '*.pyi' -o -name '*.pth' -o -name py.typed \) 2>/dev/null) \
            Cargo.toml $(wildcard Cargo.lock) pyproject.toml README.md LICENSE
 
 wheels/.built: $(SOURCES) | rust $(HAVE)/extra-build

@@ -4,10 +4,14 @@ Importing this package loads nothing else, so that `mlfast.accel` can wait in pr
 What is asked for is loaded then; a version of scikit-learn that is not supported is refused then, too.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+import importlib
+
+TYPE_CHECKING = False  # type checkers know the name; importing typing would be a good part of the time of a start
 if TYPE_CHECKING:
+    from typing import Any
+
     from mlfast._config import config_context, get_config, set_config
     from mlfast._conversion import from_sklearn, to_sklearn
     from mlfast._core import InternalError, __version__

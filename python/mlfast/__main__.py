@@ -98,7 +98,7 @@ def _run_code(code: CodeType, module: ModuleType, argv: list[str]) -> None:
 def _run_file(words: list[str], module: ModuleType) -> None:
     sys.argv[:] = words
     path = os.path.abspath(words[0])
-    if os.path.isdir(path) or _is_archive(path):
+    if _is_folder_or_archive(path):
         import runpy
 
         _set_first_path(words[0])
@@ -117,10 +117,15 @@ def _run_file(words: list[str], module: ModuleType) -> None:
     exec(compile(source, path, "exec", dont_inherit=True), vars(module))
 
 
-def _is_archive(path: str) -> bool:
-    import zipfile
-
-    return zipfile.is_zipfile(path)
+def _is_folder_or_archive(path: str) -> bool:
+    """Return whether modules can be imported from a path; then Python runs the module ``__main__`` there."""
+    for hook in sys.path_hooks:
+        try:
+            hook(path)
+        except ImportError:
+            continue
+        return True
+    return False
 
 
 def _hide_own_frames(error: BaseException) -> None:

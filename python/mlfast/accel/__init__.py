@@ -7,6 +7,6 @@
 'mlfast.cluster._kmeans'
 """
 
-from mlfast.accel._install import install, installed, uninstall
+from mlfast.accel._install import install, installed, stale, uninstall
 
-__all__ = ["install", "installed", "uninstall"]
+__all__ = ["install", "installed", "stale", "uninstall"]

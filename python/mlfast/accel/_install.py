@@ -1,17 +1,28 @@
 """The switch: put mlfast's objects in the place of scikit-learn's, and take them away again."""
 
+from __future__ import annotations
+
+import importlib
 import sys
 import threading
+import warnings
 from collections import Counter
-from collections.abc import Iterable
-from types import TracebackType
 
 from mlfast.accel import _modules
 from mlfast.accel._registry import KNOWN, REGISTRY
 
+TYPE_CHECKING = False  # see _modules.py
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
 _lock = threading.RLock()
 #: How many installations ask for a name. A new object after each `uninstall`, which ends all earlier ones.
 _wanted: Counter[str] = Counter()
+#: The places that a warning has already named.
+_warned: set[str] = set()
+#: How many of them a warning lists.
+_LISTED = 10
 
 
 class Installation:
@@ -21,7 +32,7 @@ class Installation:
         self._names = names
         self._wanted = wanted
 
-    def __enter__(self) -> "Installation":
+    def __enter__(self) -> Installation:
         return self
 
     def __exit__(
@@ -37,8 +48,11 @@ class Installation:
 def install(estimators: str | Iterable[str] | None = None) -> Installation:
     """Put mlfast's classes and functions in the place of scikit-learn's.
 
-    Code that imports them from scikit-learn's public modules from now on gets mlfast's; scikit-learn's own code keeps
-    its own. Installing what is installed changes nothing.
+    Code that takes them from scikit-learn's public modules from now on gets mlfast's; scikit-learn's own code keeps
+    its own. Globals of modules that were bound before are bound anew; for what cannot be changed safely see `stale`,
+    of which a warning tells. Installing what is installed changes nothing.
+
+    Where scikit-learn's version is not supported, a warning says so and scikit-learn stays as it is.
 
     Parameters
     ----------
@@ -59,7 +73,18 @@ def install(estimators: str | Iterable[str] | None = None) -> Installation:
     with _lock:
         _wanted.update(names)
         _apply()
-        return Installation(names, _wanted)
+        places = [place for place in stale() if place not in _warned]
+        _warned.update(places)
+        installation = Installation(names, _wanted)
+    if places:
+        more = len(places) - _LISTED
+        warnings.warn(
+            f"made with scikit-learn's classes before mlfast took their place, and left as they are: "
+            f"{', '.join(places[:_LISTED])}{f' and {more} more, see mlfast.accel.stale()' if more > 0 else ''}. "
+            f"Install mlfast earlier, or make them again",
+            stacklevel=2,
+        )
+    return installation
 
 
 def uninstall() -> None:
@@ -75,6 +100,20 @@ def installed() -> list[str]:
     return sorted(_modules.active)
 
 
+def stale() -> list[str]:
+    """Return the places that still hold scikit-learn's classes or instances of them, because they were made earlier.
+
+    Subclasses, instances, containers, defaults of functions and attributes of classes are found, as far as they can be
+    reached from a global of a module. Empty if mlfast is not installed.
+    """
+    originals = _modules.originals_by_identity()
+    if not originals:
+        return []
+    from mlfast.accel import _bindings
+
+    return _bindings.stale(originals)
+
+
 def _full_names(estimators: str | Iterable[str] | None) -> frozenset[str]:
     if estimators is None:
         return KNOWN
@@ -88,17 +127,22 @@ def _full_names(estimators: str | Iterable[str] | None) -> frozenset[str]:
 
 
 def _apply() -> None:
-    """Bring finder and modules in line with what is wanted."""
+    """Bring finder, modules and names in line with what is wanted."""
     _modules.active = frozenset(+_wanted)
-    loaded = [sys.modules[name] for name in REGISTRY if name in sys.modules]
-    if _modules.active:
-        if _modules.finder not in sys.meta_path:
-            sys.meta_path.insert(0, _modules.finder)
-        for module in loaded:
-            if module.__name__ not in _modules.originals:
+    if _modules.active and _modules.finder not in sys.meta_path:
+        sys.meta_path.insert(0, _modules.finder)
+    if not _modules.active and _modules.finder in sys.meta_path:
+        sys.meta_path.remove(_modules.finder)
+    for name in REGISTRY:
+        if name in sys.modules:
+            module = importlib.import_module(name)  # waits for another thread that may still be loading it
+            if _modules.active:
                 _modules.take_over(module)
-    else:
-        if _modules.finder in sys.meta_path:
-            sys.meta_path.remove(_modules.finder)
-        for module in loaded:
-            _modules.give_back(module)
+            else:
+                _modules.give_back(module)
+    originals = _modules.originals_by_identity()
+    if originals or "mlfast.accel._bindings" in sys.modules:
+        from mlfast.accel import _bindings
+
+        _bindings.restore(_modules.active)
+        _bindings.rebind(originals)

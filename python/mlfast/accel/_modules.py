@@ -6,19 +6,28 @@ attribute access too. mlfast's counterpart is imported when it is first asked fo
 anew is theirs and is given as it is.
 """
 
+from __future__ import annotations
+
 import importlib
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
+import warnings
 from types import ModuleType
-from typing import Any
 
 from mlfast.accel._registry import REGISTRY
+
+TYPE_CHECKING = False  # what only annotations need is not imported: this module is, at the start of every process
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import FrameType
+    from typing import Any
 
 #: By module and name, scikit-learn's object; only of modules that are taken over.
 originals: dict[str, dict[str, Any]] = {}
 #: The full names in force. Replaced as a whole, never changed in place: other threads read it.
 active: frozenset[str] = frozenset()
+#: Whether it was said that this version of scikit-learn is not supported.
+has_warned = False
 
 _IMPORT_SYSTEM = ("importlib._bootstrap", "_frozen_importlib")
 
@@ -39,23 +48,52 @@ def counterpart(module: str, name: str) -> Any:
     return getattr(importlib.import_module(module.replace("sklearn", "mlfast", 1)), name)
 
 
+def _is_call(frame: FrameType) -> bool:
+    """Return whether a frame is calling a function, rather than reading an attribute or importing a name."""
+    import opcode
+
+    name = opcode.opname[frame.f_code.co_code[frame.f_lasti]]
+    return "CALL" in name and "INTRINSIC" not in name  # in later versions the latter is ``from module import *``
+
+
 class ReplacedModule(ModuleType):
     """A module of scikit-learn that gives mlfast's objects to everyone but scikit-learn and mlfast."""
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
         module = super().__getattribute__("__name__")
-        if (
-            value is originals.get(module, {}).get(name, originals)
-            and f"{module}.{name}" in active
-            and is_users(sys._getframe(1).f_globals.get("__name__", ""))
-        ):
-            return counterpart(module, name)
-        return value
+        if value is not originals.get(module, {}).get(name, originals) or f"{module}.{name}" not in active:
+            return value
+        frame = sys._getframe(1)
+        if not is_users(frame.f_globals.get("__name__", "")):
+            return value
+        # pickle stores a function as its module and name, and insists on finding the same function there.
+        if value.__module__ == module and _is_call(frame):
+            return value
+        return counterpart(module, name)
+
+
+def originals_by_identity() -> dict[int, tuple[str, Any]]:
+    """Return, by identity, the full names and the objects of scikit-learn that are replaced at present."""
+    return {
+        id(value): (f"{module}.{name}", value)
+        for module, names in originals.items()
+        for name, value in names.items()
+        if f"{module}.{name}" in active
+    }
 
 
 def take_over(module: ModuleType) -> None:
-    """Make a module of scikit-learn answer by who asks."""
+    """Make a module of scikit-learn answer by who asks; but not if its version is not supported."""
+    global active, has_warned
+    try:
+        importlib.import_module("mlfast._compat")
+    except ImportError as problem:
+        active = frozenset()
+        if not has_warned:
+            has_warned = True
+            warnings.warn(f"mlfast leaves scikit-learn as it is: {problem}", stacklevel=2)
+        return
     known = vars(module)
     # A name that holds something else than scikit-learn's object was assigned by the user and stays.
     originals[module.__name__] = {
