@@ -56,6 +56,8 @@ def main() -> None:
             _run_code(compile(sys.stdin.read(), "<stdin>", "exec", dont_inherit=True), module, words)
         else:
             _run_file(words, module)
+    except SystemExit:
+        raise
     except BaseException as error:
         _hide_own_frames(error)
         raise

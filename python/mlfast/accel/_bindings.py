@@ -6,7 +6,7 @@ was built with it, and changing it behind its owner's back could break it. Such 
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -14,6 +14,12 @@ from mlfast.accel._modules import counterpart, is_users
 
 #: What was bound anew: the namespace, the name, mlfast's object, scikit-learn's, and its full name.
 _rebound: list[tuple[dict[str, Any], str, Any, Any, str]] = []
+
+#: The dictionary of a module; asking the module itself could make a lazy one load.
+_namespace_of: Callable[[ModuleType], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
+
+#: What scikit-learn is built on does not name it.
+_BENEATH = sys.stdlib_module_names | {"joblib", "numpy", "scipy", "threadpoolctl"}
 
 _CONTAINERS = (list, tuple, set, frozenset, dict)
 #: Longer containers hold data, not estimators.
@@ -80,17 +86,17 @@ def _users_namespaces() -> Iterator[tuple[str, dict[str, Any]]]:
         if (
             isinstance(module, ModuleType)
             and is_users(name)
-            and name.partition(".")[0] not in sys.stdlib_module_names
+            and name.partition(".")[0] not in _BENEATH
             and name != "__mp_main__"  # the name that workers give to __main__
         ):
-            yield name, vars(module)
+            yield name, _namespace_of(module)
 
 
 def _is_scikit_learns(value: Any) -> bool:
     # Only the type is looked at: asking the value itself could wake up a lazy proxy.
     kind = type(value)
     if issubclass(kind, ModuleType):
-        return str(vars(value).get("__name__", "")).partition(".")[0] == "sklearn"
+        return str(_namespace_of(value).get("__name__")).partition(".")[0] == "sklearn"
     if issubclass(kind, type) or kind is FunctionType:
         return str(value.__module__).startswith(("sklearn.", "mlfast."))
     return kind.__module__.startswith("sklearn.")

@@ -71,9 +71,11 @@ def install(estimators: str | Iterable[str] | None = None) -> Installation:
     """
     names = _full_names(estimators)
     with _lock:
+        before = _modules.originals_by_identity().keys()
         _wanted.update(names)
         _apply()
-        places = [place for place in stale() if place not in _warned]
+        is_news = not _modules.originals_by_identity().keys() <= before
+        places = [place for place in stale() if place not in _warned] if is_news else []
         _warned.update(places)
         installation = Installation(names, _wanted)
     if places:
@@ -88,7 +90,10 @@ def install(estimators: str | Iterable[str] | None = None) -> Installation:
 
 
 def uninstall() -> None:
-    """Give scikit-learn's classes and functions their place back, however often mlfast was installed."""
+    """Give scikit-learn's classes and functions their place back, however often mlfast was installed.
+
+    Names that were bound while mlfast was installed keep what they were bound to.
+    """
     global _wanted
     with _lock:
         _wanted = Counter()
@@ -128,6 +133,7 @@ def _full_names(estimators: str | Iterable[str] | None) -> frozenset[str]:
 
 def _apply() -> None:
     """Bring finder, modules and names in line with what is wanted."""
+    before = _modules.originals_by_identity().keys()
     _modules.active = frozenset(+_wanted)
     if _modules.active and _modules.finder not in sys.meta_path:
         sys.meta_path.insert(0, _modules.finder)
@@ -141,7 +147,7 @@ def _apply() -> None:
             else:
                 _modules.give_back(module)
     originals = _modules.originals_by_identity()
-    if originals or "mlfast.accel._bindings" in sys.modules:
+    if originals.keys() != before:
         from mlfast.accel import _bindings
 
         _bindings.restore(_modules.active)

@@ -65,12 +65,16 @@ class ReplacedModule(ModuleType):
         if value is not originals.get(module, {}).get(name, originals) or f"{module}.{name}" not in active:
             return value
         frame = sys._getframe(1)
-        if not is_users(frame.f_globals.get("__name__", "")):
+        if not is_users(str(frame.f_globals.get("__name__"))):
             return value
         # pickle stores a function as its module and name, and insists on finding the same function there.
         if value.__module__ == module and _is_call(frame):
             return value
         return counterpart(module, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # cloudpickle sends modules by name, but knows them by their exact type.
+        return importlib.import_module, (self.__name__,)
 
 
 def originals_by_identity() -> dict[int, tuple[str, Any]]:
