@@ -16,7 +16,8 @@ PYTHON_CODE := python tests benches examples
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint bench bench-rust wheel clean clean-all fmt lint-static stubs test-rust test-python nightly dev rust
+.PHONY: help demo test lint bench bench-rust wheel clean clean-all fmt lint-static stubs test-rust test-python \
+        test-upstream conformance conformance-all nightly dev rust
 
 # PyO3 reads the settings of this interpreter whenever the feature `python` is on.
 export PYO3_PYTHON := $(abspath $(PY))
@@ -27,14 +28,14 @@ unexport PYTHONPATH
 $(shell test -x $(PY) || rm -rf $(HAVE))
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 # ---- what users want ----
 
 demo: $(HAVE)/extra-demo $(HAVE)/installed ## Build mlfast and run it beside scikit-learn on real pictures
 	@$(PY) examples/demo.py
 
-test: lint-static test-rust stubs test-python ## Everything that must hold: lint, Rust tests, wheel, Python tests
+test: lint-static test-rust stubs test-python test-upstream ## Everything that must hold: lint, Rust tests, wheel, Python tests
 
 lint: lint-static stubs ## Formatting, clippy, ruff, mypy, stubs against the binary
 
@@ -79,6 +80,15 @@ test-rust: rust ## Rust tests; Python is not needed
 
 test-python: $(HAVE)/extra-test $(HAVE)/installed ## Build and install the wheel, run pytest (PYTEST_ARGS="-k kmeans")
 	$(PYTEST) $(PYTEST_ARGS)
+
+test-upstream: $(HAVE)/extra-test $(HAVE)/installed ## scikit-learn's tests of what mlfast replaces, with mlfast in place
+	$(PY) -m tests.upstream.run --direct
+
+conformance: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's tests that touch it, stock and with mlfast
+	$(PY) -m tests.upstream.run $(PYTEST_ARGS)
+
+conformance-all: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's tests, stock and with mlfast (hours)
+	$(PY) -m tests.upstream.run --all $(PYTEST_ARGS)
 
 nightly: $(HAVE)/extra-test $(HAVE)/installed ## The Python tests with many more Hypothesis examples (hours)
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 $(PYTEST_ARGS)
