@@ -3,6 +3,7 @@
 import io
 import pickle
 import subprocess
+import sys
 import venv
 from pathlib import Path
 from types import FunctionType
@@ -33,6 +34,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 import mlfast
+import mlfast.accel
 import mlfast.cluster
 import mlfast.impute
 import mlfast.metrics.pairwise
@@ -41,6 +43,7 @@ import mlfast.neighbors
 from ..compare import bits
 from ..contract.entry import mixture
 from ..contract.registry import ENTRIES
+from ..isolated import clean_environment
 from .meta import ANSWERS, distinct
 
 X = mixture(0, 90, 4)
@@ -265,6 +268,30 @@ class TestWalk:
         monkeypatch.setattr(sklearn.cluster, "KMeans", type("KMeans", (original,), {}))
         assert type(mlfast.to_sklearn(model)) is original
         assert type(mlfast.from_sklearn(original(2))) is mlfast.cluster.KMeans
+
+    def test_while_mlfast_is_installed(self):
+        """Then code of users finds mlfast's objects under scikit-learn's names; conversion must not."""
+        distances = FunctionTransformer(mlfast.metrics.pairwise.euclidean_distances)
+        with mlfast.accel.install():
+            assert sklearn.cluster.KMeans is mlfast.cluster.KMeans
+            steps = mlfast.to_sklearn(make_pipeline(distances, sklearn.cluster.KMeans(3)))
+            back = mlfast.from_sklearn(steps)
+        assert steps[0].func is sklearn.metrics.pairwise.euclidean_distances
+        assert type(steps[1]) is sklearn.cluster.KMeans
+        assert type(back[1]) is mlfast.cluster.KMeans
+
+    def test_first_thing_in_a_process(self):
+        """Nobody needs to import the room of an estimator that is to be converted."""
+        code = "import mlfast, sklearn.cluster as c; print(type(mlfast.from_sklearn(c.KMeans())).__module__)"
+        run = subprocess.run(
+            [sys.executable, "-c", code],
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert run.stdout == "mlfast.cluster._kmeans\n"
 
 
 class Tripled(mlfast.cluster.KMeans):
