@@ -103,7 +103,9 @@ def _run_file(words: list[str], module: ModuleType) -> None:
     if _is_folder_or_archive(path):
         import runpy
 
-        _set_first_path(words[0])
+        if sys.flags.safe_path:
+            sys.path.insert(0, path)  # without it nothing could be run
+        _set_first_path(path)
         runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
         return
     from importlib.machinery import SourceFileLoader
