@@ -19,10 +19,20 @@ _inherited = os.environ.get(_VARIABLE)
 _lock = threading.Lock()
 #: The process that opened the mailbox (a fork inherits its parent's numbers) and how often it is open.
 _owner, _count = 0, 0
+#: None: not asked yet in this process.
+_is_worker: bool | None = None
 
 
 def _folder_of(process: int) -> str:
     return os.path.join(tempfile.gettempdir(), f"mlfast-profile-{os.getuid()}-{process}")
+
+
+def _is_ours(folder: str) -> bool:
+    """Return whether a folder exists and is this user's: another may have made one under this name."""
+    try:
+        return os.stat(folder).st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def open_mailbox() -> None:
@@ -36,7 +46,8 @@ def open_mailbox() -> None:
         with contextlib.suppress(OSError):
             folder = _folder_of(_owner)
             os.makedirs(folder, mode=0o700, exist_ok=True)
-            os.environ[_VARIABLE] = folder
+            if _is_ours(folder):
+                os.environ[_VARIABLE] = folder
 
 
 def close_mailbox() -> None:
@@ -55,14 +66,37 @@ def close_mailbox() -> None:
 def take_out() -> list[tuple[str, str, str, str | None, float, int, int]]:
     """Return the records that have arrived since the last time, as tuples."""
     found = []
+    folder = _folder_of(os.getpid())
     with _lock, contextlib.suppress(OSError):
-        for entry in os.scandir(_folder_of(os.getpid())):
+        for entry in os.scandir(folder) if _is_ours(folder) else ():
             taken = entry.path + ".taken"
             os.rename(entry.path, taken)
             with open(taken, encoding="utf-8") as file:
                 found += [tuple(json.loads(line)) for line in file]
             os.unlink(taken)
     return found
+
+
+def is_worker() -> bool:
+    """Return whether another process may wait for this one's records. Cheap: every call asks."""
+    global _is_worker
+    if _is_worker is None:
+        _is_worker = _inherited is not None or _parent() is not None
+    return _is_worker
+
+
+def _forget() -> None:
+    global _is_worker
+    _is_worker = None
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def _parent() -> int | None:
+    multiprocessing = sys.modules.get("multiprocessing.process")  # a worker has it
+    parent = multiprocessing.parent_process() if multiprocessing is not None else None
+    return None if parent is None else parent.pid
 
 
 def address(process: int | None = None) -> str | None:
@@ -73,21 +107,9 @@ def address(process: int | None = None) -> str | None:
     process : int, default=None
         The process that profiles, where known; None: the environment is asked, then the parent.
     """
-    if process is None:
-        multiprocessing = sys.modules.get("multiprocessing.process")  # a worker has it
-        parent = multiprocessing.parent_process() if multiprocessing is not None else None
-        if _inherited is None and parent is None:
-            return None
-        folders = [_inherited, None if parent is None else _folder_of(parent.pid)]
-    else:
-        folders = [_folder_of(process)]
-    for folder in folders:
-        if folder is not None:
-            # A folder that somebody else has made under this name is not a mailbox.
-            with contextlib.suppress(OSError):
-                if os.stat(folder).st_uid == os.getuid():
-                    return folder
-    return None
+    parent = _parent() if process is None else process
+    folders = [_inherited if process is None else None, None if parent is None else _folder_of(parent)]
+    return next((folder for folder in folders if folder is not None and _is_ours(folder)), None)
 
 
 def deliver(folder: str, record: tuple[object, ...]) -> None:

@@ -55,7 +55,9 @@ _of_process: Profile | None = None
 
 def is_wanted() -> bool:
     """Return whether anyone, here or in a parent process, wants a record of the call that has just ended."""
-    return _active.get() is not None or _of_process is not None or _mailbox.address() is not None
+    if _active.get() is not None or _of_process is not None:
+        return True
+    return _mailbox.is_worker() and _mailbox.address() is not None
 
 
 def add(record: Record) -> None:

@@ -15,7 +15,7 @@ SCRIPTS = {
         import sys
         names = sorted(globals())
         print(__name__, __file__, sys.argv, sys.path[0], __doc__, __package__, type(__loader__).__name__)
-        print(names, __spec__ and __spec__.name, sys.modules["__main__"].__dict__ is globals(), "sklearn" in sys.modules)
+        print(names, __spec__ and __spec__.name, sys.modules["__main__"].__dict__ is globals())
         """,
     "error.py": """
         def inner():
@@ -145,7 +145,7 @@ def test_nothing_is_loaded_before_it_is_needed(folder):
 
 
 WORKERS = """
-import os, subprocess, sys
+import os, subprocess, sys, threading
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.cluster import KMeans
@@ -163,6 +163,9 @@ if __name__ == "__main__":
     with mlfast.profile() as calls:
         print(*Parallel(2)(delayed(work)(i) for i in range(6)))  # finds them alive
     print(len(calls.records), {record.process for record in calls.records}.isdisjoint([os.getpid()]))
+    thread = threading.Thread(target=work, args=[0])
+    thread.start()
+    thread.join()
     child = os.fork()
     if child == 0:
         work(0, np.random.PCG64)
@@ -175,7 +178,7 @@ if __name__ == "__main__":
 
 
 def test_workers_run_mlfast_and_are_counted(tmp_path):
-    """joblib's workers, new ones and those that are alive, forks and subprocesses."""
+    """joblib's workers, new ones and those that are alive, threads, forks and subprocesses."""
     (tmp_path / "workers.py").write_text(WORKERS)
     found = run(["-m", "mlfast", "--profile", "workers.py"], tmp_path, MLFAST_FALLBACK="sklearn", TMPDIR=tmp_path)
     assert found.returncode == 0, found.stderr
@@ -187,7 +190,7 @@ def test_workers_run_mlfast_and_are_counted(tmp_path):
     _, header, *rows = found.stderr.splitlines()
     assert header.split() == ["estimator", "method", "engine", "calls", "seconds", "threads", "processes", "reason"]
     table = {row.split()[2]: row.split(maxsplit=7) for row in rows}
-    assert table["rust"][:4] == ["KMeans", "fit", "rust", str(1 + 4 + 6 + 1)]
+    assert table["rust"][:4] == ["KMeans", "fit", "rust", str(1 + 4 + 6 + 1 + 1)]
     assert table["sklearn"][:4] == ["KMeans", "fit", "sklearn", "1"]
     assert table["sklearn"][7] == "random_state draws from another generator than MT19937"
     assert int(table["rust"][6]) >= 3
