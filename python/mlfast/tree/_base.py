@@ -19,6 +19,7 @@ from mlfast import _profile, _threads
 from mlfast._core import RefusedError
 from mlfast._core import tree as core
 from mlfast._dispatch import Condition, dispatch
+from mlfast._sparse import with_checked_indices
 from mlfast._state import DropIn
 from mlfast.tree._state import check_state, tree_of
 
@@ -100,6 +101,7 @@ class TreeDropIn(DropIn):
     def _checked_data(self: Any, X: Any, y: Any) -> tuple[Any, Any]:
         """Check the data as scikit-learn does."""
         for_X = {"dtype": np.float32, "accept_sparse": "csc", "ensure_all_finite": False}
+        X = with_checked_indices(X)
         X, y = validate_data(self, X, y, validate_separately=(for_X, {"ensure_2d": False, "dtype": None}))
         self._compute_missing_values_in_feature_mask(X)  # refuses what is infinite
         if sp.issparse(X):
@@ -205,12 +207,12 @@ class TreeDropIn(DropIn):
         tree = state.get("tree_")
         if tree is None:
             return parent()
-        if check_input and "feature_names_in_" not in state and _profile.active() is None:
+        if check_input and "feature_names_in_" not in state and not _profile.is_wanted():
             rows = core.few(X, self.n_features_in_)
             if rows is not None:
                 return walk(tree.__getstate__(), rows, 1)
         check_is_fitted(self)
-        samples = self._validate_X_predict(X, check_input)
+        samples = self._validate_X_predict(with_checked_indices(X) if check_input else X, check_input)
 
         def rust() -> T:
             if not check_input:
