@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from ..compare import assert_same_complaint, bits, fitted, outcome
+from ..compare import assert_same_complaint, bits, fitted, outcome, parts_of
 
 #: What a method says of samples, for both kinds of trees.
 METHODS = ("predict", "apply", "decision_path")
@@ -54,26 +54,20 @@ def fit_both(ours, theirs, *args, **kwargs):
 
 
 def assert_same_state(ours, theirs):
-    mine, parents = fitted(ours), fitted(theirs)
-    assert mine.keys() == parents.keys()
-    assert_same_tree(mine.pop("tree_"), parents.pop("tree_"))
-    assert bits(mine) == bits(parents)
+    assert_same_parts(fitted(ours), fitted(theirs))
 
 
 def assert_same_tree(ours, theirs):
-    """Array for array, bit for bit."""
-    mine, parents = ours.__getstate__(), theirs.__getstate__()
-    assert (mine["node_count"], mine["max_depth"]) == (parents["node_count"], parents["max_depth"])
-    for field in parents["nodes"].dtype.names:
-        np.testing.assert_array_equal(mine["nodes"][field], parents["nodes"][field], err_msg=field)
-    np.testing.assert_array_equal(mine["values"], parents["values"])
-    assert (ours.n_features, ours.n_outputs, ours.max_n_classes, ours.capacity) == (
-        theirs.n_features,
-        theirs.n_outputs,
-        theirs.max_n_classes,
-        theirs.capacity,
-    )
-    assert bits(ours.n_classes) == bits(theirs.n_classes)
+    assert_same_parts(parts_of("tree", ours), parts_of("tree", theirs))
+
+
+def assert_same_parts(mine, parents):
+    """Name for name, bit for bit."""
+    assert mine.keys() == parents.keys()
+    for name, value in parents.items():
+        if bits(mine[name]) != bits(value):
+            np.testing.assert_array_equal(mine[name], value, err_msg=name)  # says where
+            raise AssertionError(f"{name}: {mine[name]!r} instead of {value!r}")
 
 
 def assert_same_answers(ours, theirs, X, methods=METHODS, **kwargs):
