@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
@@ -13,11 +14,12 @@ _State = dict[str, Any]  # what Tree.__setstate__ takes, the nodes as words of 6
 class Columns:
     def __new__(cls, *, x: Any, n_threads: int) -> Columns: ...
 
+# `y` is of shape (n_samples, n_outputs): int64 codes with `n_classes` by output, or float64 with None.
 def grow(
     *,
     columns: Columns,
-    y: NDArray[Any],
-    n_classes: list[int] | None,
+    y: NDArray[np.int64] | NDArray[np.float64],
+    n_classes: Sequence[int] | None,
     weights: NDArray[np.float64] | None,
     criterion: str,
     splitter: str,

@@ -1,5 +1,6 @@
-//! The door of the tree room: [`records`] takes trees in and gives them out, [`walk`] uses them.
+//! The door of the tree room: [`grow`] makes trees, [`walk`] uses them, [`records`] takes them in and gives them out.
 
+mod grow;
 mod records;
 mod walk;
 
@@ -8,6 +9,8 @@ use pyo3::prelude::*;
 /// Decision trees.
 #[pymodule]
 pub(super) mod tree {
+    #[pymodule_export]
+    use super::grow::{Columns, grow};
     #[pymodule_export]
     use super::walk::{apply, check, classify, decision_path, few, predict, prune, pruning_path};
 }
