@@ -44,7 +44,10 @@ impl Samples<'_> {
 
     /// Calls `visit` with consecutive rows, of shape (rows, n_cols), and the position of the first, until the range is
     /// covered. Dense rows come all at once, sparse ones by [`LANES`].
-    fn for_each_group(
+    ///
+    /// # Errors
+    /// Those of `visit`, or memory refused.
+    pub fn for_each_group(
         &self,
         range: std::ops::Range<usize>,
         mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
@@ -144,7 +147,12 @@ pub fn classify(
     Ok(found)
 }
 
-fn values_of(values: &[f64], leaf: usize, width: usize) -> Result<&[f64]> {
+/// The values of one leaf, of the values of all nodes, of shape (nodes, `width`).
+///
+/// # Errors
+/// [`Error::Corrupt`] if they are not there.
+#[inline]
+pub fn values_of(values: &[f64], leaf: usize, width: usize) -> Result<&[f64]> {
     values.get(leaf * width..(leaf + 1) * width).ok_or(Error::Corrupt("a tree has fewer values than nodes"))
 }
 

@@ -11,6 +11,12 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "k_means",
         "kmeans_plusplus",
     ),
+    "sklearn.ensemble": (
+        "ExtraTreesClassifier",
+        "ExtraTreesRegressor",
+        "RandomForestClassifier",
+        "RandomForestRegressor",
+    ),
     "sklearn.impute": ("KNNImputer",),
     "sklearn.metrics": (
         "euclidean_distances",

@@ -4,6 +4,7 @@ A fit validates, turns parameters into numbers as scikit-learn does, and makes o
 would not accept is refused, and scikit-learn is asked to say why.
 """
 
+import sys
 from collections.abc import Callable
 from math import ceil
 from numbers import Integral
@@ -74,25 +75,19 @@ class TreeDropIn(DropIn):
         if class_weights is not None:
             weights = class_weights if weights is None else weights * class_weights
         total = n_samples if weights is None else np.sum(weights)
-        params = self._numbers(n_samples)
+        params = self._params(n_samples, n_classes)
         self.max_features_ = params["max_features"]
         n_threads = _threads.resolve()
-        try:
-            state = core.grow(
-                columns=core.Columns(x=_readable(X), n_threads=n_threads),
-                y=targets,
-                n_classes=n_classes,
-                weights=weights,
-                criterion=self.criterion,
-                splitter=self.splitter,
-                min_weight_leaf=self.min_weight_fraction_leaf * total,
-                monotonic=self._signs(X.shape[1], n_classes),
-                seed=int(random.randint(0, SEEDS)),
-                n_threads=n_threads,
-                **params,
-            )
-        except OverflowError as error:
-            raise RefusedError("a parameter does not fit a machine word") from error
+        state = core.grow(
+            columns=core.Columns(x=readable(X), n_threads=n_threads),
+            y=targets,
+            n_classes=n_classes,
+            weights=weights,
+            min_weight_leaf=self.min_weight_fraction_leaf * total,
+            params=params,
+            seed=int(random.randint(0, SEEDS)),
+            n_threads=n_threads,
+        )
         self.tree_ = tree_of(self.n_features_in_, n_classes or [1] * self.n_outputs_, state)
         self._name_classes()
         self._prune_tree()
@@ -116,11 +111,19 @@ class TreeDropIn(DropIn):
         """Return targets of shape (n_samples, n_outputs), the number of classes of each output, weights by class."""
         return np.ascontiguousarray(y, dtype=np.float64), None, None
 
+    def _learn_shape(self: Any, n_features: int, n_outputs: int, n_classes: list[int] | None) -> None:
+        """Set what a fit sets before it grows the tree, if classes are their codes."""
+        self.n_features_in_, self.n_outputs_ = n_features, n_outputs
+        if n_classes is not None:
+            self.classes_ = [np.arange(count, dtype=np.float64) for count in n_classes]
+            self.n_classes_ = np.array(n_classes, dtype=np.intp)
+        self._name_classes()
+
     def _name_classes(self: Any) -> None:
         """Set what depends on whether there is one output."""
 
-    def _numbers(self: Any, n_samples: int) -> dict[str, Any]:
-        """Return the parameters that may be shares, or None, as numbers."""
+    def _params(self: Any, n_samples: int, n_classes: list[int] | None) -> dict[str, Any]:
+        """Return the parameters as Rust takes them: numbers in place of shares and None."""
         leaf: Any
         split: Any
         leaf, split, features = self.min_samples_leaf, self.min_samples_split, self.max_features
@@ -133,14 +136,20 @@ class TreeDropIn(DropIn):
             features = max(1, int({"sqrt": np.sqrt, "log2": np.log2}[features](n_features)))
         elif not isinstance(features, Integral):
             features = max(1, int(features * n_features)) if features > 0.0 else 0
-        return {
+        params = {
+            "criterion": self.criterion,
+            "splitter": self.splitter,
             "max_depth": NO_DEPTH if self.max_depth is None else self.max_depth,
             "min_samples_leaf": leaf,
             "min_samples_split": max(split, 2 * leaf),
             "max_features": features,
             "max_leaf_nodes": self.max_leaf_nodes,
             "min_impurity_decrease": self.min_impurity_decrease,
+            "monotonic": self._signs(n_features, n_classes),
         }
+        if any(isinstance(value, Integral) and value > sys.maxsize for value in params.values()):
+            raise RefusedError("a parameter does not fit a machine word")
+        return params
 
     def _signs(self: Any, n_features: int, n_classes: list[int] | None) -> np.ndarray | None:
         """Return the monotonic constraints on what a node says first: in classification on the first class."""
@@ -278,7 +287,7 @@ class TreeDropIn(DropIn):
         )
 
 
-def _readable(X: Any) -> Any:
+def readable(X: Any) -> Any:
     """Return the data of a fit as Rust reads them: rows in order, or CSC with indices in order."""
     if not sp.issparse(X):
         return X
