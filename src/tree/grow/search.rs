@@ -13,7 +13,7 @@ use crate::common::{Result, memory};
 const INSERTED: usize = 16;
 /// Up to this many samples ties are left in scikit-learn's order. In larger nodes it would cost as much as sorting there,
 /// and two features that split a node alike up to rounding are rare.
-const FOLLOWED: usize = 100_000;
+const FOLLOWED: usize = 256;
 
 /// What a split has to heed.
 #[derive(Debug, Clone, Copy)]
