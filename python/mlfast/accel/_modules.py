@@ -64,8 +64,8 @@ class ReplacedModule(ModuleType):
         module = super().__getattribute__("__name__")
         if value is not originals.get(module, {}).get(name, originals) or f"{module}.{name}" not in active:
             return value
-        frame = sys._getframe(1)
-        if not is_users(str(frame.f_globals.get("__name__"))):
+        frame = sys._getframe().f_back
+        if frame is None or not is_users(str(frame.f_globals.get("__name__"))):
             return value
         # pickle stores a function as its module and name, and insists on finding the same function there.
         if value.__module__ == module and _is_call(frame):
