@@ -35,11 +35,12 @@ _IMPORT_SYSTEM = ("importlib._bootstrap", "_frozen_importlib")
 def is_users(module: str) -> bool:
     """Return whether code of the module of this name gets mlfast's objects.
 
-    scikit-learn's tests count as code of users.
+    scikit-learn's tests, and what they know about each estimator (``sklearn.utils._test_common``), count as code of
+    users.
     """
     top, *rest = module.split(".")
     if top == "sklearn":
-        return "tests" in rest or rest == ["conftest"]
+        return "tests" in rest or "_test_common" in rest or rest == ["conftest"]
     return top != "mlfast" and module not in _IMPORT_SYSTEM
 
 
