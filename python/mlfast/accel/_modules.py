@@ -100,11 +100,11 @@ def take_over(module: ModuleType) -> None:
             warnings.warn(f"mlfast leaves scikit-learn as it is: {problem}", stacklevel=2)
         return
     known = vars(module)
-    # A name that holds something else than scikit-learn's object was assigned by the user and stays.
-    originals[module.__name__] = {
+    # A name that holds something else than scikit-learn's object was assigned by the user and stays, as long as it does.
+    originals[module.__name__] = originals.get(module.__name__, {}) | {
         name: known[name]
         for name in REGISTRY[module.__name__]
-        if getattr(known.get(name), "__module__", "").startswith("sklearn.")
+        if str(getattr(known.get(name), "__module__", None)).startswith("sklearn.")
     }
     module.__class__ = ReplacedModule
 
