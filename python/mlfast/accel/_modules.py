@@ -100,7 +100,7 @@ def take_over(module: ModuleType) -> None:
             warnings.warn(f"mlfast leaves scikit-learn as it is: {problem}", stacklevel=2)
         return
     known = vars(module)
-    # A name that holds something else than scikit-learn's object was assigned by the user and stays, as long as it does.
+    # A name that holds something else was assigned by the user and is given as it is, as long as it holds that.
     originals[module.__name__] = originals.get(module.__name__, {}) | {
         name: known[name]
         for name in REGISTRY[module.__name__]
