@@ -11,15 +11,11 @@ use crate::common::error::check_length;
 use crate::common::{Result, memory, parallel};
 use crate::tree::Node;
 use crate::tree::packed::Packed;
-use crate::tree::walk::{self, Paths, Samples};
+use crate::tree::paths::{self, Paths};
+use crate::tree::walk::{self, BLOCK_ROWS, BLOCKS, Samples};
 
-/// Samples of which a block holds at least so many, and there are at most so many blocks.
-const BLOCK_ROWS: usize = 1024;
-const BLOCKS: usize = 64;
 /// Trees that are packed at a time.
 const TOGETHER: usize = 16;
-/// Trees of more nodes than so many times the samples are not packed.
-const NODES_PER_ROW: usize = 4;
 
 /// A tree of the forest.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +30,8 @@ impl Member<'_> {
     /// The tree packed, if so many samples are worth it.
     fn packed(&self, samples: Samples) -> Result<Option<Packed>> {
         let n_cols = samples.n_cols();
-        let is_worth_it = self.nodes.len() <= samples.n_rows().saturating_mul(NODES_PER_ROW);
-        (is_worth_it && Packed::fits(self.nodes, n_cols)).then(|| Packed::new(self.nodes, n_cols)).transpose()
+        let packs = walk::are_many(samples, self.nodes) && Packed::fits(self.nodes, n_cols);
+        packs.then(|| Packed::new(self.nodes, n_cols)).transpose()
     }
 }
 
@@ -185,7 +181,7 @@ pub fn decision_path(ctx: &Context, members: &[Member], samples: Samples) -> Res
         })
         .collect();
     let by_tree =
-        parallel::map(ctx, members.to_vec(), |member| walk::decision_path(&ctx.alone(), member.nodes, samples))?;
+        parallel::map(ctx, members.to_vec(), |member| paths::decision_path(&ctx.alone(), member.nodes, samples))?;
     let total = by_tree.iter().map(|paths| paths.nodes.len()).sum();
     let mut starts = memory::with_capacity(n_rows + 1)?;
     let mut nodes = memory::with_capacity(total)?;

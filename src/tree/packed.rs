@@ -24,7 +24,7 @@ struct Step {
     threshold: f32,
     /// The feature that decides, and [`MISSING_LEFT`].
     feature: u32,
-    /// Where the left child stands; the right one is next to it.
+    /// Where the left child stands; the right one is next to it. In a leaf, where the step itself stands.
     left: u32,
     /// Position in the tree.
     node: u32,
@@ -35,6 +35,8 @@ struct Step {
 pub struct Packed {
     steps: Vec<Step>,
     n_features: usize,
+    /// Whether any node sends left what is missing; without, a comparison with NaN, which is false, does what it should.
+    has_missing: bool,
 }
 
 impl Packed {
@@ -51,7 +53,7 @@ impl Packed {
         if nodes.is_empty() || n_features == 0 || !Self::fits(nodes, n_features) {
             return Err(Error::Corrupt("a tree is empty or too large"));
         }
-        let leaf = |node| Step { threshold: f32::INFINITY, feature: MISSING_LEFT, left: 0, node };
+        let leaf = |node| Step { threshold: 0.0, feature: 0, left: 0, node };
         let mut steps: Vec<Step> = memory::with_capacity(nodes.len())?;
         steps.push(leaf(0));
         let mut next = 0;
@@ -73,40 +75,65 @@ impl Packed {
             }
             next += 1;
         }
-        Ok(Self { steps, n_features })
+        let has_missing = steps.iter().any(|step| step.feature & MISSING_LEFT != 0);
+        Ok(Self { steps, n_features, has_missing })
     }
 
     /// The leaf of each sample. `rows` has shape (`leaves.len()`, features), in row order.
     pub fn leaves(&self, rows: &[f32], leaves: &mut [u32]) {
-        let groups = rows.chunks_exact(LANES * self.n_features);
-        let rest = groups.remainder();
-        let mut outs = leaves.chunks_exact_mut(LANES);
-        for (group, out) in groups.zip(&mut outs) {
-            out.copy_from_slice(&self.descend::<LANES>(group));
-        }
-        for (row, out) in rest.chunks_exact(self.n_features).zip(outs.into_remainder()) {
-            [*out] = self.descend::<1>(row);
+        if self.has_missing {
+            self.descend::<true>(rows, leaves);
+        } else {
+            self.descend::<false>(rows, leaves);
         }
     }
 
-    /// Sends `L` samples down.
-    #[inline(always)]
-    fn descend<const L: usize>(&self, rows: &[f32]) -> [u32; L] {
-        let mut at = [0; L];
-        loop {
-            let mut moved = 0;
-            for lane in 0..L {
-                let step = self.steps[at[lane] as usize];
-                let x = rows[lane * self.n_features + (step.feature & !MISSING_LEFT) as usize];
-                let goes_left = (x <= step.threshold) | (x.is_nan() & (step.feature & MISSING_LEFT != 0));
-                let next = step.left + u32::from(!goes_left);
-                moved |= next ^ at[lane];
-                at[lane] = next;
+    /// A lane whose sample is at its leaf takes the next sample at once, so that a short way does not wait for long ones.
+    fn descend<const MISSING: bool>(&self, rows: &[f32], leaves: &mut [u32]) {
+        let mut waiting = rows.chunks_exact(self.n_features).zip(leaves);
+        let mut lanes: [_; LANES] = std::array::from_fn(|_| waiting.next().map(|sample| (0, sample)));
+        // All lanes are full, or there is none left to fill them with.
+        while let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g), Some(h)] = &mut lanes {
+            let mut empty = None;
+            for (lane, (at, (row, leaf))) in [a, b, c, d, e, f, g, h].into_iter().enumerate() {
+                match self.step::<MISSING>(*at, row) {
+                    Ok(child) => *at = child,
+                    Err(found) => {
+                        **leaf = found;
+                        let Some(next) = waiting.next() else {
+                            empty = Some(lane);
+                            break;
+                        };
+                        (*at, (*row, *leaf)) = (0, next);
+                    }
+                }
             }
-            if moved == 0 {
-                return at.map(|at| self.steps[at as usize].node);
+            if let Some(lane) = empty {
+                lanes[lane] = None;
             }
         }
+        for (mut at, (row, leaf)) in lanes.into_iter().flatten() {
+            *leaf = loop {
+                match self.step::<MISSING>(at, row) {
+                    Ok(child) => at = child,
+                    Err(found) => break found,
+                }
+            };
+        }
+    }
+
+    /// Where a sample goes from a step, or as an error the leaf that this step is.
+    #[inline(always)]
+    fn step<const MISSING: bool>(&self, at: u32, row: &[f32]) -> std::result::Result<u32, u32> {
+        let step = self.steps[at as usize];
+        if step.left == at {
+            return Err(step.node);
+        }
+        let mut goes_left = row[(step.feature & !MISSING_LEFT) as usize] <= step.threshold;
+        if MISSING {
+            goes_left |= (step.feature & MISSING_LEFT != 0) & row[(step.feature & !MISSING_LEFT) as usize].is_nan();
+        }
+        Ok(step.left + u32::from(!goes_left))
     }
 }
 
@@ -144,11 +171,13 @@ mod tests {
         nodes[0].missing_go_to_left = 1;
         let packed = Packed::new(&nodes, 2)?;
         let cells = [-1.0, 0.5, -2.0, 7.0, f32::NAN];
-        let rows: Vec<f32> = (0..38).map(|i| cells[(i * 7 + i / 5) % 5]).collect();
-        let mut leaves = vec![0; 19];
-        packed.leaves(&rows, &mut leaves);
-        for (row, &found) in rows.chunks(2).zip(&leaves) {
-            assert_eq!(walk::leaf(&nodes, row)?, found as usize, "{row:?}");
+        let rows: Vec<f32> = (0..60).map(|i| cells[(i * 7 + i / 5) % 5]).collect();
+        for count in 0..30 {
+            let mut leaves = vec![u32::MAX; count];
+            packed.leaves(&rows[..2 * count], &mut leaves);
+            for (row, &found) in rows.chunks(2).zip(&leaves) {
+                assert_eq!(walk::leaf(&nodes, row)?, found as usize, "{row:?}");
+            }
         }
         Ok(())
     }

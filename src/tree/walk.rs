@@ -1,4 +1,4 @@
-//! Samples on their way from the root to a leaf: which leaf, what it says, and which nodes lie on the way.
+//! Samples on their way from the root to a leaf: which leaf, and what it says.
 //!
 //! Many samples go down a [`Packed`] tree; few go down the nodes as they are, each of which is checked when it is met,
 //! so that packing does not cost more than the walk.
@@ -11,8 +11,8 @@ use crate::common::{Error, Result, memory, parallel};
 use crate::linalg::Csr;
 
 /// Samples of which a block holds at least so many, and there are at most so many blocks.
-const BLOCK_ROWS: usize = 1024;
-const BLOCKS: usize = 64;
+pub const BLOCK_ROWS: usize = 1024;
+pub const BLOCKS: usize = 64;
 
 /// A tree of more nodes than so many times the samples is not packed.
 const NODES_PER_ROW: usize = 4;
@@ -83,7 +83,7 @@ pub fn leaf(nodes: &[Node], row: &[f32]) -> Result<usize> {
 
 /// Goes down from the root, telling `visit` of every node on the way, the leaf included.
 #[inline(always)]
-fn descend(nodes: &[Node], row: &[f32], mut visit: impl FnMut(usize) -> Result<()>) -> Result<usize> {
+pub(super) fn descend(nodes: &[Node], row: &[f32], mut visit: impl FnMut(usize) -> Result<()>) -> Result<usize> {
     let mut at = 0;
     if nodes.is_empty() {
         return Err(Error::Corrupt("a tree has no root"));
@@ -169,6 +169,11 @@ fn largest(shares: &[f64]) -> usize {
     best
 }
 
+/// Whether there are samples enough for a look at the whole tree.
+pub fn are_many(samples: Samples, nodes: &[Node]) -> bool {
+    nodes.len() <= samples.n_rows().saturating_mul(NODES_PER_ROW)
+}
+
 /// Hands each sample's leaf and its `width` entries of `out` to `write`.
 fn for_each_leaf<T: Send>(
     ctx: &Context,
@@ -179,8 +184,8 @@ fn for_each_leaf<T: Send>(
     write: impl Fn(&mut [T], usize) -> Result<()> + Sync,
 ) -> Result<()> {
     let (n_rows, n_cols) = (samples.n_rows(), samples.n_cols());
-    let is_worth_packing = nodes.len() <= n_rows.saturating_mul(NODES_PER_ROW) && Packed::fits(nodes, n_cols);
-    let packed = if is_worth_packing { Some(Packed::new(nodes, n_cols)?) } else { None };
+    let packs = are_many(samples, nodes) && Packed::fits(nodes, n_cols);
+    let packed = packs.then(|| Packed::new(nodes, n_cols)).transpose()?;
     let mut rest = out;
     let blocks = Blocks::new(n_rows, BLOCK_ROWS, BLOCKS);
     let jobs = blocks.ranges().map(|range| {
@@ -205,49 +210,6 @@ fn for_each_leaf<T: Send>(
     Ok(())
 }
 
-/// The nodes that samples pass, as the structure of a CSR matrix.
-#[derive(Debug, Default, PartialEq)]
-pub struct Paths {
-    /// Where each sample's nodes start in `nodes`, and where the last one's end; shape (n_rows + 1,).
-    pub starts: Vec<i64>,
-    /// Positions of the nodes, from the root down.
-    pub nodes: Vec<i64>,
-}
-
-/// The nodes that each sample passes.
-///
-/// # Errors
-/// As [`apply`].
-pub fn decision_path(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths> {
-    let n_cols = samples.n_cols();
-    let jobs = Blocks::new(samples.n_rows(), BLOCK_ROWS, BLOCKS).ranges().collect();
-    let blocks: Vec<Paths> = parallel::map(ctx, jobs, |range: std::ops::Range<usize>| {
-        let mut paths = Paths { starts: memory::with_capacity(range.len())?, nodes: Vec::new() };
-        samples.for_each_group(range, |_, rows| {
-            for row in rows.chunks_exact(n_cols) {
-                ctx.check()?;
-                descend(nodes, row, |at| {
-                    paths.nodes.try_reserve(1).map_err(|_| Error::MemoryShort)?;
-                    paths.nodes.push(at as i64);
-                    Ok(())
-                })?;
-                paths.starts.push(paths.nodes.len() as i64);
-            }
-            Ok(())
-        })?;
-        Ok(paths)
-    })?;
-    let mut starts = memory::with_capacity(samples.n_rows() + 1)?;
-    let mut passed = memory::with_capacity(blocks.iter().map(|block| block.nodes.len()).sum())?;
-    starts.push(0);
-    for block in blocks {
-        let first = passed.len() as i64;
-        starts.extend(block.starts.iter().map(|end| first + end));
-        passed.extend_from_slice(&block.nodes);
-    }
-    Ok(Paths { starts, nodes: passed })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::check::tests::{chain, leaf as leaf_node, split};
@@ -265,11 +227,6 @@ mod tests {
             values.iter().map(|x| leaf(&nodes, &[*x]).map(|at| at as i64)).collect::<Result<_>>()?;
         for samples in [Samples::Dense(&values, 1), Samples::Csr(&csr, 100, 1)] {
             assert_eq!(apply(&ctx, &nodes, samples)?, expected);
-            let paths = decision_path(&ctx, &nodes, samples)?;
-            for (row, found) in expected.iter().enumerate() {
-                let passed = &paths.nodes[paths.starts[row] as usize..paths.starts[row + 1] as usize];
-                assert_eq!((passed.first(), passed.last()), (Some(&0), Some(found)));
-            }
         }
         // One row of a large tree is not worth packing.
         assert_eq!(apply(&ctx, &nodes, Samples::Dense(&values[..1], 1))?, expected[..1]);
@@ -294,7 +251,6 @@ mod tests {
         ] {
             for samples in [Samples::Dense(&[1.0], 1), Samples::Dense(&[1.0; 20], 1)] {
                 assert!(matches!(apply(&ctx, &nodes, samples), Err(Error::Corrupt(_))));
-                assert!(matches!(decision_path(&ctx, &nodes, samples), Err(Error::Corrupt(_))));
             }
         }
         let nodes = chain(1);

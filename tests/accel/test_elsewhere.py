@@ -68,16 +68,16 @@ assert len(seen) == 1, [str(one.message) for one in seen]
 assert "leaves scikit-learn as it is" in str(seen[0].message) and "1.7.2 is installed" in str(seen[0].message)
 assert mlfast.accel.installed() == []
 print(sklearn.cluster.KMeans.__module__, sklearn.impute.KNNImputer.__module__)
-import importlib, pkgutil
-for found in pkgutil.walk_packages(mlfast.__path__, "mlfast."):
-    if "._" in found.name or ".accel" in found.name:
-        continue
+import importlib
+rooms = [room for room in mlfast._ROOMS if room != "accel"]
+for room in rooms:
     try:
-        importlib.import_module(found.name)
+        importlib.import_module(f"mlfast.{room}")
     except ImportError as problem:
         assert "pip install 'scikit-learn>=1.9" in str(problem), problem
     else:
-        raise AssertionError(found.name)
+        raise AssertionError(room)
+assert rooms
 try:
     mlfast.profile
 except ImportError:

@@ -290,6 +290,8 @@ class TestModulesStayModules:
         with accel.install():
             with mock.patch("sklearn.cluster.KMeans") as double:
                 assert seen_by("script") is double
+                with accel.install("KMeans"):
+                    assert seen_by("script") is double
             assert seen_by("script") is mlfast.cluster.KMeans
             assert vars(sklearn.cluster)["KMeans"] is private.KMeans
 

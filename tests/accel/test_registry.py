@@ -10,9 +10,14 @@ from mlfast.accel._registry import KNOWN, REGISTRY
 
 def public_modules():
     """mlfast's modules that bear the name of one of scikit-learn's."""
-    for found in pkgutil.walk_packages(mlfast.__path__, "mlfast."):
-        if "._" not in found.name and importlib.util.find_spec(found.name.replace("mlfast", "sklearn", 1)):
-            yield importlib.import_module(found.name)
+    for found in pkgutil.iter_modules(mlfast.__path__, "mlfast."):
+        if "._" in found.name or not importlib.util.find_spec(found.name.replace("mlfast", "sklearn", 1)):
+            continue
+        room = importlib.import_module(found.name)
+        yield room
+        for inner in pkgutil.iter_modules(room.__path__, f"{found.name}."):
+            if "._" not in inner.name:
+                yield importlib.import_module(inner.name)
 
 
 def test_nothing_is_forgotten():

@@ -167,7 +167,7 @@ def test_bad_settings(params, name):
 def test_a_failing_fit_leaves_the_tree():
     est = ours.DecisionTreeClassifier().fit(X, Y)
     before = est.__dict__.copy()
-    with pytest.raises(ValueError, match="inconsistent"):
+    with pytest.raises(ValueError, match="Number of labels"):
         est.fit(X, Y[:-1])
     assert est.__dict__ == before
 
@@ -289,34 +289,38 @@ def tables(draw):
     return draw(st.sampled_from([lambda A: A, with_gaps, as_csr, np.round]))(A)
 
 
-def drawn_weights(draw, n):
-    kind = draw(st.sampled_from([None, "whole", "uniform"]))
-    rng = np.random.RandomState(draw(st.integers(0, 1000)))
+def weights_of(kind, n, seed):
+    rng = np.random.RandomState(seed)
     return {None: None, "whole": rng.randint(0, 4, size=n), "uniform": rng.uniform(0.1, 2, size=n)}[kind]
+
+
+# scikit-learn walks the samples of a sparse column in an order of its own, which shows in sums that round: there all
+# weights and targets are whole numbers.
 
 
 @given(data=st.data())
 def test_any_classifier(data):
-    """Integer weights and counts leave no rounding, and what there is of it follows the same order."""
     A = data.draw(tables())
     y = classes(A, data.draw(st.integers(2, 5)), seed=1)
     if data.draw(st.booleans()):
         y = np.column_stack([y, classes(A, 3, seed=2)])
     params = data.draw(settings(["gini", "entropy", "log_loss"]))
-    params |= data.draw(st.sampled_from([{}, {"class_weight": "balanced"}]))
-    weights = drawn_weights(data.draw, A.shape[0])
+    if not sp.issparse(A) and data.draw(st.booleans()):
+        params["class_weight"] = "balanced"
+    kind = data.draw(st.sampled_from([None, "whole"] if sp.issparse(A) else [None, "whole", "uniform"]))
+    weights = weights_of(kind, A.shape[0], data.draw(st.integers(0, 1000)))
     compare(data.draw(st.sampled_from(CLASSIFIERS)), A, y, weights, params, data.draw(st.integers(0, 2**31)))
 
 
 @given(data=st.data())
 def test_any_regressor(data):
-    """Targets of whole numbers: sums are exact, so that rounding decides no tie."""
     A = data.draw(tables())
-    y = counts(A, seed=1)
+    y = counts(A, seed=1) + (0 if sp.issparse(A) else data.draw(st.sampled_from([0, np.pi])) * np.arange(A.shape[0]))
     if data.draw(st.booleans()):
         y = np.column_stack([y, counts(A, seed=2)])
-    params = data.draw(settings(["squared_error", "absolute_error", "poisson"]))
-    weights = data.draw(st.sampled_from([None, np.random.RandomState(0).randint(1, 4, size=A.shape[0])]))
+    params = data.draw(settings(["squared_error", "absolute_error", *([] if sp.issparse(A) else ["poisson"])]))
+    kind = data.draw(st.sampled_from([None, "whole"] if sp.issparse(A) else [None, "whole", "uniform"]))
+    weights = weights_of(kind, A.shape[0], data.draw(st.integers(0, 1000)))
     compare(data.draw(st.sampled_from(REGRESSORS)), A, y, weights, params, data.draw(st.integers(0, 2**31)))
 
 

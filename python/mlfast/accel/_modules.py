@@ -35,11 +35,12 @@ _IMPORT_SYSTEM = ("importlib._bootstrap", "_frozen_importlib")
 def is_users(module: str) -> bool:
     """Return whether code of the module of this name gets mlfast's objects.
 
-    scikit-learn's tests count as code of users.
+    scikit-learn's tests, and what they know about each estimator (``sklearn.utils._test_common``), count as code of
+    users.
     """
     top, *rest = module.split(".")
     if top == "sklearn":
-        return "tests" in rest or rest == ["conftest"]
+        return "tests" in rest or "_test_common" in rest or rest == ["conftest"]
     return top != "mlfast" and module not in _IMPORT_SYSTEM
 
 
@@ -64,8 +65,8 @@ class ReplacedModule(ModuleType):
         module = super().__getattribute__("__name__")
         if value is not originals.get(module, {}).get(name, originals) or f"{module}.{name}" not in active:
             return value
-        frame = sys._getframe(1)
-        if not is_users(str(frame.f_globals.get("__name__"))):
+        frame = sys._getframe().f_back
+        if frame is None or not is_users(str(frame.f_globals.get("__name__"))):
             return value
         # pickle stores a function as its module and name, and insists on finding the same function there.
         if value.__module__ == module and _is_call(frame):
@@ -99,11 +100,11 @@ def take_over(module: ModuleType) -> None:
             warnings.warn(f"mlfast leaves scikit-learn as it is: {problem}", stacklevel=2)
         return
     known = vars(module)
-    # A name that holds something else than scikit-learn's object was assigned by the user and stays.
-    originals[module.__name__] = {
+    # A name that holds something else was assigned by the user and is given as it is, as long as it holds that.
+    originals[module.__name__] = originals.get(module.__name__, {}) | {
         name: known[name]
         for name in REGISTRY[module.__name__]
-        if getattr(known.get(name), "__module__", "").startswith("sklearn.")
+        if str(getattr(known.get(name), "__module__", None)).startswith("sklearn.")
     }
     module.__class__ = ReplacedModule
 

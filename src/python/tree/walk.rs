@@ -11,7 +11,7 @@ use super::records::{Nodes, Table, state};
 use crate::common::memory;
 use crate::linalg::Csr;
 use crate::tree::walk::{self, Samples};
-use crate::tree::{check as checks, prune as pruning};
+use crate::tree::{check as checks, paths, prune as pruning};
 
 /// Nodes that a sample is taken to pass, when the work is guessed.
 const DEPTH: usize = 16;
@@ -112,8 +112,8 @@ pub(super) fn decision_path<'py>(
     let nodes = Nodes::new(nodes)?;
     let nodes = nodes.slice();
     with_samples!(x, samples => {
-        let paths = run(py, n_threads, work(samples), |ctx| walk::decision_path(ctx, nodes, samples))?;
-        Ok((PyArray1::from_vec(py, paths.starts).into_any(), PyArray1::from_vec(py, paths.nodes).into_any()))
+        let found = run(py, n_threads, work(samples), |ctx| paths::decision_path(ctx, nodes, samples))?;
+        Ok((PyArray1::from_vec(py, found.starts).into_any(), PyArray1::from_vec(py, found.nodes).into_any()))
     })
 }
 

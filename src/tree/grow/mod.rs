@@ -107,6 +107,7 @@ pub fn grow(
         (CriterionKind::Entropy, _) => job.classify::<Entropy>(),
         (CriterionKind::SquaredError, 1) => job.run(Moments::<Squared, true>::new(targets, weights)?),
         (CriterionKind::SquaredError, _) => job.run(Moments::<Squared, false>::new(targets, weights)?),
+        (CriterionKind::Poisson, 1) => job.run(Moments::<Poisson, true>::new(targets, weights)?),
         (CriterionKind::Poisson, _) => job.run(Moments::<Poisson, false>::new(targets, weights)?),
         (CriterionKind::AbsoluteError, _) => job.run(Absolute::new(targets, weights)?),
     }

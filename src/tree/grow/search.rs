@@ -5,7 +5,7 @@
 //! where there are some, the scan is repeated with them in front.
 
 use super::columns::Column;
-use super::criteria::Criterion;
+use super::criteria::{Criterion, SWEEP};
 use super::order::{self, rank};
 use crate::common::{Result, memory};
 
@@ -13,7 +13,7 @@ use crate::common::{Result, memory};
 const INSERTED: usize = 16;
 /// Up to this many samples ties are left in scikit-learn's order. In larger nodes it would cost as much as sorting there,
 /// and two features that split a node alike up to rounding are rare.
-const FOLLOWED: usize = 100_000;
+const FOLLOWED: usize = 256;
 
 /// What a split has to heed.
 #[derive(Debug, Clone, Copy)]
@@ -165,6 +165,14 @@ pub(super) fn scan<C: Criterion>(
     if sorted.is_constant {
         return best;
     }
+    if sorted.n_missing == 0
+        && monotonic == 0
+        && rules.min_weight_leaf <= 0.0
+        && criterion.sweeps()
+        && (!C::ORDERED || moves_one_way(column, keys, rules.min_samples_leaf))
+    {
+        return sweep(criterion, column, rules.min_samples_leaf, floor, (keys, sides));
+    }
     for missing_left in [false, true] {
         let (mut p, end) = if missing_left { (sorted.n_missing, n) } else { (0, n - sorted.n_missing) };
         if missing_left {
@@ -199,6 +207,50 @@ pub(super) fn scan<C: Criterion>(
                     high: (p < end).then(|| rank(keys[p])),
                     missing_left: if sorted.n_missing == 0 { p > n - p } else { missing_left },
                 });
+            }
+        }
+    }
+    best
+}
+
+/// Whether scikit-learn reaches all splits from the left: it takes the shorter way from one to the next, and after many
+/// equal values that may be the one from the right.
+fn moves_one_way(column: &Column, keys: &[u64], min_samples_leaf: usize) -> bool {
+    let n = keys.len();
+    let mut at = 0;
+    for p in min_samples_leaf..(n + 1).saturating_sub(min_samples_leaf.max(1)) {
+        if column.apart(rank(keys[p - 1]), rank(keys[p])) {
+            if p - at > n - p {
+                return false;
+            }
+            at = p;
+        }
+    }
+    true
+}
+
+/// [`scan`] where all that matters is the proxy: it is had for many splits at once, and whether there can be a split is
+/// asked only where it would be the best so far.
+fn sweep<C: Criterion>(
+    criterion: &C,
+    column: &Column,
+    min_samples_leaf: usize,
+    mut floor: f64,
+    (keys, sides): (&[u64], &mut C::Sides),
+) -> Option<Candidate> {
+    let n = keys.len();
+    let mut best = None;
+    criterion.reset(sides, keys);
+    let mut p = 0;
+    for part in keys[..n - 1].chunks(SWEEP) {
+        for &proxy in criterion.sweep(sides, part) {
+            p += 1;
+            if proxy > floor && p >= min_samples_leaf && n - p >= min_samples_leaf {
+                let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+                if column.apart(low, high) {
+                    floor = proxy;
+                    best = Some(Candidate { proxy, n_left: p, low, high: Some(high), missing_left: p > n - p });
+                }
             }
         }
     }

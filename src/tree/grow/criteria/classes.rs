@@ -70,7 +70,7 @@ impl<'a, I: Impurity> Classes<'a, I> {
     fn over_outputs(&self, sums: &[f64], weight: f64) -> f64 {
         let mut impurity = 0.0;
         for pair in self.starts.windows(2) {
-            impurity = I::added(impurity, &sums[pair[0]..pair[1]], weight);
+            impurity = I::added(impurity, sums[pair[0]..pair[1]].iter().copied(), weight);
         }
         impurity / self.n_outputs() as f64
     }

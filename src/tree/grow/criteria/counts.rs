@@ -2,13 +2,13 @@
 //!
 //! A key carries the class and the weight of its sample, so that nothing is looked up while a feature is scanned. For
 //! Gini's index the sums of squares are kept, also integers: each sample changes them by a few operations however many
-//! classes there are.
+//! classes there are, and the division that remains is done for many splits at once.
 
 use std::marker::PhantomData;
 
 use super::super::targets::Targets;
-use super::Criterion;
 use super::impurity::Impurity;
+use super::{Criterion, SWEEP};
 use crate::common::{Result, memory};
 
 /// Square of the largest sum of weights: integers up to here are exact in f64.
@@ -22,20 +22,24 @@ pub(in super::super) struct Counts<I> {
     /// Of each sample of the node.
     local: Vec<u32>,
     /// Weight of each class in the node.
-    totals: Vec<f64>,
-    weight: f64,
-    squares: f64,
+    totals: Vec<i64>,
+    weight: i64,
+    squares: i64,
     kind: PhantomData<I>,
 }
 
-/// Weights on the left, the rest is on the right.
+/// Weights on the left; the rest is on the right.
 pub(in super::super) struct Sides {
     at: usize,
-    left: Vec<f64>,
-    right: Vec<f64>,
-    weight: f64,
-    left_squares: f64,
-    right_squares: f64,
+    left: Vec<i64>,
+    weight: i64,
+    left_squares: i64,
+    right_squares: i64,
+    /// After each sample of a sweep: weight on the left, squares on both sides, and what comes of them.
+    weights: [f64; SWEEP],
+    lefts: [f64; SWEEP],
+    rights: [f64; SWEEP],
+    proxies: [f64; SWEEP],
 }
 
 impl<I: Impurity> Counts<I> {
@@ -60,25 +64,38 @@ impl<I: Impurity> Counts<I> {
             payloads,
             class_bits,
             local: memory::with_capacity(codes.len())?,
-            totals: memory::filled(n_classes, 0.0)?,
-            weight: 0.0,
-            squares: 0.0,
+            totals: memory::filled(n_classes, 0)?,
+            weight: 0,
+            squares: 0,
             kind: PhantomData,
         }))
     }
 
     #[inline]
-    fn class_and_weight(&self, payload: u32) -> (usize, f64) {
-        ((payload & ((1 << self.class_bits) - 1)) as usize, f64::from(payload >> self.class_bits))
+    fn class_and_weight(&self, payload: u32) -> (usize, i64) {
+        ((payload & ((1 << self.class_bits) - 1)) as usize, i64::from(payload >> self.class_bits))
+    }
+
+    /// Moves a sample to the left side. The squares follow from (a + w)^2 - a^2 = w (2 a + w).
+    #[inline]
+    fn shift(&self, sides: &mut Sides, key: u64) {
+        let (class, weight) = self.class_and_weight(key as u32);
+        let left = sides.left[class];
+        sides.left[class] = left + weight;
+        sides.left_squares += weight * (2 * left + weight);
+        sides.right_squares -= weight * (2 * (self.totals[class] - left) - weight);
+        sides.weight += weight;
     }
 
     #[inline]
     fn impurities(&self, sides: &Sides) -> (f64, f64) {
-        let right = self.weight - sides.weight;
+        let (left, right) = self.weights(sides);
         if I::SQUARES {
-            (I::of_squares(sides.left_squares, sides.weight), I::of_squares(sides.right_squares, right))
+            (I::of_squares(sides.left_squares as f64, left), I::of_squares(sides.right_squares as f64, right))
         } else {
-            (I::added(0.0, &sides.left, sides.weight), I::added(0.0, &sides.right, right))
+            let lefts = sides.left.iter().map(|&weight| weight as f64);
+            let rights = self.totals.iter().zip(&sides.left).map(|(total, left)| (total - left) as f64);
+            (I::added(0.0, lefts, left), I::added(0.0, rights, right))
         }
     }
 }
@@ -89,15 +106,24 @@ impl<I: Impurity> Criterion for Counts<I> {
 
     fn sides(&self, _n: usize) -> Result<Sides> {
         let n_classes = self.totals.len();
-        let (left, right) = (memory::filled(n_classes, 0.0)?, memory::filled(n_classes, 0.0)?);
-        Ok(Sides { at: 0, left, right, weight: 0.0, left_squares: 0.0, right_squares: 0.0 })
+        Ok(Sides {
+            at: 0,
+            left: memory::filled(n_classes, 0)?,
+            weight: 0,
+            left_squares: 0,
+            right_squares: 0,
+            weights: [0.0; SWEEP],
+            lefts: [0.0; SWEEP],
+            rights: [0.0; SWEEP],
+            proxies: [0.0; SWEEP],
+        })
     }
 
     fn enter(&mut self, samples: &[u32]) {
         self.local.clear();
         self.local.extend(samples.iter().map(|&row| self.payloads[row as usize]));
-        self.totals.fill(0.0);
-        self.weight = 0.0;
+        self.totals.fill(0);
+        self.weight = 0;
         for i in 0..self.local.len() {
             let (class, weight) = self.class_and_weight(self.local[i]);
             self.totals[class] += weight;
@@ -112,15 +138,15 @@ impl<I: Impurity> Criterion for Counts<I> {
     }
 
     fn weight(&self) -> f64 {
-        self.weight
+        self.weight as f64
     }
 
     fn impurity(&self, _sides: &mut Sides, _keys: &[u64]) -> f64 {
-        I::added(0.0, &self.totals, self.weight)
+        I::added(0.0, self.totals.iter().map(|&total| total as f64), self.weight())
     }
 
     fn value(&self, _sides: &mut Sides, _keys: &[u64], out: &mut [f64]) {
-        out.iter_mut().zip(&self.totals).for_each(|(share, total)| *share = total / self.weight);
+        out.iter_mut().zip(&self.totals).for_each(|(share, total)| *share = *total as f64 / self.weight());
     }
 
     fn clip(&self, value: &mut [f64], lower: f64, upper: f64) {
@@ -130,35 +156,49 @@ impl<I: Impurity> Criterion for Counts<I> {
     #[inline]
     fn reset(&self, sides: &mut Sides, _keys: &[u64]) {
         sides.at = 0;
-        sides.left.fill(0.0);
-        sides.right.copy_from_slice(&self.totals);
-        (sides.weight, sides.left_squares, sides.right_squares) = (0.0, 0.0, self.squares);
+        sides.left.fill(0);
+        (sides.weight, sides.left_squares, sides.right_squares) = (0, 0, self.squares);
     }
 
     #[inline]
     fn advance(&self, sides: &mut Sides, keys: &[u64], to: usize) {
         for &key in &keys[sides.at..to] {
-            let (class, weight) = self.class_and_weight(key as u32);
-            let left = &mut sides.left[class];
-            sides.left_squares += weight * (2.0 * *left + weight);
-            *left += weight;
-            let right = &mut sides.right[class];
-            sides.right_squares -= weight * (2.0 * *right - weight);
-            *right -= weight;
-            sides.weight += weight;
+            self.shift(sides, key);
         }
         sides.at = to;
     }
 
     #[inline]
     fn weights(&self, sides: &Sides) -> (f64, f64) {
-        (sides.weight, self.weight - sides.weight)
+        (sides.weight as f64, (self.weight - sides.weight) as f64)
     }
 
     #[inline]
     fn proxy(&self, sides: &Sides) -> f64 {
-        let (left, right) = self.impurities(sides);
-        -(self.weight - sides.weight) * right - sides.weight * left
+        let ((left, right), (left_weight, right_weight)) = (self.impurities(sides), self.weights(sides));
+        -right_weight * right - left_weight * left
+    }
+
+    fn sweeps(&self) -> bool {
+        I::SQUARES
+    }
+
+    #[inline]
+    fn sweep<'s>(&self, sides: &'s mut Sides, keys: &[u64]) -> &'s [f64] {
+        let n = keys.len().min(SWEEP);
+        for (i, &key) in keys[..n].iter().enumerate() {
+            self.shift(sides, key);
+            sides.weights[i] = sides.weight as f64;
+            sides.lefts[i] = sides.left_squares as f64;
+            sides.rights[i] = sides.right_squares as f64;
+        }
+        let total = self.weight();
+        for i in 0..n {
+            let (left, right) = (sides.weights[i], total - sides.weights[i]);
+            let impurities = (I::of_squares(sides.lefts[i], left), I::of_squares(sides.rights[i], right));
+            sides.proxies[i] = -right * impurities.1 - left * impurities.0;
+        }
+        &sides.proxies[..n]
     }
 
     fn children(&self, sides: &Sides, _keys: &[u64]) -> (f64, f64) {
@@ -166,12 +206,13 @@ impl<I: Impurity> Criterion for Counts<I> {
     }
 
     fn child_values(&self, sides: &Sides) -> (f64, f64) {
-        (sides.left[0] / sides.weight, sides.right[0] / (self.weight - sides.weight))
+        let (left, right) = self.weights(sides);
+        (sides.left[0] as f64 / left, (self.totals[0] - sides.left[0]) as f64 / right)
     }
 
     fn middle(&self, sides: &Sides) -> f64 {
-        let right = self.weight - sides.weight;
-        sides.left[0] / (2.0 * sides.weight) + sides.right[0] / (2.0 * right)
+        let (left, right) = self.weights(sides);
+        sides.left[0] as f64 / (2.0 * left) + (self.totals[0] - sides.left[0]) as f64 / (2.0 * right)
     }
 }
 

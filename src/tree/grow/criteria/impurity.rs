@@ -8,7 +8,7 @@ pub(in super::super) trait Impurity: Sync + Send + 'static {
     const SQUARES: bool;
 
     /// `sum` (over the outputs before) and what one output adds: the weights of its classes, and their total.
-    fn added(sum: f64, weights: &[f64], total: f64) -> f64;
+    fn added(sum: f64, weights: impl Iterator<Item = f64>, total: f64) -> f64;
 
     /// For one output, from the sum of the squares of the weights, if [`Impurity::SQUARES`].
     fn of_squares(squares: f64, total: f64) -> f64;
@@ -22,9 +22,9 @@ impl Impurity for Gini {
     const SQUARES: bool = true;
 
     #[inline]
-    fn added(sum: f64, weights: &[f64], total: f64) -> f64 {
+    fn added(sum: f64, weights: impl Iterator<Item = f64>, total: f64) -> f64 {
         let mut squares = 0.0;
-        for &weight in weights {
+        for weight in weights {
             squares += weight * weight;
         }
         sum + Self::of_squares(squares, total)
@@ -44,9 +44,9 @@ impl Impurity for Entropy {
     const SQUARES: bool = false;
 
     #[inline]
-    fn added(sum: f64, weights: &[f64], total: f64) -> f64 {
+    fn added(sum: f64, weights: impl Iterator<Item = f64>, total: f64) -> f64 {
         let mut entropy = sum;
-        for &weight in weights {
+        for weight in weights {
             if weight > 0.0 {
                 let share = weight / total;
                 entropy -= share * log2(share);

@@ -14,6 +14,9 @@ pub(super) mod moments;
 
 use crate::common::Result;
 
+/// Most samples that are swept together.
+pub(super) const SWEEP: usize = 64;
+
 /// The sums of one node, and how to split them.
 ///
 /// Samples of the node are numbered as they come in [`Criterion::enter`]; a key has such a number, or what
@@ -59,6 +62,17 @@ pub(super) trait Criterion: Sync {
 
     /// Grows with the quality of the split.
     fn proxy(&self, sides: &Self::Sides) -> f64;
+
+    /// Whether [`Criterion::sweep`] can be had in this node, and no sum of weights is negative.
+    fn sweeps(&self) -> bool {
+        false
+    }
+
+    /// Moves the next samples, `keys` (at most [`SWEEP`]), to the left side, and returns the quality after each of them:
+    /// the same numbers as [`Criterion::proxy`] gives when samples move one by one from the left, but many at once.
+    fn sweep<'s>(&self, _sides: &'s mut Self::Sides, _keys: &[u64]) -> &'s [f64] {
+        &[]
+    }
 
     /// Impurities (left, right), of the keys as in [`Criterion::reset`].
     fn children(&self, sides: &Self::Sides, keys: &[u64]) -> (f64, f64);

@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 
 use super::super::targets::Targets;
-use super::{Criterion, from_left, log2, sample};
+use super::{Criterion, SWEEP, from_left, log2, sample};
 use crate::common::{Error, Result, memory};
 
 /// Sums that rounding could have left where zero belongs; a Poisson mean has to be larger.
@@ -100,10 +100,11 @@ pub(in super::super) struct Moments<'a, L, const SINGLE: bool> {
     weights: Option<&'a [f64]>,
     n_outputs: usize,
     node: Local,
-    n: usize,
     totals: Vec<f64>,
     weight: f64,
     squares: f64,
+    /// Whether no weight is negative.
+    is_positive: bool,
     kind: PhantomData<L>,
 }
 
@@ -114,6 +115,10 @@ pub(in super::super) struct Sides {
     right: Vec<f64>,
     left_weight: f64,
     right_weight: f64,
+    /// After each sample of a sweep: sum and weight on the left, and what comes of them.
+    sums: [f64; SWEEP],
+    weights: [f64; SWEEP],
+    proxies: [f64; SWEEP],
 }
 
 impl<'a, L: Loss, const SINGLE: bool> Moments<'a, L, SINGLE> {
@@ -128,8 +133,9 @@ impl<'a, L: Loss, const SINGLE: bool> Moments<'a, L, SINGLE> {
             weights: memory::with_capacity(weights.map_or(0, <[f64]>::len))?,
         };
         let totals = memory::filled(n_outputs, 0.0)?;
+        let is_positive = weights.is_none_or(|weights| weights.iter().all(|&weight| weight >= 0.0));
         let kind = PhantomData;
-        Ok(Self { values, weights, n_outputs, node, n: 0, totals, weight: 0.0, squares: 0.0, kind })
+        Ok(Self { values, weights, n_outputs, node, totals, weight: 0.0, squares: 0.0, is_positive, kind })
     }
 
     #[inline]
@@ -163,7 +169,16 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
 
     fn sides(&self, _n: usize) -> Result<Sides> {
         let (left, right) = (memory::filled(self.n_outputs, 0.0)?, memory::filled(self.n_outputs, 0.0)?);
-        Ok(Sides { at: 0, left, right, left_weight: 0.0, right_weight: 0.0 })
+        Ok(Sides {
+            at: 0,
+            left,
+            right,
+            left_weight: 0.0,
+            right_weight: 0.0,
+            sums: [0.0; SWEEP],
+            weights: [0.0; SWEEP],
+            proxies: [0.0; SWEEP],
+        })
     }
 
     fn enter(&mut self, samples: &[u32]) {
@@ -189,7 +204,7 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
             }
             sum += weight;
         }
-        (self.n, self.weight, self.squares) = (samples.len(), sum, squares);
+        (self.weight, self.squares) = (sum, squares);
     }
 
     #[inline]
@@ -245,6 +260,40 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
     fn proxy(&self, sides: &Sides) -> f64 {
         let n_outputs = self.n_outputs();
         L::proxy(&sides.left[..n_outputs], sides.left_weight, &sides.right[..n_outputs], sides.right_weight)
+    }
+
+    fn sweeps(&self) -> bool {
+        SINGLE && self.is_positive
+    }
+
+    #[inline]
+    fn sweep<'s>(&self, sides: &'s mut Sides, keys: &[u64]) -> &'s [f64] {
+        let n = keys.len().min(SWEEP);
+        let (mut sum, mut weight) = (sides.left[0], sides.left_weight);
+        for (i, &key) in keys[..n].iter().enumerate() {
+            sum += self.node.weighted[sample(key)];
+            sides.sums[i] = sum;
+        }
+        if self.node.weights.is_empty() {
+            for place in &mut sides.weights[..n] {
+                weight += 1.0;
+                *place = weight;
+            }
+        } else {
+            for (place, &key) in sides.weights[..n].iter_mut().zip(keys) {
+                weight += self.node.weights[sample(key)];
+                *place = weight;
+            }
+        }
+        (sides.left[0], sides.left_weight) = (sum, weight);
+        let (sums, weights) = (self.totals[0], self.weight);
+        for i in 0..n {
+            let (left, left_weight) = (sides.sums[i], sides.weights[i]);
+            let (right, right_weight) = (sums - left, weights - left_weight);
+            let of = std::slice::from_ref::<f64>;
+            sides.proxies[i] = L::proxy(of(&left), left_weight, of(&right), right_weight);
+        }
+        &sides.proxies[..n]
     }
 
     fn children(&self, sides: &Sides, keys: &[u64]) -> (f64, f64) {
