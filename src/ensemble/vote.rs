@@ -57,10 +57,19 @@ fn for_each_leaf(
 /// # Errors
 /// A tree that is none, memory refused, or an interruption.
 pub fn mean(ctx: &Context, members: &[Member], width: usize, samples: Samples) -> Result<Vec<f64>> {
-    let mut sums = memory::filled(memory::area(samples.n_rows(), width)?, 0.0)?;
-    add_up(ctx, members, width, samples, &mut sums, |_| Ok(()), |(), _| true)?;
+    let mut sums = sum(ctx, members, width, samples)?;
     let n = members.len() as f64;
     sums.iter_mut().for_each(|sum| *sum /= n);
+    Ok(sums)
+}
+
+/// Sum of what the trees say, shape (n_samples, `width`).
+///
+/// # Errors
+/// As [`mean`].
+pub fn sum(ctx: &Context, members: &[Member], width: usize, samples: Samples) -> Result<Vec<f64>> {
+    let mut sums = memory::filled(memory::area(samples.n_rows(), width)?, 0.0)?;
+    add_up(ctx, members, width, samples, &mut sums, |_| Ok(()), |(), _| true)?;
     Ok(sums)
 }
 

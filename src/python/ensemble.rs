@@ -14,6 +14,7 @@ use super::tree::walk::{self, with_samples};
 use crate::common::memory;
 use crate::ensemble::bootstrap::Bootstrap;
 use crate::ensemble::forest::{self, Params, Rows};
+use crate::ensemble::isolation;
 use crate::ensemble::vote::{self, Member};
 use crate::linalg::Csr;
 use crate::tree::walk::Samples;
@@ -70,6 +71,40 @@ fn grow_forest<'py>(
     trees.into_iter().map(|tree| state(py, tree)).collect()
 }
 
+/// Work of a tree of an isolation forest for each row and feature that it sees, in multiply-adds.
+const LOOK: u64 = 64;
+
+/// For each of `seeds` the state of a tree, the features that it drew, of shape (n_features,), and its own seed. `x` is an
+/// array or a SciPy CSR matrix or array of float32; `y` and `probabilities` of shape (n_samples,).
+#[pyfunction]
+#[pyo3(signature = (*, x, y, probabilities, n_draws, replace, n_features, max_depth, seeds, n_threads))]
+fn isolate<'py>(
+    py: Python<'py>,
+    x: &Array<'py>,
+    y: &Array<'py>,
+    probabilities: Option<&Array<'py>>,
+    n_draws: usize,
+    replace: bool,
+    n_features: usize,
+    max_depth: usize,
+    seeds: Vec<u32>,
+    n_threads: usize,
+) -> PyResult<Vec<(Bound<'py, PyDict>, Array<'py>, u32)>> {
+    let y = Values::<f64>::new(y)?;
+    let known = probabilities.map(Values::<f64>::new).transpose()?;
+    let (targets, known) = (y.slice(), known.as_ref().map(Values::slice));
+    let params = isolation::Params { n_draws, replace, n_features, max_depth };
+    let work = (n_draws as u64).saturating_mul(n_features as u64 * LOOK).saturating_mul(seeds.len() as u64);
+    with_samples!(x, samples => {
+        let trees = run(py, n_threads, work, |ctx| isolation::fit(ctx, samples, targets, known, &params, &seeds))?;
+        let crossed = trees.into_iter().map(|isolated| {
+            let features: Vec<i64> = isolated.features.iter().map(|&feature| feature as i64).collect();
+            Ok((state(py, isolated.tree)?, PyArray1::from_vec(py, features).into_any(), isolated.seed))
+        });
+        crossed.collect()
+    })
+}
+
 /// A tree of a forest, and the room that it had for nodes when its arrays were looked up.
 struct Tree {
     tree: Py<PyAny>,
@@ -113,15 +148,24 @@ fn tree_of<'py>(estimator: &Array<'py>) -> PyResult<(Array<'py>, isize)> {
 
 #[pymethods]
 impl Forest {
-    /// From fitted trees, all of one shape.
+    /// From fitted trees, all of one shape. `said` has what the nodes of each tree say, of shape (nodes, outputs, classes);
+    /// None: the values of the trees.
     #[new]
-    fn new(estimators: &Bound<'_, PyList>) -> PyResult<Self> {
+    #[pyo3(signature = (estimators, said = None))]
+    fn new(estimators: &Bound<'_, PyList>, said: Option<Vec<Array<'_>>>) -> PyResult<Self> {
+        if said.as_ref().is_some_and(|said| said.len() != estimators.len()) {
+            return Err(PyTypeError::new_err("expected one array for each tree"));
+        }
         let mut trees = Vec::with_capacity(estimators.len());
         let mut shape = None;
-        for estimator in estimators.iter() {
+        for (i, estimator) in estimators.iter().enumerate() {
             let (tree, capacity) = tree_of(&estimator)?;
             let state = tree.call_method0("__getstate__")?;
-            let table = Table::new(&state.get_item("nodes")?, &state.get_item("values")?)?;
+            let values = match &said {
+                Some(said) => said[i].call_method0("copy")?, // so that nobody else knows it
+                None => state.get_item("values")?,
+            };
+            let table = Table::new(&state.get_item("nodes")?, &values)?;
             if *shape.get_or_insert(table.shape()) != table.shape() {
                 return Err(PyTypeError::new_err("the trees of a forest differ in outputs or classes"));
             }
@@ -150,6 +194,16 @@ impl Forest {
         let width = self.width()?;
         with_samples!(x, samples => self.with_members(py, |members| {
             let found = run(py, n_threads, self.work(samples), |ctx| vote::mean(ctx, members, width, samples))?;
+            Ok(PyArray1::from_vec(py, found).reshape([samples.n_rows(), self.shape.0, self.shape.1])?.into_any())
+        }))
+    }
+
+    /// Sum of the values of each sample's leaves, shape (n_samples, outputs, classes).
+    #[pyo3(signature = (*, x, n_threads))]
+    fn sum<'py>(&self, py: Python<'py>, x: &Array<'py>, n_threads: usize) -> PyResult<Array<'py>> {
+        let width = self.width()?;
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let found = run(py, n_threads, self.work(samples), |ctx| vote::sum(ctx, members, width, samples))?;
             Ok(PyArray1::from_vec(py, found).reshape([samples.n_rows(), self.shape.0, self.shape.1])?.into_any())
         }))
     }
@@ -204,5 +258,5 @@ impl Forest {
 #[pymodule]
 pub(super) mod ensemble {
     #[pymodule_export]
-    use super::{Draws, Forest, grow_forest};
+    use super::{Draws, Forest, grow_forest, isolate};
 }

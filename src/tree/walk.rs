@@ -10,8 +10,9 @@ use crate::common::context::{Blocks, Context};
 use crate::common::{Error, Result, memory, parallel};
 use crate::linalg::Csr;
 
-/// Samples of which a block holds at least so many, and there are at most so many blocks.
+/// Samples that a block holds at least.
 pub const BLOCK_ROWS: usize = 1024;
+/// Blocks that there are at most.
 pub const BLOCKS: usize = 64;
 
 /// A tree of more nodes than so many times the samples is not packed.

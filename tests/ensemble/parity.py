@@ -1,10 +1,7 @@
-"""What it means that two forests are the same."""
+"""What it means that two ensembles are the same."""
 
 from ..compare import assert_same_complaint, bits, fitted, outcome
 from ..tree.parity import assert_same_parts
-
-#: What differs by name only: mlfast's trees are of mlfast's classes.
-HELD = ("estimator_", "estimators_")
 
 
 def fit_both(ours, theirs, *args, **kwargs):
@@ -18,13 +15,9 @@ def fit_both(ours, theirs, *args, **kwargs):
 
 def assert_same_state(ours, theirs):
     """Attribute for attribute, and tree for tree, bit for bit."""
-    mine, parents = ({k: v for k, v in fitted(est).items() if k not in HELD} for est in (ours, theirs))
-    assert_same_parts(mine, parents)
-    assert len(ours.estimators_) == len(theirs.estimators_)
-    for tree, parents_tree in zip(ours.estimators_, theirs.estimators_, strict=True):
-        assert tree.get_params() == parents_tree.get_params()
-        assert list(vars(tree)) == list(vars(parents_tree))
-        assert_same_parts(fitted(tree), fitted(parents_tree))
+    assert_same_parts(fitted(ours), fitted(theirs))
+    for tree, parents in zip(ours.estimators_, theirs.estimators_, strict=True):
+        assert list(vars(tree)) == list(vars(parents))
 
 
 def assert_same_answers(ours, theirs, X, methods=("predict", "apply", "decision_path")):

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mlfast._core.tree import Columns
 
-__all__ = ["Draws", "Forest", "grow_forest"]
+__all__ = ["Draws", "Forest", "grow_forest", "isolate"]
 
 _Samples = Any  # ndarray, or scipy.sparse CSR, of float32
 
@@ -29,11 +29,24 @@ def grow_forest(
     seeds: Sequence[int],
     n_threads: int,
 ) -> list[dict[str, Any]]: ...
+def isolate(
+    *,
+    x: _Samples,
+    y: NDArray[np.float64],
+    probabilities: NDArray[np.float64] | None,
+    n_draws: int,
+    replace: bool,
+    n_features: int,
+    max_depth: int,
+    seeds: Sequence[int],
+    n_threads: int,
+) -> list[tuple[dict[str, Any], NDArray[np.int64], int]]: ...
 @final
 class Forest:
-    def __new__(cls, estimators: list[Any]) -> Forest: ...
+    def __new__(cls, estimators: list[Any], said: Sequence[NDArray[np.float64]] | None = None) -> Forest: ...
     def holds(self, estimators: list[Any]) -> bool: ...
     def mean(self, *, x: _Samples, n_threads: int) -> NDArray[np.float64]: ...
+    def sum(self, *, x: _Samples, n_threads: int) -> NDArray[np.float64]: ...
     def apply(self, *, x: _Samples, n_threads: int) -> NDArray[np.int64]: ...
     def decision_path(self, *, x: _Samples, n_threads: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
     def out_of_bag(

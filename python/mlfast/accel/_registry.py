@@ -14,8 +14,10 @@ REGISTRY: dict[str, tuple[str, ...]] = {
     "sklearn.ensemble": (
         "ExtraTreesClassifier",
         "ExtraTreesRegressor",
+        "IsolationForest",
         "RandomForestClassifier",
         "RandomForestRegressor",
+        "RandomTreesEmbedding",
     ),
     "sklearn.impute": ("KNNImputer",),
     "sklearn.metrics": (

@@ -24,7 +24,7 @@ from mlfast._core import tree as tree_core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.ensemble._members import Members, _Cache, planted
+from mlfast.ensemble._members import Members, _Cache, planted, probabilities
 from mlfast.tree._base import readable
 
 T = TypeVar("T")
@@ -167,15 +167,8 @@ class ForestDropIn(Members):
 
     def _draws(self: Any) -> core.Draws:
         """Return how the trees draw their rows: by weight, if there are weights."""
-        probabilities = None
-        if self._sample_weight is not None:
-            probabilities = self._sample_weight / np.sum(self._sample_weight)
-            slack = np.sqrt(np.finfo(probabilities.dtype).eps)
-            if not (np.all(probabilities >= 0) and abs(np.sum(probabilities, dtype=np.float64) - 1) <= slack):
-                raise RefusedError("the weights are no probabilities")
-            probabilities = probabilities.astype(np.float64)
-        n_draws = self._n_samples_bootstrap
-        return core.Draws(n_rows=self._n_samples, n_draws=n_draws, probabilities=probabilities)
+        shares, n_draws = probabilities(self._sample_weight), self._n_samples_bootstrap
+        return core.Draws(n_rows=self._n_samples, n_draws=n_draws, probabilities=shares)
 
     def _name_classes(self: Any) -> None:
         """Set what depends on whether there is one output."""

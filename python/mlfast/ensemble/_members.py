@@ -6,6 +6,10 @@ the fitted state. It copies no node, and it is looked up again when a tree was r
 
 from typing import Any
 
+import numpy as np
+from sklearn.tree._tree import Tree
+
+from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._state import DropIn
 from mlfast.tree._state import tree_of
@@ -31,8 +35,11 @@ class Members(DropIn):
             cache = self.__dict__["_cache"] = _Cache()
         forest, trees = cache.forest, self.estimators_
         if forest is None or not forest.holds(trees):
-            forest = cache.forest = core.Forest(trees)
+            forest = cache.forest = self._looked_up(trees)
         return forest
+
+    def _looked_up(self, trees: list[Any]) -> core.Forest:
+        return core.Forest(trees)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -50,14 +57,44 @@ class Members(DropIn):
         trees = state["estimators_"]
         if not isinstance(trees, list) or not trees:
             raise ValueError("corrupt state: estimators_ must be a list of trees")
+        shape = self._shape(state)
         for estimator in trees:
             tree = getattr(estimator, "tree_", None)
-            if tree is None or tree.n_features != state.get("n_features_in_"):
-                raise ValueError("corrupt state: estimators_ and n_features_in_ disagree")
-            if tree.n_outputs != state.get("n_outputs_"):
-                raise ValueError("corrupt state: estimators_ and n_outputs_ disagree")
+            if not isinstance(tree, Tree) or (tree.n_features, tree.n_outputs) != shape:
+                raise ValueError("corrupt state: estimators_ must be trees of the features and outputs of the ensemble")
             if tree.n_classes.tolist() != trees[0].tree_.n_classes.tolist():
                 raise ValueError("corrupt state: the trees of estimators_ disagree")
+
+    def _shape(self, state: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the features and outputs that each tree has."""
+        return state.get("n_features_in_"), state.get("n_outputs_")
+
+
+def probabilities(weights: np.ndarray | None) -> np.ndarray | None:
+    """Return the share of each row, as `numpy.random.RandomState.choice` takes it.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_samples,) or None
+        Weights; None: all 1.
+
+    Returns
+    -------
+    probabilities : ndarray of shape (n_samples,) or None
+        The shares in float64, computed in the type of the weights.
+
+    Raises
+    ------
+    RefusedError
+        If they are none.
+    """
+    if weights is None:
+        return None
+    shares = weights / np.sum(weights)
+    slack = np.sqrt(np.finfo(shares.dtype).eps)
+    if not (np.all(shares >= 0) and abs(np.sum(shares, dtype=np.float64) - 1) <= slack):
+        raise RefusedError("the weights are no probabilities")
+    return shares.astype(np.float64)
 
 
 def planted(template: Any, states: list[dict[str, Any]], seeds: list[int]) -> list[Any]:

@@ -225,7 +225,7 @@ class TreeDropIn(DropIn):
 
         def rust() -> T:
             if not check_input:
-                _refuse_unreadable(samples)
+                refuse_unreadable(samples)
             return walk(tree.__getstate__(), samples, _threads.resolve())
 
         return dispatch(self, method, (), None, rust, parent)
@@ -298,7 +298,7 @@ def readable(X: Any) -> Any:
     return X
 
 
-def _refuse_unreadable(X: Any) -> None:
+def refuse_unreadable(X: Any) -> None:
     """Refuse what scikit-learn's `Tree` does not take, or takes as it happens."""
     if sp.issparse(X):
         is_csr = X.format == "csr" and {X.indices.dtype, X.indptr.dtype} == {np.dtype(np.intc)}
