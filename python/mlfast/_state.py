@@ -32,8 +32,9 @@ class DropIn:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        parent = next((base for base in cls.__mro__ if base.__module__.startswith("sklearn.")), None)
-        if cls.__module__.startswith("mlfast.") and parent is not None and parent.__name__ == cls.__name__:
+        namesakes = (base for base in cls.__mro__[1:] if base.__name__ == cls.__name__)
+        parent = next((base for base in namesakes if base.__module__.startswith("sklearn.")), None)
+        if cls.__module__.startswith("mlfast.") and parent is not None:
             _counterparts[parent] = cls
 
     @classmethod
