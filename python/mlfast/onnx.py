@@ -15,14 +15,11 @@ Examples
 >>> skl2onnx.to_onnx(model, X[:1])  # doctest: +SKIP
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-import mlfast
-from mlfast import _state
+from mlfast import _conversion
 
 
 def register() -> None:
@@ -41,20 +38,12 @@ def register() -> None:
         from skl2onnx._supported_operators import sklearn_operator_name_map
     except ImportError as error:
         raise ImportError(f"converting to ONNX needs skl2onnx: pip install skl2onnx ({error})") from error
-    _import_rooms()
-    for namesake, ours in _state._counterparts.items():
+    for ours, namesake in _conversion._pairs():
         if namesake in sklearn_operator_name_map:
             alias = sklearn_operator_name_map[namesake]
             parse = sklearn_parsers_map.get(namesake, _parse_sklearn_simple_model)
             sklearn_operator_name_map[ours] = alias
             update_registered_parser(ours, _parser_like(namesake, alias, parse))
-
-
-def _import_rooms() -> None:
-    """Import every module of mlfast that has the name of one of scikit-learn's, so that all estimators are known."""
-    for module in pkgutil.iter_modules(mlfast.__path__):
-        if not module.name.startswith("_") and find_spec(f"sklearn.{module.name}"):
-            importlib.import_module(f"mlfast.{module.name}")
 
 
 def _parser_like(namesake: type, alias: str, parse: Callable[..., Any]) -> Callable[..., Any]:

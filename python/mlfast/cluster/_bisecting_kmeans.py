@@ -19,6 +19,9 @@ from mlfast.cluster._kmeans_base import KMeansDropIn, centred, printer
 
 class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
     __doc__ = sklearn.cluster.BisectingKMeans.__doc__
+    _skops_types = tuple(
+        f"{part.__module__}.{part.__name__}" for part in (_BisectingTree, _kmeans_single_elkan, _kmeans_single_lloyd)
+    )
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)

@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 
 from mlfast import _profile, _threads
 from mlfast._callbacks import CallbackDropIn, Level, Watch
-from mlfast._core import RefusedError
+from mlfast._core import RefusedError, metrics
 from mlfast._core import cluster as core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._state import DropIn
@@ -193,7 +193,7 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
         """
         # A few plain rows need no more checks than Rust makes by itself.
         state = self.__dict__
-        if type(X) is np.ndarray and "feature_names_in_" not in state and _profile.active() is None:
+        if type(X) is np.ndarray and "feature_names_in_" not in state and not _profile.is_wanted():
             labels = core.predict_few(X, state.get("cluster_centers_"))
             if labels is not None:
                 return labels
@@ -222,7 +222,10 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
     def _distances(self: Any, X: Any) -> np.ndarray:
-        return core.transform(x=X, centers=self.cluster_centers_, n_threads=_threads.resolve())
+        n_threads = _threads.resolve()
+        if X is self.cluster_centers_:  # every center is at distance 0 from itself, whatever rounding would say
+            return metrics.euclidean(x=X, y=None, squared=False, x_norms=None, y_norms=None, n_threads=n_threads)
+        return core.transform(x=X, centers=self.cluster_centers_, n_threads=n_threads)
 
     def score(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the opposite of the inertia of ``X``.
