@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import skl2onnx._supported_operators
 import sklearn.base
 import sklearn.cluster
 import sklearn.impute
@@ -18,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import mlfast
+import mlfast.accel
 import mlfast.cluster
 import mlfast.impute
 import mlfast.neighbors
@@ -184,6 +186,24 @@ def test_registering_again_changes_nothing(rows):
     mlfast.onnx.register()
     ours, X = fitted(mlfast, "cluster", "KMeans", {"n_clusters": 2, "random_state": 0}, rows)
     np.testing.assert_array_equal(run(converted(ours, X), X)[1][0], ours.predict(X))
+
+
+def test_an_installed_mlfast_needs_no_registration(monkeypatch):
+    names = skl2onnx._supported_operators.sklearn_operator_name_map
+    monkeypatch.delitem(names, mlfast.cluster.KMeans)
+    monkeypatch.delitem(sys.modules, "mlfast.onnx")
+    with mlfast.accel.install("KMeans"):
+        assert names[mlfast.cluster.KMeans] == names[sklearn.cluster.KMeans]
+    code = (
+        "import numpy as np\n"
+        "from sklearn.cluster import KMeans\n"
+        "import skl2onnx\n"
+        "X = np.arange(9, dtype=np.float32).reshape(-1, 1)\n"
+        "model = KMeans(2).fit(X)\n"
+        "print(type(model).__module__, len(skl2onnx.to_onnx(model, X).graph.output))\n"
+    )
+    ran = subprocess.run([sys.executable, "-m", "mlfast", "-c", code], capture_output=True, text=True, timeout=100)
+    assert ran.stdout.split() == ["mlfast.cluster._kmeans", "2"], ran.stderr
 
 
 def test_without_skl2onnx():
