@@ -11,3 +11,4 @@ pub mod metrics;
 pub mod neighbors;
 #[cfg(feature = "python")]
 mod python;
+pub mod tree;

@@ -15,6 +15,7 @@ mod random;
 mod reserve;
 mod run;
 mod threads;
+mod tree;
 
 use pyo3::prelude::*;
 
@@ -39,12 +40,14 @@ mod _core {
     use super::random::random;
     #[pymodule_export]
     use super::threads::{get_num_threads, instruction_set, set_num_threads};
+    #[pymodule_export]
+    use super::tree::tree;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Importable by their full names too, as stub checkers and pickles expect of modules.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in ["centroids", "cluster", "impute", "metrics", "neighbors", "random"] {
+        for name in ["centroids", "cluster", "impute", "metrics", "neighbors", "random", "tree"] {
             let inner = module.getattr(name)?;
             inner.setattr("__name__", format!("mlfast._core.{name}"))?;
             modules.set_item(format!("mlfast._core.{name}"), inner)?;

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 import mlfast
 
-from ..compare import bits, state_bits
+from ..compare import bits, fitted, state_bits
 from .entry import sparse_mixture
 from .registry import BY_NAME, FUNCTION_BY_NAME
 
@@ -94,8 +94,7 @@ def values(name):
             seen[case] = quiet_call(FUNCTION_BY_NAME[name], X, **params)
         else:
             est = quiet_fit(BY_NAME[name], X, **params)
-            attributes = {k: v for k, v in vars(est).items() if k.endswith("_") and not k.startswith("_")}
-            seen[case] = {**attributes, **quiet_results(BY_NAME[name], est, X)}
+            seen[case] = {**fitted(est), **quiet_results(BY_NAME[name], est, X)}
     return seen
 
 

@@ -4,6 +4,7 @@ from mlfast._core import impute as impute
 from mlfast._core import metrics as metrics
 from mlfast._core import neighbors as neighbors
 from mlfast._core import random as random
+from mlfast._core import tree as tree
 
 __all__ = [
     "InternalError",
@@ -18,6 +19,7 @@ __all__ = [
     "neighbors",
     "random",
     "set_num_threads",
+    "tree",
 ]
 
 __version__: str

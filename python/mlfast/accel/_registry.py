@@ -43,6 +43,12 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "kneighbors_graph",
         "radius_neighbors_graph",
     ),
+    "sklearn.tree": (
+        "DecisionTreeClassifier",
+        "DecisionTreeRegressor",
+        "ExtraTreeClassifier",
+        "ExtraTreeRegressor",
+    ),
 }
 
 #: Every replaced name in full, such as ``sklearn.cluster.KMeans``.

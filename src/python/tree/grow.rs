@@ -1,0 +1,145 @@
+//! Growing trees.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::super::array::{Matrix, Samples, Values, with_dtype};
+use super::super::error;
+use super::super::run::run;
+use super::records::state;
+use crate::common::memory;
+use crate::tree::grow::{self as growing, CriterionKind, Params, SplitterKind, Targets};
+
+/// Work of looking at one value of one feature in one node, in multiply-adds.
+const LOOK: u64 = 8;
+
+type Array<'py> = Bound<'py, PyAny>;
+
+/// A data set made ready for growing any number of trees on it: see `mlfast.tree`.
+#[pyclass(frozen, module = "mlfast._core.tree")]
+pub(super) struct Columns {
+    columns: growing::Columns,
+}
+
+#[pymethods]
+impl Columns {
+    /// From a matrix of shape (n_samples, n_features), float32 or float64: an array, or a SciPy CSC matrix or array in
+    /// which no cell is stored twice.
+    #[new]
+    #[pyo3(signature = (*, x, n_threads))]
+    fn new(py: Python<'_>, x: &Array<'_>, n_threads: usize) -> PyResult<Self> {
+        let is_sparse = x.hasattr("indptr")?;
+        // The transpose of CSC is CSR, with a row per feature.
+        let rows = if is_sparse { x.getattr("T")? } else { x.clone() };
+        let columns = with_dtype!(Samples::new(&rows)?, rows => {
+            let work = rows.stored() as u64 * LOOK;
+            match &rows {
+                Matrix::Dense { values, n_rows, n_cols } => {
+                    let values = values.slice();
+                    run(py, n_threads, work, |ctx| growing::Columns::dense(ctx, values, *n_rows, *n_cols))?
+                }
+                Matrix::Csr { values, indices, starts, n_cols } => {
+                    let values = values.slice();
+                    run(py, n_threads, work, |ctx| growing::Columns::sparse(ctx, values, indices, starts, *n_cols))?
+                }
+            }
+        });
+        Ok(Self { columns })
+    }
+}
+
+/// Classes or numbers to learn.
+enum Learnt<'py> {
+    Classes(Vec<u32>, Vec<usize>),
+    Values(Values<'py, f64>, usize),
+}
+
+impl<'py> Learnt<'py> {
+    /// `y` is of shape (n_samples, n_outputs): codes in int64 where `n_classes` has the number of classes by output,
+    /// float64 where it is None.
+    fn new(y: &Array<'py>, n_classes: Option<Vec<usize>>) -> PyResult<Self> {
+        let Some(n_classes) = n_classes else {
+            let values = Values::<f64>::new(y)?;
+            return match *values.shape() {
+                [_, n_outputs] => Ok(Self::Values(values, n_outputs)),
+                _ => Err(PyTypeError::new_err("expected targets of shape (n_samples, n_outputs)")),
+            };
+        };
+        let codes = Values::<i64>::new(y)?;
+        let mut checked = memory::with_capacity(codes.slice().len()).map_err(error::exception)?;
+        for &code in codes.slice() {
+            checked.push(u32::try_from(code).map_err(|_| PyValueError::new_err("a class is out of range"))?);
+        }
+        Ok(Self::Classes(checked, n_classes))
+    }
+
+    fn targets(&self) -> Targets<'_> {
+        match self {
+            Self::Classes(codes, n_classes) => Targets::Classes { codes, n_classes },
+            Self::Values(values, n_outputs) => Targets::Values { values: values.slice(), n_outputs: *n_outputs },
+        }
+    }
+}
+
+fn criterion_of(name: &str) -> PyResult<CriterionKind> {
+    match name {
+        "gini" => Ok(CriterionKind::Gini),
+        "entropy" | "log_loss" => Ok(CriterionKind::Entropy),
+        "squared_error" => Ok(CriterionKind::SquaredError),
+        "absolute_error" => Ok(CriterionKind::AbsoluteError),
+        "poisson" => Ok(CriterionKind::Poisson),
+        _ => Err(PyValueError::new_err(format!("unknown criterion {name:?}"))),
+    }
+}
+
+/// The state of the tree, as `sklearn.tree._tree.Tree.__setstate__` takes it.
+#[pyfunction]
+#[pyo3(signature = (*, columns, y, n_classes, weights, criterion, splitter, max_depth, min_samples_split, min_samples_leaf,
+                    min_weight_leaf, max_features, max_leaf_nodes, min_impurity_decrease, monotonic, seed, n_threads))]
+pub(super) fn grow<'py>(
+    py: Python<'py>,
+    columns: &Bound<'py, Columns>,
+    y: &Array<'py>,
+    n_classes: Option<Vec<usize>>,
+    weights: Option<&Array<'py>>,
+    criterion: &str,
+    splitter: &str,
+    max_depth: usize,
+    min_samples_split: usize,
+    min_samples_leaf: usize,
+    min_weight_leaf: f64,
+    max_features: usize,
+    max_leaf_nodes: Option<usize>,
+    min_impurity_decrease: f64,
+    monotonic: Option<Vec<i8>>,
+    seed: u32,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let columns = &columns.get().columns;
+    let learnt = Learnt::new(y, n_classes)?;
+    let weights = weights.map(Values::<f64>::new).transpose()?;
+    let splitter = match splitter {
+        "best" => SplitterKind::Best,
+        "random" => SplitterKind::Random,
+        _ => return Err(PyValueError::new_err(format!("unknown splitter {splitter:?}"))),
+    };
+    let params = Params {
+        criterion: criterion_of(criterion)?,
+        splitter,
+        max_depth,
+        min_samples_split,
+        min_samples_leaf,
+        min_weight_leaf,
+        max_features,
+        max_leaf_nodes,
+        min_impurity_decrease,
+        monotonic: monotonic.as_deref(),
+    };
+    let (targets, weights) = (learnt.targets(), weights.as_ref().map(Values::slice));
+    let looks = (columns.n_rows() as u64).saturating_mul(columns.len().min(max_features) as u64);
+    let tree = run(py, n_threads, looks.saturating_mul(LOOK), |ctx| {
+        growing::grow(ctx, columns, &targets, weights, &params, seed)
+    })?;
+    state(py, tree)
+}

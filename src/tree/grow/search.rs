@@ -1,0 +1,273 @@
+//! The best split of one feature in one node.
+//!
+//! Each sample of the node becomes a key, its rank above and what the criterion needs below; the keys are sorted, and the
+//! criterion moves them one after the other from the right side to the left. Missing values stand behind all others;
+//! where there are some, the scan is repeated with them in front.
+
+use super::columns::Column;
+use super::criteria::{Criterion, SWEEP};
+use super::order::{self, rank};
+use crate::common::{Result, memory};
+
+/// Below this many samples scikit-learn's sort is insertion, so that equal values stay in the order in which they were.
+const INSERTED: usize = 16;
+/// Up to this many samples ties are left in scikit-learn's order. In larger nodes it would cost as much as sorting there,
+/// and two features that split a node alike up to rounding are rare.
+const FOLLOWED: usize = 256;
+
+/// What a split has to heed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) min_samples_leaf: usize,
+    pub(super) min_weight_leaf: f64,
+    /// Bounds of the values of both sides, where some feature is monotonic.
+    pub(super) lower: f64,
+    pub(super) upper: f64,
+}
+
+/// A split of one feature.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    pub(super) proxy: f64,
+    /// Samples on the left.
+    pub(super) n_left: usize,
+    /// The largest rank on the left.
+    pub(super) low: u32,
+    /// The smallest rank on the right; None if only missing values are there.
+    pub(super) high: Option<u32>,
+    pub(super) missing_left: bool,
+}
+
+/// The samples of a node.
+#[derive(Clone, Copy)]
+pub(super) struct Samples<'a> {
+    /// Their rows.
+    pub(super) rows: &'a [u32],
+    /// Where each row of the data stands, and where these start: see [`Column::gather`].
+    pub(super) at: &'a [u32],
+    pub(super) start: usize,
+}
+
+/// Room for looking at one feature.
+pub(super) struct Scratch<S> {
+    pub(super) ranks: Vec<u32>,
+    pub(super) keys: Vec<u64>,
+    spare: Vec<u64>,
+    pub(super) sides: S,
+}
+
+impl<S> Scratch<S> {
+    /// For nodes of at most `n` samples.
+    pub(super) fn new<C: Criterion<Sides = S>>(criterion: &C, n: usize) -> Result<Self> {
+        Ok(Self {
+            ranks: memory::filled(n, 0)?,
+            keys: memory::filled(n, 0)?,
+            spare: memory::filled(n, 0)?,
+            sides: criterion.sides(n)?,
+        })
+    }
+}
+
+/// A feature that [`sort`] has put in order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sorted {
+    pub(super) n_missing: usize,
+    pub(super) is_constant: bool,
+}
+
+/// Whether `order`, the samples as scikit-learn has them, is kept in a node of `n` while features are looked at.
+pub(super) fn follows<C: Criterion>(n: usize) -> bool {
+    C::ORDERED && n <= FOLLOWED
+}
+
+/// Fills the keys of a node, sorted. `order` are its samples as scikit-learn has them at this point; it changes with them
+/// if [`follows`] says so, else it is left alone.
+pub(super) fn sort<C: Criterion>(
+    criterion: &C,
+    column: &Column,
+    samples: Samples,
+    order: &mut [u32],
+    scratch: &mut Scratch<C::Sides>,
+) -> Sorted {
+    let n = samples.rows.len();
+    let Scratch { ranks, keys, spare, .. } = scratch;
+    let (ranks, keys) = (&mut ranks[..n], &mut keys[..n]);
+    column.gather(samples.rows, samples.at, samples.start, ranks);
+    if follows::<C>(n) {
+        let values = match column.has_missing() {
+            true => part_missing(order, |i| ranks[i as usize] == column.missing()),
+            false => n,
+        };
+        sort_followed(ranks, order, keys, values);
+    } else {
+        for (i, (key, &rank)) in keys.iter_mut().zip(&*ranks).enumerate() {
+            *key = u64::from(rank) << 32 | u64::from(criterion.payload(i));
+        }
+        order::sort(keys, &mut spare[..n]);
+    }
+    let values = keys.partition_point(|&key| !column.has_missing() || rank(key) != column.missing());
+    let n_missing = n - values;
+    let is_constant = values == 0 || (n_missing == 0 && !column.apart(rank(keys[0]), rank(keys[n - 1])));
+    Sorted { n_missing, is_constant }
+}
+
+/// Sorts keys and order as scikit-learn would; behind `values` samples are the missing ones, which stay.
+fn sort_followed(ranks: &[u32], order: &mut [u32], keys: &mut [u64], values: usize) {
+    let fill = |keys: &mut [u64], order: &[u32]| {
+        for (key, &i) in keys.iter_mut().zip(order) {
+            *key = u64::from(ranks[i as usize]) << 32 | u64::from(i);
+        }
+    };
+    fill(keys, order);
+    let (sorted, unsorted) = (&mut keys[..values], &order[..values]);
+    if values < INSERTED {
+        order::insert(sorted);
+    } else {
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| rank(pair[0]) == rank(pair[1])) {
+            fill(sorted, unsorted);
+            order::sort_as_parent(sorted);
+        }
+    }
+    order.iter_mut().zip(keys).for_each(|(i, key)| *i = *key as u32);
+}
+
+/// Moves missing samples behind the others, swap by swap as scikit-learn does; the number of the others.
+fn part_missing(order: &mut [u32], is_missing: impl Fn(u32) -> bool) -> usize {
+    let (mut next, mut end) = (0, order.len());
+    while next < end {
+        if is_missing(order[end - 1]) {
+            end -= 1;
+        } else {
+            if is_missing(order[next]) {
+                end -= 1;
+                order.swap(next, end);
+            }
+            next += 1;
+        }
+    }
+    end
+}
+
+/// The best split of the sorted keys that is better than `floor`, the first of equals; none if the feature is constant. Missing values end up in front of
+/// the keys if there are any.
+pub(super) fn scan<C: Criterion>(
+    criterion: &C,
+    column: &Column,
+    sorted: Sorted,
+    monotonic: i8,
+    rules: &Rules,
+    mut floor: f64,
+    (keys, sides): (&mut [u64], &mut C::Sides),
+) -> Option<Candidate> {
+    let n = keys.len();
+    let mut best = None;
+    if sorted.is_constant {
+        return best;
+    }
+    if sorted.n_missing == 0
+        && monotonic == 0
+        && rules.min_weight_leaf <= 0.0
+        && criterion.sweeps()
+        && (!C::ORDERED || moves_one_way(column, keys, rules.min_samples_leaf))
+    {
+        return sweep(criterion, column, rules.min_samples_leaf, floor, (keys, sides));
+    }
+    for missing_left in [false, true] {
+        let (mut p, end) = if missing_left { (sorted.n_missing, n) } else { (0, n - sorted.n_missing) };
+        if missing_left {
+            if sorted.n_missing == 0 {
+                break;
+            }
+            keys.rotate_right(sorted.n_missing);
+        }
+        criterion.reset(sides, keys);
+        while p < end {
+            p += 1;
+            while p < end && !column.apart(rank(keys[p - 1]), rank(keys[p])) {
+                p += 1;
+            }
+            if p == n {
+                break;
+            }
+            if p < rules.min_samples_leaf || n - p < rules.min_samples_leaf {
+                continue;
+            }
+            criterion.advance(sides, keys, p);
+            if !allowed(criterion, sides, monotonic, rules) {
+                continue;
+            }
+            let proxy = criterion.proxy(sides);
+            if proxy > floor {
+                floor = proxy;
+                best = Some(Candidate {
+                    proxy,
+                    n_left: p,
+                    low: rank(keys[p - 1]),
+                    high: (p < end).then(|| rank(keys[p])),
+                    missing_left: if sorted.n_missing == 0 { p > n - p } else { missing_left },
+                });
+            }
+        }
+    }
+    best
+}
+
+/// Whether scikit-learn reaches all splits from the left: it takes the shorter way from one to the next, and after many
+/// equal values that may be the one from the right.
+fn moves_one_way(column: &Column, keys: &[u64], min_samples_leaf: usize) -> bool {
+    let n = keys.len();
+    let mut at = 0;
+    for p in min_samples_leaf..(n + 1).saturating_sub(min_samples_leaf.max(1)) {
+        if column.apart(rank(keys[p - 1]), rank(keys[p])) {
+            if p - at > n - p {
+                return false;
+            }
+            at = p;
+        }
+    }
+    true
+}
+
+/// [`scan`] where all that matters is the proxy: it is had for many splits at once, and whether there can be a split is
+/// asked only where it would be the best so far.
+fn sweep<C: Criterion>(
+    criterion: &C,
+    column: &Column,
+    min_samples_leaf: usize,
+    mut floor: f64,
+    (keys, sides): (&[u64], &mut C::Sides),
+) -> Option<Candidate> {
+    let n = keys.len();
+    let mut best = None;
+    criterion.reset(sides, keys);
+    let mut p = 0;
+    for part in keys[..n - 1].chunks(SWEEP) {
+        for &proxy in criterion.sweep(sides, part) {
+            p += 1;
+            if proxy > floor && p >= min_samples_leaf && n - p >= min_samples_leaf {
+                let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+                if column.apart(low, high) {
+                    floor = proxy;
+                    best = Some(Candidate { proxy, n_left: p, low, high: Some(high), missing_left: p > n - p });
+                }
+            }
+        }
+    }
+    best
+}
+
+/// Whether weights and values of the sides keep to the rules.
+#[inline]
+pub(super) fn allowed<C: Criterion>(criterion: &C, sides: &C::Sides, monotonic: i8, rules: &Rules) -> bool {
+    let (left, right) = criterion.weights(sides);
+    if left < rules.min_weight_leaf || right < rules.min_weight_leaf {
+        return false;
+    }
+    if monotonic == 0 {
+        return true;
+    }
+    let (left, right) = criterion.child_values(sides);
+    let within = |value: f64| value >= rules.lower && value <= rules.upper;
+    within(left) && within(right) && (left - right) * f64::from(monotonic) <= 0.0
+}
