@@ -246,6 +246,11 @@ impl Column {
         self.has_missing
     }
 
+    /// Whether two neighbouring values are so close that no split falls between them.
+    pub fn has_close(&self) -> bool {
+        self.has_close
+    }
+
     /// Whether a split may fall between two ranks, the lower first: scikit-learn takes close values for one.
     #[inline]
     pub fn apart(&self, low: u32, high: u32) -> bool {

@@ -217,6 +217,10 @@ pub(super) fn scan<C: Criterion>(
 /// equal values that may be the one from the right.
 fn moves_one_way(column: &Column, keys: &[u64], min_samples_leaf: usize) -> bool {
     let n = keys.len();
+    let has_ties = keys.windows(2).fold(false, |any, pair| any | (rank(pair[0]) == rank(pair[1])));
+    if !has_ties && !column.has_close() {
+        return true;
+    }
     let mut at = 0;
     for p in min_samples_leaf..(n + 1).saturating_sub(min_samples_leaf.max(1)) {
         if column.apart(rank(keys[p - 1]), rank(keys[p])) {
@@ -241,13 +245,18 @@ fn sweep<C: Criterion>(
     let n = keys.len();
     let mut best = None;
     criterion.reset(sides, keys);
-    let mut p = 0;
+    let (mut p, mut bounds) = (0, [0.0; SWEEP]);
     for part in keys[..n - 1].chunks(SWEEP) {
-        for &proxy in criterion.sweep(sides, part) {
+        criterion.sweep(sides, part, &mut bounds);
+        for (i, &bound) in bounds[..part.len()].iter().enumerate() {
             p += 1;
-            if proxy > floor && p >= min_samples_leaf && n - p >= min_samples_leaf {
+            if bound > floor && p >= min_samples_leaf && n - p >= min_samples_leaf {
                 let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
-                if column.apart(low, high) {
+                if !column.apart(low, high) {
+                    continue;
+                }
+                let proxy = criterion.swept(sides, part, i, bound);
+                if proxy > floor {
                     floor = proxy;
                     best = Some(Candidate { proxy, n_left: p, low, high: Some(high), missing_left: p > n - p });
                 }
