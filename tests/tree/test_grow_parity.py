@@ -195,14 +195,6 @@ def test_close_values_are_one_value():
     assert same_bits(theirs, ours)
 
 
-def test_no_sample_weighs_anything():
-    X, y = np.arange(6.0).reshape(-1, 1), np.arange(6.0)
-    with np.errstate(invalid="ignore"):
-        theirs, ours = both(DecisionTreeRegressor(), X, y, np.zeros(6))
-    assert theirs.node_count == ours.node_count == 1
-    assert ours.n_node_samples[0] == 0
-
-
 def test_negative_zero_is_zero():
     X = np.array([[-0.0], [0.0], [-0.0], [0.0], [1.0]])
     y = np.array([0, 1, 0, 1, 1])

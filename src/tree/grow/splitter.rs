@@ -10,6 +10,8 @@ use crate::common::{Context, Result, memory, parallel};
 
 /// Largest number of [`OurRandR`].
 const RAND_R_MAX: f64 = 2_147_483_647.0;
+/// In nodes of fewer samples all values are compared with a threshold: searching the ranks would take longer.
+const FEW: usize = 64;
 /// In nodes of at least this many samples features are looked at by several threads.
 const SHARED: usize = 4096;
 
@@ -259,7 +261,12 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             if threshold == high {
                 threshold = low;
             }
-            let low = column.last_within(threshold);
+            let low = if n < FEW {
+                let within = |&rank: &u32| rank < column.missing() && f64::from(column.value(rank)) <= threshold;
+                ranks.iter().copied().filter(within).max().unwrap_or(least)
+            } else {
+                column.last_within(threshold, least, most)
+            };
             let missing = if missing_left { column.missing() } else { low };
             let goes_left = |rank: u32| rank <= low || rank == missing;
             let n_left = if C::ORDERED {

@@ -221,8 +221,9 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
     #[inline]
     fn reset(&self, sides: &mut Sides, _keys: &[u64]) {
         sides.at = 0;
-        sides.left.fill(0.0);
-        sides.right.copy_from_slice(&self.totals);
+        for k in 0..self.n_outputs() {
+            (sides.left[k], sides.right[k]) = (0.0, self.totals[k]);
+        }
         (sides.left_weight, sides.right_weight) = (0.0, self.weight);
     }
 
