@@ -45,7 +45,8 @@ impl Packed {
         nodes.len() < MISSING_LEFT as usize && n_features < MISSING_LEFT as usize
     }
 
-    /// Packs a tree over samples of `n_features` features, level by level.
+    /// Packs a tree over samples of `n_features` features. What is below a left child follows at once, so that the lower
+    /// part of a way lies close together.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if the nodes are no tree, or do not fit ([`Packed::fits`]); [`Error::OutOfMemory`].
@@ -56,24 +57,24 @@ impl Packed {
         let leaf = |node| Step { threshold: 0.0, feature: 0, left: 0, node };
         let mut steps: Vec<Step> = memory::with_capacity(nodes.len())?;
         steps.push(leaf(0));
-        let mut next = 0;
-        while next < steps.len() {
-            let at = steps[next].node as usize;
-            if let Some(children) = check::children(nodes, at)? {
-                // More steps than nodes: some node has two parents.
-                if steps.len() + 2 > nodes.len() {
-                    return Err(Error::Corrupt("a node of a tree has two parents"));
-                }
-                let node = &nodes[at];
-                let missing = if node.missing_go_to_left != 0 { MISSING_LEFT } else { 0 };
-                steps[next].threshold = rounded_down(node.threshold);
-                steps[next].feature = check::feature(node, n_features)? as u32 | missing;
-                steps[next].left = steps.len() as u32;
-                steps.extend(children.map(|child| leaf(child as u32)));
-            } else {
-                steps[next].left = next as u32;
+        let mut pending = vec![0];
+        while let Some(step) = pending.pop() {
+            let at = steps[step].node as usize;
+            let Some(children) = check::children(nodes, at)? else {
+                steps[step].left = step as u32;
+                continue;
+            };
+            // More steps than nodes: some node has two parents.
+            if steps.len() + 2 > nodes.len() {
+                return Err(Error::Corrupt("a node of a tree has two parents"));
             }
-            next += 1;
+            let node = &nodes[at];
+            let missing = if node.missing_go_to_left != 0 { MISSING_LEFT } else { 0 };
+            steps[step].threshold = rounded_down(node.threshold);
+            steps[step].feature = check::feature(node, n_features)? as u32 | missing;
+            steps[step].left = steps.len() as u32;
+            pending.extend([steps.len() + 1, steps.len()]);
+            steps.extend(children.map(|child| leaf(child as u32)));
         }
         let has_missing = steps.iter().any(|step| step.feature & MISSING_LEFT != 0);
         Ok(Self { steps, n_features, has_missing })

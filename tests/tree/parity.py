@@ -44,30 +44,33 @@ def counts(X, seed=0):
     return classes(X, 9, seed).astype(np.float64)
 
 
-def fit_both(ours, theirs, *args, **kwargs):
+def fit_both(ours, theirs, *args, rtol=0.0, **kwargs):
     """Fit both: errors and warnings and all public attributes are the same, the tree node for node."""
     did = [outcome(est.fit, *args, **kwargs) for est in (ours, theirs)]
     assert_same_complaint(*did)
     assert did[1].error is None, did[1].error
-    assert_same_state(ours, theirs)
+    assert_same_state(ours, theirs, rtol)
     return ours, theirs
 
 
-def assert_same_state(ours, theirs):
-    assert_same_parts(fitted(ours), fitted(theirs))
+def assert_same_state(ours, theirs, rtol=0.0):
+    assert_same_parts(fitted(ours), fitted(theirs), rtol)
 
 
 def assert_same_tree(ours, theirs):
     assert_same_parts(parts_of("tree", ours), parts_of("tree", theirs))
 
 
-def assert_same_parts(mine, parents):
-    """Name for name, every number equal; that a zero may have either sign changes no decision."""
+def assert_same_parts(mine, parents, rtol=0.0):
+    """Name for name, every number equal; that a zero may have either sign changes no decision. rtol : of floats"""
     assert mine.keys() == parents.keys()
     for name, value in parents.items():
         if isinstance(value, np.ndarray):
             assert (mine[name].dtype, mine[name].shape) == (value.dtype, value.shape), name
-            np.testing.assert_array_equal(mine[name], value, err_msg=name)
+            if rtol and value.dtype.kind == "f":
+                np.testing.assert_allclose(mine[name], value, rtol=rtol, err_msg=name)
+            else:
+                np.testing.assert_array_equal(mine[name], value, err_msg=name)
         else:
             assert bits(mine[name]) == bits(value), name
 

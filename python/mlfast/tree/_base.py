@@ -94,15 +94,16 @@ class TreeDropIn(DropIn):
         return self
 
     def _checked_data(self: Any, X: Any, y: Any) -> tuple[Any, Any]:
-        """Check the data as scikit-learn does."""
-        for_X = {"dtype": np.float32, "accept_sparse": "csc", "ensure_all_finite": False}
-        X = with_checked_indices(X)
-        X, y = validate_data(self, X, y, validate_separately=(for_X, {"ensure_2d": False, "dtype": None}))
-        self._compute_missing_values_in_feature_mask(X)  # refuses what is infinite
-        if sp.issparse(X):
-            X.sort_indices()
-            if {X.indices.dtype, X.indptr.dtype} != {np.dtype(np.intc)}:
-                raise RefusedError("the indices of X are not of 32 bits")
+        """Check the data as scikit-learn does; a few plain numbers need no more than a look."""
+        rows = core.few(X, X.shape[1]) if type(X) is np.ndarray and X.ndim == 2 and X.size > 0 else None
+        if rows is not None and _are_plain_targets(y):
+            self.__dict__.pop("feature_names_in_", None)
+            X = rows
+        else:
+            for_X = {"dtype": np.float32, "accept_sparse": "csc", "ensure_all_finite": False}
+            X = with_checked_indices(X)
+            X, y = validate_data(self, X, y, validate_separately=(for_X, {"ensure_2d": False, "dtype": None}))
+            self._compute_missing_values_in_feature_mask(X)  # refuses what is infinite
         if self.criterion == "poisson" and (np.any(y < 0) or np.sum(y) <= 0):
             raise RefusedError("y is no target of Poisson regression")
         return X, y
@@ -285,6 +286,13 @@ class TreeDropIn(DropIn):
             walk,
             lambda: super(TreeDropIn, self).decision_path(X, check_input),  # type: ignore[misc]
         )
+
+
+def _are_plain_targets(y: Any) -> bool:
+    """Whether y is an array of finite real numbers, one for each sample."""
+    if type(y) is not np.ndarray or y.ndim != 1 or len(y) == 0 or y.dtype.kind not in "iubf":
+        return False
+    return y.dtype.kind != "f" or bool(np.isfinite(y).all())
 
 
 def readable(X: Any) -> Any:

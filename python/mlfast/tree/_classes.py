@@ -48,13 +48,18 @@ class DecisionTreeClassifier(TreeDropIn, sklearn.tree.DecisionTreeClassifier):
         )
 
     def _targets(self: Any, y: np.ndarray) -> tuple[np.ndarray, list[int] | None, np.ndarray | None]:
-        check_classification_targets(y)
+        # Whole numbers are classes; scikit-learn may only find that they are too many.
+        is_plain = y.dtype.kind in "iub" and y.shape[1] == 1
+        if not is_plain:
+            check_classification_targets(y)
         self.classes_, columns = [], []
         for column in y.T:
             known, codes = np.unique(column, return_inverse=True)
             self.classes_.append(known)
             columns.append(codes)
         n_classes = [len(known) for known in self.classes_]
+        if is_plain and 2 * n_classes[0] > len(y):
+            check_classification_targets(y)
         self.n_classes_ = np.array(n_classes, dtype=np.intp)
         weights = None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
         return np.ascontiguousarray(np.column_stack(columns), dtype=np.int64), n_classes, weights

@@ -121,7 +121,7 @@ pub(super) fn decision_path<'py>(
 #[pyfunction]
 pub(super) fn few<'py>(x: &Array<'py>, n_features: usize) -> PyResult<Option<Array<'py>>> {
     let Ok(untyped) = x.cast_exact::<PyUntypedArray>() else { return Ok(None) };
-    if !matches!(*untyped.shape(), [n_rows, n_cols] if n_rows > 0 && n_cols == n_features) || untyped.len() > FEW {
+    if !matches!(*untyped.shape(), [_, n_cols] if n_cols == n_features) || !(1..=FEW).contains(&untyped.len()) {
         return Ok(None);
     }
     if let Some(values) = Values::<f32>::in_place(x) {
