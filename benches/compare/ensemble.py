@@ -1,8 +1,8 @@
 """The rows of the ensemble room: forests.
 
-The data are those of the tree room: classes and numbers follow from half of the features, with noise, and nothing limits
-the trees where the row does not say so. Everybody may use all threads. sklearnex looks at 256 values of a feature only,
-and so grows other trees.
+The data are those of the tree room: classes and numbers follow from half of the features, with noise, and nothing
+limits the trees where the row does not say so. Everybody may use all threads. sklearnex looks at 256 values of a
+feature only, and so grows other trees.
 """
 
 from __future__ import annotations

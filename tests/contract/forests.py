@@ -1,5 +1,7 @@
 """The entries of the room `ensemble`."""
 
+from operator import itemgetter
+
 import sklearn.ensemble
 
 import mlfast.ensemble
@@ -9,7 +11,7 @@ from .entry import Entry
 
 FUZZ = {
     **{name: values for name, values in trees.FUZZ.items() if name != "splitter"},
-    "n_estimators": (1, 3),
+    "n_estimators": (1, 2),
     "bootstrap": (True, False),
 }
 #: What a single tree refuses, but for what a forest does not have.
@@ -27,6 +29,8 @@ BAD = (
     {"verbose": -1},
     {"warm_start": "no"},
 )
+#: Of a decision path the matrix; what it comes with counts nodes, not samples.
+FINISH = {"decision_path": itemgetter(0)}
 KINDS = {
     "Classifier": {
         **trees.CLASSES,
@@ -50,10 +54,11 @@ ENTRIES = [
     Entry(
         ours=getattr(mlfast.ensemble, forest + kind),
         parent=getattr(sklearn.ensemble, forest + kind),
-        params={"random_state": 0, "max_depth": 4, "n_estimators": 4},
+        params={"random_state": 0, "max_depth": 4, "n_estimators": 3},
         ways={"other rows": {"bootstrap": forest == "ExtraTrees"}, "best first": {"max_leaf_nodes": 5}},
         scales=False,  # thresholds are data, and values closer than 1e-7 are one value
         typed=None,
+        finish=FINISH,
         large_params={"n_estimators": 2},
         **KINDS[kind],
     )
@@ -98,7 +103,13 @@ ENTRIES += [
         outputs=("transform", "apply", "decision_path"),
         fuzz={
             name: trees.FUZZ[name]
-            for name in ("max_depth", "min_samples_split", "min_samples_leaf", "min_weight_fraction_leaf", "max_leaf_nodes")
+            for name in (
+                "max_depth",
+                "min_samples_split",
+                "min_samples_leaf",
+                "min_weight_fraction_leaf",
+                "max_leaf_nodes",
+            )
         },
         bad_params=(
             {"n_estimators": 0},
@@ -113,6 +124,7 @@ ENTRIES += [
         ways={"best first": {"max_leaf_nodes": 5}},
         scales=False,
         typed=None,
+        finish=FINISH,
         endless={"n_estimators": 10_000, "max_depth": None},
     ),
 ]

@@ -6,7 +6,14 @@ A new estimator gets every test of this folder by one more `Entry` in the file o
 
 from . import centroids, clusterers, forests, imputers, neighbors, pairwise, trees
 
-ENTRIES = [*clusterers.ENTRIES, *neighbors.ENTRIES, *centroids.ENTRIES, *imputers.ENTRIES, *trees.ENTRIES, *forests.ENTRIES]
+ENTRIES = [
+    *clusterers.ENTRIES,
+    *neighbors.ENTRIES,
+    *centroids.ENTRIES,
+    *imputers.ENTRIES,
+    *trees.ENTRIES,
+    *forests.ENTRIES,
+]
 FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}

@@ -246,7 +246,7 @@ WRONG = {
     "max_samples without bootstrap": {"bootstrap": False, "max_samples": 10},
     "oob without bootstrap": {"bootstrap": False, "oob_score": True},
     "oob of many classes and outputs": {"bootstrap": True, "oob_score": True, "y": np.column_stack([Y, Y])},
-    "infinite": {"X": np.where(X == X[0, 0], np.inf, X)},
+    "infinite": {"X": np.where(X[0, 0] == X, np.inf, X)},
     "weights of both signs": {"bootstrap": True, "sample_weight": np.linspace(-1, 2, 200)},
     "no weights": {"bootstrap": True, "sample_weight": np.zeros(200)},
     "three classes and monotonic": {"monotonic_cst": [1, 0, 0, 0, 0, 0]},
@@ -342,8 +342,9 @@ BROKEN = {
     "no tree": lambda state: state | {"estimators_": [object()]},
     "features": lambda state: state | {"n_features_in_": 9},
     "outputs": lambda state: state | {"n_outputs_": 2},
-    "classes": lambda state: state
-    | {"estimators_": [*state["estimators_"], mlfast.tree.DecisionTreeClassifier().fit(X, Y > 0)]},
+    "classes": lambda state: (
+        state | {"estimators_": [*state["estimators_"], mlfast.tree.DecisionTreeClassifier().fit(X, Y > 0)]}
+    ),
 }
 
 
@@ -356,7 +357,5 @@ def test_broken_state_is_refused(case):
 
 def test_importances_by_permutation():
     mine, theirs = both("RandomForestClassifier")
-    importances = [
-        permutation_importance(est, X, Y, n_repeats=2, random_state=0).importances for est in (mine, theirs)
-    ]
+    importances = [permutation_importance(est, X, Y, n_repeats=2, random_state=0).importances for est in (mine, theirs)]
     assert bits(importances[0]) == bits(importances[1])

@@ -203,9 +203,7 @@ class ForestDropIn(Members):
 
     # ---- asking ----
 
-    def _asked(
-        self: Any, method: str, X: Any, ask: Callable[[core.Forest, Any, int], T], parent: Callable[[], T]
-    ) -> T:
+    def _asked(self: Any, method: str, X: Any, ask: Callable[[core.Forest, Any, int], T], parent: Callable[[], T]) -> T:
         """Return ``ask(trees, samples, number of threads)``, or what the parent says of X.
 
         A few plain rows need no more checks than Rust makes by itself.

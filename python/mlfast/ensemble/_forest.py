@@ -42,9 +42,7 @@ class ForestClassifierDropIn(ForestDropIn):
             shares = forest.mean(x=samples, n_threads=n_threads)
             if self.n_outputs_ == 1:
                 return shares[:, 0, :]
-            return [
-                np.ascontiguousarray(shares[:, output, :count]) for output, count in enumerate(self.n_classes_)
-            ]
+            return [np.ascontiguousarray(shares[:, output, :count]) for output, count in enumerate(self.n_classes_)]
 
         return self._asked(
             "predict_proba",

@@ -91,12 +91,12 @@ class IsolationForest(Members, sklearn.ensemble.IsolationForest):
     def _set_sizes(self: Any, n_samples: int, n_features: int) -> None:
         """Set how many rows and features each tree draws."""
         self._n_samples = n_samples
-        draws = self.max_samples
+        draws: Any = self.max_samples
         if isinstance(draws, str):
             draws = min(256, n_samples)
         elif not isinstance(draws, Integral):
             draws = int(draws * n_samples)
-        elif draws > n_samples:
+        elif int(draws) > n_samples:
             message = (
                 f"max_samples ({draws}) is greater than the total number of samples ({n_samples}). "
                 "max_samples will be set to n_samples for estimation."
@@ -104,7 +104,7 @@ class IsolationForest(Members, sklearn.ensemble.IsolationForest):
             warnings.warn(message, stacklevel=callers_level())
             draws = n_samples
         self.max_samples_ = self._max_samples = draws
-        features = self.max_features
+        features: Any = self.max_features
         features = features if isinstance(features, Integral) else int(features * n_features)
         self._max_features = max(1, int(features))
         if draws < 1 or features > n_features:
@@ -115,7 +115,7 @@ class IsolationForest(Members, sklearn.ensemble.IsolationForest):
         random = check_random_state(self.random_state)
         is_more = self.warm_start and hasattr(self, "estimators_")
         known, features = (self.estimators_, self.estimators_features_) if is_more else ([], [])
-        n_more = self.n_estimators - len(known)
+        n_more: int = self.n_estimators - len(known)
         if n_more < 0:
             raise RefusedError("there are more trees than n_estimators")
         if n_more == 0:

@@ -109,7 +109,8 @@ def planted(template: Any, states: list[dict[str, Any]], seeds: list[int]) -> li
     seeds : list of int
         ``random_state`` of each.
     """
-    kind, common = type(template), template.__dict__
+    kind: Any = type(template)
+    common = template.__dict__
     n_classes = common.get("n_classes_")
     counts = [1] * template.n_outputs_ if n_classes is None else [n_classes] if template.n_outputs_ == 1 else n_classes
     estimators = []

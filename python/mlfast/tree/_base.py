@@ -137,7 +137,7 @@ class TreeDropIn(DropIn):
             features = max(1, int({"sqrt": np.sqrt, "log2": np.log2}[features](n_features)))
         elif not isinstance(features, Integral):
             features = max(1, int(features * n_features)) if features > 0.0 else 0
-        params = {
+        params: dict[str, Any] = {
             "criterion": self.criterion,
             "splitter": self.splitter,
             "max_depth": NO_DEPTH if self.max_depth is None else self.max_depth,
@@ -148,7 +148,7 @@ class TreeDropIn(DropIn):
             "min_impurity_decrease": self.min_impurity_decrease,
             "monotonic": self._signs(n_features, n_classes),
         }
-        if any(isinstance(value, Integral) and value > sys.maxsize for value in params.values()):
+        if any(isinstance(params[name], Integral) and int(params[name]) > sys.maxsize for name in params):
             raise RefusedError("a parameter does not fit a machine word")
         return params
 
