@@ -2,7 +2,7 @@
 //!
 //! Many samples are cut into blocks, and a few trees at a time are packed ([`Packed`]): a packed tree stays near while a
 //! block of samples goes down it, and no more of the forest is ever copied than those few. Few samples go down the nodes
-//! as they are. For each sample the trees are added up in their order, so the bits depend on neither blocks nor threads,
+//! as they are, each in several trees at a time. For each sample the trees are added up in their order, so the bits depend on neither blocks nor threads,
 //! and are those of scikit-learn on one thread.
 
 use super::bootstrap::Bootstrap;
@@ -14,8 +14,10 @@ use crate::tree::packed::Packed;
 use crate::tree::paths::{self, Paths};
 use crate::tree::walk::{self, BLOCK_ROWS, BLOCKS, Samples};
 
-/// Trees that are packed at a time.
+/// Trees that are packed, or gone down, at a time.
 const TOGETHER: usize = 16;
+/// Samples that a block holds at least if trees are not packed.
+const FEW_ROWS: usize = 64;
 
 /// A tree of the forest.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +71,11 @@ pub fn mean(ctx: &Context, members: &[Member], width: usize, samples: Samples) -
 /// As [`mean`].
 pub fn sum(ctx: &Context, members: &[Member], width: usize, samples: Samples) -> Result<Vec<f64>> {
     let mut sums = memory::filled(memory::area(samples.n_rows(), width)?, 0.0)?;
-    add_up(ctx, members, width, samples, &mut sums, |_| Ok(()), |(), _| true)?;
+    if members.iter().any(|member| walk::are_many(samples, member.nodes)) {
+        add_up(ctx, members, width, samples, &mut sums, |_| Ok(()), |(), _| true)?;
+    } else {
+        add_up_few(ctx, members, width, samples, &mut sums)?;
+    }
     Ok(sums)
 }
 
@@ -148,6 +154,39 @@ fn add_up<A: Send + Sync>(
             })
         })?;
     }
+    Ok(())
+}
+
+/// [`add_up`] for samples that are too few for packing the trees: each goes down several trees at a time.
+fn add_up_few(ctx: &Context, members: &[Member], width: usize, samples: Samples, sums: &mut [f64]) -> Result<()> {
+    let n_cols = samples.n_cols();
+    let mut rest = sums;
+    let blocks = Blocks::new(samples.n_rows(), FEW_ROWS, BLOCKS);
+    let jobs = blocks.ranges().map(|range| {
+        let (own, others) = std::mem::take(&mut rest).split_at_mut(range.len() * width);
+        rest = others;
+        (range, own)
+    });
+    parallel::map(ctx, jobs.collect(), |(range, sums)| {
+        let begin = range.start;
+        let (mut trees, mut leaves) = ([&[][..]; TOGETHER], [0; TOGETHER]);
+        samples.for_each_group(range, |start, rows| {
+            ctx.check()?;
+            let sums = sums[(start - begin) * width..].chunks_exact_mut(width);
+            for (row, sums) in rows.chunks_exact(n_cols).zip(sums) {
+                for members in members.chunks(TOGETHER) {
+                    let (trees, leaves) = (&mut trees[..members.len()], &mut leaves[..members.len()]);
+                    trees.iter_mut().zip(members).for_each(|(nodes, member)| *nodes = member.nodes);
+                    walk::leaf_of_each(trees, row, leaves)?;
+                    for (member, &leaf) in members.iter().zip(&*leaves) {
+                        let said = walk::values_of(member.values, leaf, width)?;
+                        sums.iter_mut().zip(said).for_each(|(sum, value)| *sum += value);
+                    }
+                }
+            }
+            Ok(())
+        })
+    })?;
     Ok(())
 }
 

@@ -91,11 +91,43 @@ pub(super) fn descend(nodes: &[Node], row: &[f32], mut visit: impl FnMut(usize) 
     }
     loop {
         visit(at)?;
-        let Some([left, right]) = check::children(nodes, at)? else { return Ok(at) };
-        let node = &nodes[at];
-        let x = row[check::feature(node, row.len())?];
-        let goes_left = if x.is_nan() { node.missing_go_to_left != 0 } else { f64::from(x) <= node.threshold };
-        at = if goes_left { left } else { right };
+        let Some(child) = step(nodes, at, row)? else { return Ok(at) };
+        at = child;
+    }
+}
+
+/// The child of a node to which a sample goes; None from a leaf.
+#[inline(always)]
+fn step(nodes: &[Node], at: usize, row: &[f32]) -> Result<Option<usize>> {
+    let Some([left, right]) = check::children(nodes, at)? else { return Ok(None) };
+    let node = &nodes[at];
+    let x = row[check::feature(node, row.len())?];
+    let goes_left = if x.is_nan() { node.missing_go_to_left != 0 } else { f64::from(x) <= node.threshold };
+    Ok(Some(if goes_left { left } else { right }))
+}
+
+/// The leaf of one sample, of shape (n_features,), in each of a few trees. It goes down all of them step by step, so that
+/// there is one tree to look at while the nodes of another are fetched.
+///
+/// # Errors
+/// [`Error::Corrupt`] if a way down is broken.
+#[inline]
+pub fn leaf_of_each(trees: &[&[Node]], row: &[f32], leaves: &mut [usize]) -> Result<()> {
+    if trees.iter().any(|nodes| nodes.is_empty()) {
+        return Err(Error::Corrupt("a tree has no root"));
+    }
+    leaves.fill(0);
+    loop {
+        let mut moved = false;
+        for (nodes, at) in trees.iter().zip(&mut *leaves) {
+            if let Some(child) = step(nodes, *at, row)? {
+                *at = child;
+                moved = true;
+            }
+        }
+        if !moved {
+            return Ok(());
+        }
     }
 }
 
