@@ -109,6 +109,7 @@ class TreeDropIn(DropIn):
             X = with_checked_indices(X)
             X, y = validate_data(self, X, y, validate_separately=(for_X, {"ensure_2d": False, "dtype": None}))
             self._compute_missing_values_in_feature_mask(X)  # refuses what is infinite
+            X = _readable(X)
         if self.criterion == "poisson" and (np.any(y < 0) or np.sum(y) <= 0):
             raise RefusedError("y is no target of Poisson regression")
         return X, y
@@ -291,9 +292,9 @@ def _readable(X: Any) -> Any:
     if not sp.issparse(X):
         return X
     X = X.tocsc()
+    X.sort_indices()
     if {X.indices.dtype, X.indptr.dtype} != {np.dtype(np.intc)}:
         raise RefusedError("the indices of X are not of 32 bits")
-    X.sort_indices()
     return X
 
 
