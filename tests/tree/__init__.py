@@ -1,0 +1,1 @@
+"""Trees: parity with scikit-learn, node for node."""

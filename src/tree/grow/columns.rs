@@ -246,15 +246,22 @@ impl Column {
         self.has_missing
     }
 
+    /// Whether two neighbouring values are so close that no split falls between them.
+    pub fn has_close(&self) -> bool {
+        self.has_close
+    }
+
     /// Whether a split may fall between two ranks, the lower first: scikit-learn takes close values for one.
     #[inline]
     pub fn apart(&self, low: u32, high: u32) -> bool {
         low != high && (!self.has_close || self.values[high as usize] > self.values[low as usize] + CLOSE)
     }
 
-    /// The last rank whose value is at most `threshold`, which is not below the first.
-    pub fn last_within(&self, threshold: f64) -> u32 {
-        (self.values.partition_point(|&value| f64::from(value) <= threshold) as u32).saturating_sub(1)
+    /// The last rank whose value is at most `threshold`, given `least`, a rank of which that is true, and `beyond`, one
+    /// of which it is not, or the number of ranks.
+    pub fn last_within(&self, threshold: f64, least: u32, beyond: u32) -> u32 {
+        let among = &self.values[least as usize..beyond as usize];
+        least + (among.partition_point(|&value| f64::from(value) <= threshold) as u32).saturating_sub(1)
     }
 
     /// The ranks of `samples` (rows), in their order; `at[row] - start` is where a row stands among them (anything

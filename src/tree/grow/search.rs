@@ -73,6 +73,8 @@ impl<S> Scratch<S> {
 pub(super) struct Sorted {
     pub(super) n_missing: usize,
     pub(super) is_constant: bool,
+    /// Whether two samples have the same value; said only where the order of samples matters.
+    has_ties: bool,
 }
 
 /// Whether `order`, the samples as scikit-learn has them, is kept in a node of `n` while features are looked at.
@@ -107,8 +109,14 @@ pub(super) fn sort<C: Criterion>(
     }
     let values = keys.partition_point(|&key| !column.has_missing() || rank(key) != column.missing());
     let n_missing = n - values;
+    let has_ties = C::ORDERED && ties(&keys[..values]);
     let is_constant = values == 0 || (n_missing == 0 && !column.apart(rank(keys[0]), rank(keys[n - 1])));
-    Sorted { n_missing, is_constant }
+    Sorted { n_missing, is_constant, has_ties }
+}
+
+/// Whether sorted keys share a rank.
+fn ties(keys: &[u64]) -> bool {
+    keys.windows(2).any(|pair| rank(pair[0]) == rank(pair[1]))
 }
 
 /// Sorts keys and order as scikit-learn would; behind `values` samples are the missing ones, which stay.
@@ -124,7 +132,7 @@ fn sort_followed(ranks: &[u32], order: &mut [u32], keys: &mut [u64], values: usi
         order::insert(sorted);
     } else {
         sorted.sort_unstable();
-        if sorted.windows(2).any(|pair| rank(pair[0]) == rank(pair[1])) {
+        if ties(sorted) {
             fill(sorted, unsorted);
             order::sort_as_parent(sorted);
         }
@@ -169,7 +177,9 @@ pub(super) fn scan<C: Criterion>(
         && monotonic == 0
         && rules.min_weight_leaf <= 0.0
         && criterion.sweeps()
-        && (!C::ORDERED || moves_one_way(column, keys, rules.min_samples_leaf))
+        && (!C::ORDERED
+            || !(sorted.has_ties || column.has_close())
+            || moves_one_way(column, keys, rules.min_samples_leaf))
     {
         return sweep(criterion, column, rules.min_samples_leaf, floor, (keys, sides));
     }
@@ -241,13 +251,18 @@ fn sweep<C: Criterion>(
     let n = keys.len();
     let mut best = None;
     criterion.reset(sides, keys);
-    let mut p = 0;
+    let (mut p, mut bounds) = (0, [0.0; SWEEP]);
     for part in keys[..n - 1].chunks(SWEEP) {
-        for &proxy in criterion.sweep(sides, part) {
+        criterion.sweep(sides, part, &mut bounds);
+        for (i, &bound) in bounds[..part.len()].iter().enumerate() {
             p += 1;
-            if proxy > floor && p >= min_samples_leaf && n - p >= min_samples_leaf {
+            if bound > floor && p >= min_samples_leaf && n - p >= min_samples_leaf {
                 let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
-                if column.apart(low, high) {
+                if !column.apart(low, high) {
+                    continue;
+                }
+                let proxy = criterion.swept(sides, part, i, bound);
+                if proxy > floor {
                     floor = proxy;
                     best = Some(Candidate { proxy, n_left: p, low, high: Some(high), missing_left: p > n - p });
                 }

@@ -10,6 +10,8 @@ use crate::common::{Context, Result, memory, parallel};
 
 /// Largest number of [`OurRandR`].
 const RAND_R_MAX: f64 = 2_147_483_647.0;
+/// In nodes of fewer samples all values are compared with a threshold: searching the ranks would take longer.
+const FEW: usize = 64;
 /// In nodes of at least this many samples features are looked at by several threads.
 const SHARED: usize = 4096;
 
@@ -241,7 +243,8 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             column.gather(samples.rows, samples.at, samples.start, ranks);
             let (mut least, mut most, mut n_missing) = (u32::MAX, 0, 0);
             for &rank in &*ranks {
-                let is_missing = column.has_missing() && rank == column.missing();
+                // No rank is larger than that of missing values, and no value has it.
+                let is_missing = rank == column.missing();
                 n_missing += usize::from(is_missing);
                 least = least.min(rank);
                 most = most.max(if is_missing { 0 } else { rank });
@@ -258,9 +261,14 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             if threshold == high {
                 threshold = low;
             }
-            let low = column.last_within(threshold);
-            let goes_left =
-                |rank: u32| rank <= low || (missing_left && rank == column.missing() && column.has_missing());
+            let low = if n < FEW {
+                let within = |&rank: &u32| rank < column.missing() && f64::from(column.value(rank)) <= threshold;
+                ranks.iter().copied().filter(within).max().unwrap_or(least)
+            } else {
+                column.last_within(threshold, least, most)
+            };
+            let missing = if missing_left { column.missing() } else { low };
+            let goes_left = |rank: u32| rank <= low || rank == missing;
             let n_left = if C::ORDERED {
                 let n_left = part(order, |i| goes_left(ranks[i as usize]));
                 keys.iter_mut().zip(&*order).for_each(|(key, &i)| *key = u64::from(criterion.payload(i as usize)));
@@ -303,9 +311,8 @@ impl<'a, C: Criterion> Splitter<'a, C> {
         let Scratch { ranks, .. } = &mut self.scratch;
         let ranks = &mut ranks[..n];
         column.gather(rows, &self.at, task.start, ranks);
-        let missing_left = candidate.missing_left && column.has_missing();
-        let goes_left =
-            |i: u32| ranks[i as usize] <= candidate.low || (missing_left && ranks[i as usize] == column.missing());
+        let missing = if candidate.missing_left { column.missing() } else { candidate.low };
+        let goes_left = |i: u32| ranks[i as usize] <= candidate.low || ranks[i as usize] == missing;
         if !C::ORDERED {
             // Any order will do; ascending rows are read fastest.
             let (mut left, mut right) = (0, candidate.n_left);
@@ -367,12 +374,15 @@ fn threshold(column: &Column, candidate: &Candidate) -> f64 {
 /// Swaps what goes right to the back, as scikit-learn does; the number that goes left.
 fn part(order: &mut [u32], goes_left: impl Fn(u32) -> bool) -> usize {
     let (mut next, mut end) = (0, order.len());
+    let mut held = order.first().copied().unwrap_or(0);
     while next < end {
-        if goes_left(order[next]) {
+        if goes_left(held) {
+            order[next] = held;
             next += 1;
+            held = order.get(next).copied().unwrap_or(0);
         } else {
             end -= 1;
-            order.swap(next, end);
+            held = std::mem::replace(&mut order[end], held);
         }
     }
     end

@@ -14,6 +14,9 @@ use crate::common::{Result, memory};
 /// Square of the largest sum of weights: integers up to here are exact in f64.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// Largest mean weight for which a table of logarithms is kept.
+const TABLE_PER_ROW: f64 = 4.0;
+
 /// The weights of the classes of a node.
 pub(in super::super) struct Counts<I> {
     /// Of each row of the data: weight above, class in the lower `class_bits`.
@@ -25,6 +28,8 @@ pub(in super::super) struct Counts<I> {
     totals: Vec<i64>,
     weight: i64,
     squares: i64,
+    /// By weight w: w ln w, for the entropy; empty if weights are too large for a table.
+    logs: Vec<f64>,
     kind: PhantomData<I>,
 }
 
@@ -35,11 +40,14 @@ pub(in super::super) struct Sides {
     weight: i64,
     left_squares: i64,
     right_squares: i64,
-    /// After each sample of a sweep: weight on the left, squares on both sides, and what comes of them.
+    /// Sum of [`Counts::logs`] over the classes of both sides.
+    log_sum: f64,
+    /// After each sample of a sweep: weight on the left, squares on both sides.
     weights: [f64; SWEEP],
     lefts: [f64; SWEEP],
     rights: [f64; SWEEP],
-    proxies: [f64; SWEEP],
+    /// Weights on the left before the sweep.
+    before: Vec<i64>,
 }
 
 impl<I: Impurity> Counts<I> {
@@ -60,8 +68,16 @@ impl<I: Impurity> Counts<I> {
                 payloads.extend(codes.iter().zip(weights).map(|(&code, &weight)| (weight as u32) << class_bits | code));
             }
         }
+        let mut logs = Vec::new();
+        if !I::SQUARES && total <= TABLE_PER_ROW * codes.len() as f64 {
+            logs = memory::with_capacity(total as usize + 1)?;
+            logs.extend(
+                (0..=total as u64).map(|weight| if weight == 0 { 0.0 } else { weight as f64 * (weight as f64).ln() }),
+            );
+        }
         Ok(Some(Self {
             payloads,
+            logs,
             class_bits,
             local: memory::with_capacity(codes.len())?,
             totals: memory::filled(n_classes, 0)?,
@@ -85,6 +101,24 @@ impl<I: Impurity> Counts<I> {
         sides.left_squares += weight * (2 * left + weight);
         sides.right_squares -= weight * (2 * (self.totals[class] - left) - weight);
         sides.weight += weight;
+    }
+
+    /// A sweep for the entropy: w times the entropy of shares c / w is the sum of all c ln c less w ln w, over ln 2, so
+    /// a sample changes the sum over both sides by four entries of a table. What rounding may have lost is added.
+    fn sweep_logs(&self, sides: &mut Sides, keys: &[u64], bounds: &mut [f64; SWEEP]) {
+        sides.before.copy_from_slice(&sides.left);
+        let log = |weight: i64| self.logs[weight as usize];
+        let slack = (self.local.len() + 64) as f64 * 8.0 * f64::EPSILON * (log(self.weight) + self.weight() + 1.0);
+        for (bound, &key) in bounds.iter_mut().zip(keys) {
+            let (class, weight) = self.class_and_weight(key as u32);
+            let left = sides.left[class];
+            let right = self.totals[class] - left;
+            sides.log_sum += (log(left + weight) - log(left)) + (log(right - weight) - log(right));
+            sides.left[class] = left + weight;
+            sides.weight += weight;
+            let sides_logs = log(sides.weight) + log(self.weight - sides.weight);
+            *bound = (sides.log_sum - sides_logs) / std::f64::consts::LN_2 + slack;
+        }
     }
 
     #[inline]
@@ -115,7 +149,8 @@ impl<I: Impurity> Criterion for Counts<I> {
             weights: [0.0; SWEEP],
             lefts: [0.0; SWEEP],
             rights: [0.0; SWEEP],
-            proxies: [0.0; SWEEP],
+            log_sum: 0.0,
+            before: memory::filled(n_classes, 0)?,
         })
     }
 
@@ -158,6 +193,9 @@ impl<I: Impurity> Criterion for Counts<I> {
         sides.at = 0;
         sides.left.fill(0);
         (sides.weight, sides.left_squares, sides.right_squares) = (0, 0, self.squares);
+        if !self.logs.is_empty() {
+            sides.log_sum = self.totals.iter().map(|&total| self.logs[total as usize]).sum();
+        }
     }
 
     #[inline]
@@ -180,11 +218,14 @@ impl<I: Impurity> Criterion for Counts<I> {
     }
 
     fn sweeps(&self) -> bool {
-        I::SQUARES
+        I::SQUARES || !self.logs.is_empty()
     }
 
     #[inline]
-    fn sweep<'s>(&self, sides: &'s mut Sides, keys: &[u64]) -> &'s [f64] {
+    fn sweep(&self, sides: &mut Sides, keys: &[u64], bounds: &mut [f64; SWEEP]) {
+        if !I::SQUARES {
+            return self.sweep_logs(sides, keys, bounds);
+        }
         let n = keys.len().min(SWEEP);
         for (i, &key) in keys[..n].iter().enumerate() {
             self.shift(sides, key);
@@ -196,9 +237,21 @@ impl<I: Impurity> Criterion for Counts<I> {
         for i in 0..n {
             let (left, right) = (sides.weights[i], total - sides.weights[i]);
             let impurities = (I::of_squares(sides.lefts[i], left), I::of_squares(sides.rights[i], right));
-            sides.proxies[i] = -right * impurities.1 - left * impurities.0;
+            bounds[i] = -right * impurities.1 - left * impurities.0;
         }
-        &sides.proxies[..n]
+    }
+
+    fn swept(&self, sides: &mut Sides, keys: &[u64], i: usize, bound: f64) -> f64 {
+        if I::SQUARES {
+            return bound;
+        }
+        let after = (sides.left.clone(), sides.weight);
+        sides.left.copy_from_slice(&sides.before);
+        sides.weight = sides.left.iter().sum();
+        keys[..=i].iter().for_each(|&key| self.shift(sides, key));
+        let proxy = self.proxy(sides);
+        (sides.left, sides.weight) = after;
+        proxy
     }
 
     fn children(&self, sides: &Sides, _keys: &[u64]) -> (f64, f64) {

@@ -68,10 +68,14 @@ pub(super) trait Criterion: Sync {
         false
     }
 
-    /// Moves the next samples, `keys` (at most [`SWEEP`]), to the left side, and returns the quality after each of them:
-    /// the same numbers as [`Criterion::proxy`] gives when samples move one by one from the left, but many at once.
-    fn sweep<'s>(&self, _sides: &'s mut Self::Sides, _keys: &[u64]) -> &'s [f64] {
-        &[]
+    /// Moves the next samples, `keys` (at most [`SWEEP`]), to the left side, many at once, and puts what the quality
+    /// after each of them does not exceed, in `bounds`.
+    fn sweep(&self, _sides: &mut Self::Sides, _keys: &[u64], _bounds: &mut [f64; SWEEP]) {}
+
+    /// The quality after sample `i` of the last sweep, whose keys are `keys`: the number that [`Criterion::proxy`] gives
+    /// when samples move one by one from the left. `bound` is what the sweep said.
+    fn swept(&self, _sides: &mut Self::Sides, _keys: &[u64], _i: usize, bound: f64) -> f64 {
+        bound
     }
 
     /// Impurities (left, right), of the keys as in [`Criterion::reset`].

@@ -115,10 +115,9 @@ pub(in super::super) struct Sides {
     right: Vec<f64>,
     left_weight: f64,
     right_weight: f64,
-    /// After each sample of a sweep: sum and weight on the left, and what comes of them.
+    /// After each sample of a sweep: sum and weight on the left.
     sums: [f64; SWEEP],
     weights: [f64; SWEEP],
-    proxies: [f64; SWEEP],
 }
 
 impl<'a, L: Loss, const SINGLE: bool> Moments<'a, L, SINGLE> {
@@ -146,6 +145,10 @@ impl<'a, L: Loss, const SINGLE: bool> Moments<'a, L, SINGLE> {
     /// `sums[..]` plus (`sign` 1) or minus (-1) the weighted targets of one sample.
     #[inline]
     fn add(&self, sums: &mut [f64], key: u64, sign: f64) {
+        if SINGLE {
+            sums[0] += sign * self.node.weighted[sample(key)];
+            return;
+        }
         let n_outputs = self.n_outputs();
         let from = sample(key) * n_outputs;
         for (sum, value) in sums.iter_mut().zip(&self.node.weighted[from..from + n_outputs]) {
@@ -169,16 +172,7 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
 
     fn sides(&self, _n: usize) -> Result<Sides> {
         let (left, right) = (memory::filled(self.n_outputs, 0.0)?, memory::filled(self.n_outputs, 0.0)?);
-        Ok(Sides {
-            at: 0,
-            left,
-            right,
-            left_weight: 0.0,
-            right_weight: 0.0,
-            sums: [0.0; SWEEP],
-            weights: [0.0; SWEEP],
-            proxies: [0.0; SWEEP],
-        })
+        Ok(Sides { at: 0, left, right, left_weight: 0.0, right_weight: 0.0, sums: [0.0; SWEEP], weights: [0.0; SWEEP] })
     }
 
     fn enter(&mut self, samples: &[u32]) {
@@ -227,8 +221,9 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
     #[inline]
     fn reset(&self, sides: &mut Sides, _keys: &[u64]) {
         sides.at = 0;
-        sides.left.fill(0.0);
-        sides.right.copy_from_slice(&self.totals);
+        for k in 0..self.n_outputs() {
+            (sides.left[k], sides.right[k]) = (0.0, self.totals[k]);
+        }
         (sides.left_weight, sides.right_weight) = (0.0, self.weight);
     }
 
@@ -267,7 +262,7 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
     }
 
     #[inline]
-    fn sweep<'s>(&self, sides: &'s mut Sides, keys: &[u64]) -> &'s [f64] {
+    fn sweep(&self, sides: &mut Sides, keys: &[u64], bounds: &mut [f64; SWEEP]) {
         let n = keys.len().min(SWEEP);
         let (mut sum, mut weight) = (sides.left[0], sides.left_weight);
         for (i, &key) in keys[..n].iter().enumerate() {
@@ -291,9 +286,8 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
             let (left, left_weight) = (sides.sums[i], sides.weights[i]);
             let (right, right_weight) = (sums - left, weights - left_weight);
             let of = std::slice::from_ref::<f64>;
-            sides.proxies[i] = L::proxy(of(&left), left_weight, of(&right), right_weight);
+            bounds[i] = L::proxy(of(&left), left_weight, of(&right), right_weight);
         }
-        &sides.proxies[..n]
     }
 
     fn children(&self, sides: &Sides, keys: &[u64]) -> (f64, f64) {
