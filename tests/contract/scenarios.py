@@ -433,7 +433,8 @@ def short_of_memory(name, kind, steps=20):
     """
     Fit in forked children whose address space is capped, in `steps` steps from nothing to spare to plenty.
 
-    The steps end once two in a row had enough. Returns how each child ended: "result", "MemoryError", another exception's name, or "signal N".
+    The steps end once two in a row had enough.
+    Returns how each child ended: "result", "MemoryError", another exception's name, or "signal N".
     """
     import resource
 

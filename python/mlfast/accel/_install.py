@@ -74,6 +74,8 @@ def install(estimators: str | Iterable[str] | None = None) -> Installation:
         before = _modules.originals_by_identity().keys()
         _wanted.update(names)
         _apply()
+        if _modules.CONVERTER in sys.modules:
+            _modules.on_load(sys.modules[_modules.CONVERTER])
         is_news = not _modules.originals_by_identity().keys() <= before
         places = [place for place in stale() if place not in _warned] if is_news else []
         _warned.update(places)

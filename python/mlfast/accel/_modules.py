@@ -29,6 +29,9 @@ active: frozenset[str] = frozenset()
 #: Whether it was said that this version of scikit-learn is not supported.
 has_warned = False
 
+#: Goes by exact classes, so it keeps scikit-learn's and is told of mlfast's by `mlfast.onnx`.
+CONVERTER = "skl2onnx"
+
 _IMPORT_SYSTEM = ("importlib._bootstrap", "_frozen_importlib")
 
 
@@ -41,7 +44,7 @@ def is_users(module: str) -> bool:
     top, *rest = module.split(".")
     if top == "sklearn":
         return "tests" in rest or "_test_common" in rest or rest == ["conftest"]
-    return top != "mlfast" and module not in _IMPORT_SYSTEM
+    return top not in ("mlfast", CONVERTER) and module not in _IMPORT_SYSTEM
 
 
 def counterpart(module: str, name: str) -> Any:
@@ -142,7 +145,7 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in REGISTRY:
+        if fullname not in REGISTRY and fullname != CONVERTER:
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(fullname, path, target)
@@ -157,6 +160,10 @@ finder = _Finder()
 
 
 def on_load(module: ModuleType) -> None:
-    """Take a module over that has just been loaded, if anything of it is in force."""
-    if active:
+    """Take a module over that has just been loaded, or tell it of mlfast, if anything is in force."""
+    if not active:
+        return
+    if module.__name__ == CONVERTER:
+        importlib.import_module("mlfast.onnx")
+    else:
         take_over(module)

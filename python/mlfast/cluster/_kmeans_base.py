@@ -1,7 +1,7 @@
 """What the estimators of the k-means family share: conditions, validation, prediction."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from mlfast import _profile, _threads
+from mlfast._callbacks import CallbackDropIn, Level, Watch
 from mlfast._core import RefusedError, metrics
 from mlfast._core import cluster as core
 from mlfast._dispatch import Condition, callers_level, dispatch
@@ -70,7 +71,7 @@ def printer(verbose: Any) -> Callable[..., None] | None:
     return (lambda template, numbers: print(template.format(*numbers))) if verbose else None
 
 
-class KMeansDropIn(DropIn, _BaseKMeans):
+class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
     """Validation and prediction of the k-means family."""
 
     def _check_state(self, state: dict[str, Any]) -> None:
@@ -109,6 +110,39 @@ class KMeansDropIn(DropIn, _BaseKMeans):
             init = check_array(init, dtype=X.dtype, copy=True, order="C")
             self._validate_center_shape(X, init)
         return SimpleNamespace(X=X, sample_weight=sample_weight, random_state=random_state, init=init)
+
+    def _run_fit(
+        self: Any, call: SimpleNamespace, levels: Callable[[], Sequence[Level]], X: Any, y: Any, sample_weight: Any
+    ) -> Any:
+        """Fit in Rust or in scikit-learn; tell callbacks, if there are any, about the tasks of ``levels``."""
+        call.watch = None
+        if getattr(self, "_skl_callbacks", None):
+            call.watch = Watch(self, X, y, sample_weight, levels(), lambda *at: self._fitted_so_far(call, *at))
+        # Without what is wrapped around the parent's fit: parameters are checked, and callbacks go on after it.
+        parent = super().fit.__wrapped__  # type: ignore[misc]
+        result = dispatch(
+            self,
+            "fit",
+            FIT_CONDITIONS,
+            call,
+            lambda: self._fit_in_rust(call),
+            lambda: parent(self, X, y, sample_weight),
+        )
+        if call.watch is not None:
+            call.watch.finish()
+        return result
+
+    def _fitted_so_far(self: Any, call: SimpleNamespace, snapshot: dict[str, Any], means: np.ndarray | None) -> Any:
+        """Return the attributes that the estimator would have if its fit stopped at this snapshot."""
+        centers = snapshot["centers"].reshape(self.n_clusters, -1)
+        if means is not None:
+            centers += means
+        attributes = {"cluster_centers_": centers, "_n_features_out": len(centers), "n_iter_": snapshot["n_iter"]}
+        if getattr(self, "compute_labels", True):
+            attributes["labels_"], attributes["inertia_"] = core.assign_and_score(
+                x=call.X, sample_weight=call.sample_weight, centers=centers, n_threads=_threads.resolve()
+            )
+        return attributes
 
     def _called_init(
         self: Any, X: Any, init: Callable[..., Any], random_state: Any, n_centroids: int | None = None
