@@ -95,11 +95,7 @@ ENTRIES = [
         ours=getattr(mlfast.tree, name),
         parent=getattr(sklearn.tree, name),
         params={"random_state": 0, "max_depth": 6},
-        ways={
-            "random": {"splitter": "random"},
-            "few features": {"max_features": 2},
-            "best first": {"max_leaf_nodes": 9},
-        },
+        ways=WAYS,
         scales=False,  # thresholds are data, and values closer than 1e-7 are one value
         typed=None,
         decided=decided_by_data,
