@@ -45,6 +45,7 @@ FIT_CONDITIONS = (
 class TreeDropIn(DropIn):
     """Fitting, walking and pruning of a tree."""
 
+    _skops_types = ("sklearn.tree._tree.Tree",)
     #: Names of the criteria that it takes.
     _criteria: tuple[str, ...]
 
