@@ -15,6 +15,7 @@ from harness import Data, Row, Work
 from peers import Peer
 
 TITLE = "Decision trees"
+NOTES: tuple[str, ...] = ()
 PAIR = ("mlfast", "sklearn")
 Job = Callable[[Peer, Data, int], Work]
 

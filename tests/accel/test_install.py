@@ -244,6 +244,7 @@ class TestBoundEarlier:
 
     def test_a_warning_tells_once(self, monkeypatch):
         monkeypatch.setattr("mlfast.accel._install._warned", set())
+        monkeypatch.setattr("mlfast.accel._install._LISTED", 10**6)  # other tests import what is listed too
         with (
             pytest.warns(UserWarning, match=r"made with scikit-learn's classes .*early\.Derived") as seen,
             accel.install(),
@@ -253,6 +254,15 @@ class TestBoundEarlier:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             accel.install()
+
+    def test_a_warning_that_is_an_error_undoes_the_installation(self, monkeypatch):
+        monkeypatch.setattr("mlfast.accel._install._warned", set())
+        before = accel.installed()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(UserWarning, match="made with scikit-learn's classes"):
+                accel.install("KMeans")
+        assert accel.installed() == before
 
 
 @pytest.mark.usefixtures("quietly")

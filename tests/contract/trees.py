@@ -1,6 +1,7 @@
 """The entries of the room `tree`."""
 
 import numpy as np
+import scipy.sparse as sp
 import sklearn.tree
 
 import mlfast.tree
@@ -12,6 +13,19 @@ from .neighbors import BAD_CLASSES, BAD_NUMBERS
 def whole_numbers(seed, n):
     """A target of shape (n,): sums have no rounding error, which among equally good splits would decide for one."""
     return np.random.RandomState(seed).randint(0, 9, size=n).astype(float)
+
+
+def decided_by_data(X, weights, params):
+    """
+    Whether sums are exact, or taken in scikit-learn's order.
+
+    It walks the samples of a sparse column in an order of its own; where sums round, that decides between equally good
+    splits, and whether a split that gains nothing gains something.
+    """
+    if not sp.issparse(X):
+        return True
+    is_whole = weights is None or bool((np.asarray(weights) % 1 == 0).all())
+    return is_whole and params.get("class_weight") is None and params.get("criterion") != "poisson"
 
 
 FUZZ = {
@@ -81,13 +95,10 @@ ENTRIES = [
         ours=getattr(mlfast.tree, name),
         parent=getattr(sklearn.tree, name),
         params={"random_state": 0, "max_depth": 6},
-        ways={
-            "random": {"splitter": "random"},
-            "few features": {"max_features": 2},
-            "best first": {"max_leaf_nodes": 9},
-        },
+        ways=WAYS,
         scales=False,  # thresholds are data, and values closer than 1e-7 are one value
         typed=None,
+        decided=decided_by_data,
         endless={"max_depth": None, "max_features": None, "criterion": criterion},
         **kind,
     )

@@ -11,6 +11,7 @@ import sklearn.base
 import sklearn.cluster
 import sklearn.impute
 import sklearn.neighbors
+import sklearn.tree
 from onnxruntime import InferenceSession, SessionOptions
 from skl2onnx import to_onnx
 from skl2onnx.common.exceptions import MissingShapeCalculator
@@ -25,6 +26,7 @@ import mlfast.cluster
 import mlfast.impute
 import mlfast.neighbors
 import mlfast.onnx
+import mlfast.tree
 
 #: Of every module of scikit-learn with drop-ins: what skl2onnx converts, with parameters, options of the conversion,
 #: and the methods that its outputs answer, in their order.
@@ -54,6 +56,10 @@ CONVERTED = [
     # Within this radius lies every row: for another number of neighbours per row skl2onnx's graphs have no room.
     ("neighbors", "RadiusNeighborsClassifier", {"radius": 100.0}, {"zipmap": False}, ["predict", "predict_proba"]),
     ("neighbors", "RadiusNeighborsRegressor", {"radius": 100.0}, {}, ["predict"]),
+    ("tree", "DecisionTreeClassifier", {"random_state": 0}, {"zipmap": False}, ["predict", "predict_proba"]),
+    ("tree", "DecisionTreeRegressor", {"random_state": 0}, {}, ["predict"]),
+    ("tree", "ExtraTreeClassifier", {"random_state": 0}, {"zipmap": False}, ["predict", "predict_proba"]),
+    ("tree", "ExtraTreeRegressor", {"random_state": 0}, {}, ["predict"]),
 ]
 
 #: What skl2onnx converts for no one, and the error that it raises.
@@ -144,7 +150,7 @@ def test_every_estimator_is_converted_or_refused_here():
     covered = {(module, name) for module, name, *_ in [*CONVERTED, *REFUSED]}
     estimators = {
         (room.__name__.split(".")[1], name)
-        for room in (mlfast.cluster, mlfast.impute, mlfast.neighbors)
+        for room in (mlfast.cluster, mlfast.impute, mlfast.neighbors, mlfast.tree)
         for name in room.__all__
         if isinstance(getattr(room, name), type) and issubclass(getattr(room, name), sklearn.base.BaseEstimator)
     }

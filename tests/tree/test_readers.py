@@ -10,7 +10,6 @@ import sklearn.tree as parent
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.inspection import PartialDependenceDisplay, partial_dependence, permutation_importance
 
-import mlfast
 import mlfast.tree as ours
 
 from ..compare import bits
@@ -66,16 +65,6 @@ def test_treelite():
     forest.estimators_ = [ours.DecisionTreeClassifier(**SETTINGS).fit(X, Y)]
     found = treelite.gtil.predict(treelite.sklearn.import_model(forest), X.astype(np.float32))
     np.testing.assert_allclose(found.reshape(len(X), -1), forest.estimators_[0].predict_proba(X), rtol=1e-6)
-
-
-@pytest.mark.parametrize("name", ["DecisionTreeClassifier", "DecisionTreeRegressor"])
-def test_onnx(name):
-    onnxruntime, skl2onnx = pytest.importorskip("onnxruntime"), pytest.importorskip("skl2onnx")
-    est = pair(name)[0]
-    narrow = X[:50].astype(np.float32)
-    model = skl2onnx.to_onnx(mlfast.to_sklearn(est), narrow)
-    found = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"X": narrow})
-    np.testing.assert_allclose(found[0].ravel(), est.predict(narrow), rtol=1e-6)
 
 
 def test_permutation_importance():

@@ -82,12 +82,16 @@ def install(estimators: str | Iterable[str] | None = None) -> Installation:
         installation = Installation(names, _wanted)
     if places:
         more = len(places) - _LISTED
-        warnings.warn(
-            f"made with scikit-learn's classes before mlfast took their place, and left as they are: "
-            f"{', '.join(places[:_LISTED])}{f' and {more} more, see mlfast.accel.stale()' if more > 0 else ''}. "
-            f"Install mlfast earlier, or make them again",
-            stacklevel=2,
-        )
+        try:
+            warnings.warn(
+                f"made with scikit-learn's classes before mlfast took their place, and left as they are: "
+                f"{', '.join(places[:_LISTED])}{f' and {more} more, see mlfast.accel.stale()' if more > 0 else ''}. "
+                f"Install mlfast earlier, or make them again",
+                stacklevel=2,
+            )
+        except Warning:  # where warnings are errors, nobody gets what would undo the installation
+            installation.__exit__(None, None, None)
+            raise
     return installation
 
 

@@ -46,6 +46,7 @@ FIT_CONDITIONS = (
 class TreeDropIn(DropIn):
     """Fitting, walking and pruning of a tree."""
 
+    _skops_types = ("sklearn.tree._tree.Tree",)
     #: Names of the criteria that it takes.
     _criteria: tuple[str, ...]
 
@@ -104,6 +105,7 @@ class TreeDropIn(DropIn):
             X = with_checked_indices(X)
             X, y = validate_data(self, X, y, validate_separately=(for_X, {"ensure_2d": False, "dtype": None}))
             self._compute_missing_values_in_feature_mask(X)  # refuses what is infinite
+            X = _readable(X)
         if self.criterion == "poisson" and (np.any(y < 0) or np.sum(y) <= 0):
             raise RefusedError("y is no target of Poisson regression")
         return X, y
@@ -300,9 +302,9 @@ def readable(X: Any) -> Any:
     if not sp.issparse(X):
         return X
     X = X.tocsc()
+    X.sort_indices()
     if {X.indices.dtype, X.indptr.dtype} != {np.dtype(np.intc)}:
         raise RefusedError("the indices of X are not of 32 bits")
-    X.sort_indices()
     return X
 
 
