@@ -61,6 +61,8 @@ def bits(value):
         return f"{type(value).__name__} {value!r}"
     if isinstance(value, Tree):
         return bits(parts_of("tree", value))
+    if isinstance(value, type):
+        return f"type {value.__qualname__}"
     if hasattr(value, "__dict__"):
         return [type(value).__name__, bits(vars(value))]
     return repr(value)

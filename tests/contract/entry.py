@@ -85,6 +85,7 @@ class Entry:
     label: str = ""  # tells two entries of one class apart
     data: Callable = mixture  # (seed, n, d, dtype) -> X
     accepts_nan: bool = False
+    parent_accepts: bool = False  # scikit-learn fits what is not finite, and answers in our place
     target: Callable | None = None  # (seed, n) -> y, for supervised estimators
     bad_targets: Mapping = field(default_factory=dict)  # name -> (n -> y) that fit must judge as the parent does
     output_params: Mapping = field(default_factory=dict)  # output -> keyword arguments

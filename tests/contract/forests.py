@@ -71,6 +71,7 @@ ENTRIES += [
         parent=sklearn.ensemble.IsolationForest,
         params={"random_state": 0, "n_estimators": 4},
         outputs=("predict", "score_samples", "decision_function"),
+        parent_accepts=True,
         fuzz={
             "n_estimators": (1, 5),
             "max_samples": ("auto", 1, 7, 0.5, 1.0),
