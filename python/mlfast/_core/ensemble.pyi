@@ -41,6 +41,7 @@ def isolate(
     seeds: Sequence[int],
     n_threads: int,
 ) -> list[tuple[dict[str, Any], NDArray[np.int64], int]]: ...
+
 @final
 class Forest:
     def __new__(cls, estimators: list[Any], said: Sequence[NDArray[np.float64]] | None = None) -> Forest: ...
