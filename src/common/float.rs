@@ -73,3 +73,20 @@ const fn not_f64(_values: &[f32]) -> Option<&[f64]> {
 
 float!(f32, 4, 1e-30, not_f64);
 float!(f64, 2, 1e-200, Some);
+
+/// The largest power of two that is not above a positive normal number; zero for a smaller one.
+pub fn power_below(value: f64) -> f64 {
+    f64::from_bits(value.to_bits() & f64::INFINITY.to_bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::power_below;
+
+    #[test]
+    fn powers_of_two_lie_below() {
+        for (value, expected) in [(1.0, 1.0), (1.99, 1.0), (0.3, 0.25), (1e300, 2f64.powi(996)), (5e-324, 0.0)] {
+            assert_eq!(power_below(value), expected, "{value}");
+        }
+    }
+}

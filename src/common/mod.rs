@@ -9,6 +9,7 @@ pub mod parallel;
 pub mod random;
 pub mod settings;
 pub mod simd;
+pub mod twofold;
 
 pub use context::Context;
 pub use error::{Error, Result};

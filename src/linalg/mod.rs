@@ -1,11 +1,15 @@
 //! Dense and CSR rows, and the few products that algorithms need of them. Only this floor knows how rows are stored.
 
+pub mod cholesky;
 pub mod csr;
 pub mod dense;
 mod kernels;
 pub mod norms;
 pub mod panels;
+pub mod products;
+pub mod reflect;
 pub mod rows;
+pub mod syrk;
 pub mod tile;
 
 pub use csr::Csr;

@@ -1,0 +1,181 @@
+//! Products of columns with columns, summed over rows: `out += AᵀB` for the columns of one table, the upper part only.
+//!
+//! Rows are packed into [`Octets`], eight columns side by side, so that a tile of eight columns by sixteen reads three
+//! streams that stay in the first caches. Each product is one chain of fused multiply-adds over the rows of the pack,
+//! the same chain for every tile shape; sums over more rows are sums of such chains, so their error grows with the
+//! number of packs plus the rows of one, not with all rows.
+
+use crate::common::simd::{Kernel, Simd, dispatch};
+use crate::common::{Result, memory};
+
+/// Columns that lie side by side: the widest vector of `f64`.
+pub const OCTET: usize = 8;
+/// Rows of a pack. Two octets of it fit the first cache beside the sums.
+pub const PACK_ROWS: usize = 256;
+
+/// Up to [`PACK_ROWS`] rows of a table with `n_cols` columns, column `c` of row `r` at `(c / 8 * PACK_ROWS + r) * 8 + c % 8`.
+#[derive(Debug)]
+pub struct Octets {
+    values: Vec<f64>,
+    count: usize,
+    n_rows: usize,
+}
+
+impl Octets {
+    /// An empty pack.
+    ///
+    /// # Errors
+    /// [`crate::common::Error::OutOfMemory`].
+    pub fn new(n_cols: usize) -> Result<Self> {
+        let count = n_cols.div_ceil(OCTET);
+        Ok(Self { values: memory::filled(memory::area(count, PACK_ROWS * OCTET)?, 0.0)?, count, n_rows: 0 })
+    }
+
+    /// Columns, padded to whole octets with zeros.
+    pub fn stride(&self) -> usize {
+        self.count * OCTET
+    }
+
+    /// Begins anew with `n_rows` rows (at most [`PACK_ROWS`]) and `n_cols` columns (at most those it was made for), all
+    /// of whose values must be put in.
+    pub fn reset(&mut self, n_rows: usize, n_cols: usize) {
+        assert!(n_rows <= PACK_ROWS && n_cols.div_ceil(OCTET) * PACK_ROWS * OCTET <= self.values.len());
+        (self.n_rows, self.count) = (n_rows, n_cols.div_ceil(OCTET));
+        if n_cols % OCTET > 0 {
+            let last = &mut self.values[(self.count - 1) * PACK_ROWS * OCTET..];
+            last.chunks_exact_mut(OCTET).take(n_rows).for_each(|row| row[n_cols % OCTET..].fill(0.0));
+        }
+    }
+
+    /// The eight columns from `8 * octet` on of a row.
+    #[inline(always)]
+    pub fn octet(&mut self, octet: usize, row: usize) -> &mut [f64] {
+        &mut self.values[(octet * PACK_ROWS + row) * OCTET..][..OCTET]
+    }
+
+    /// Puts one value in.
+    #[inline(always)]
+    pub fn put(&mut self, row: usize, column: usize, value: f64) {
+        self.values[(column / OCTET * PACK_ROWS + row) * OCTET + column % OCTET] = value;
+    }
+}
+
+/// `out[i * out_stride + j] += Σ rows[r][i] * rows[r][j]` for `i < outer` and all columns `j >= i`. What stands below the
+/// diagonal is left undefined; `out` has whole octets of rows.
+pub fn add_products(rows: &Octets, outer: usize, out: &mut [f64], out_stride: usize) {
+    let height = outer.next_multiple_of(OCTET);
+    assert!(height <= rows.stride() && rows.stride() <= out_stride, "columns out of range");
+    assert!(height == 0 || (height - 1) * out_stride + rows.stride() <= out.len(), "sums out of range");
+    dispatch(AddProducts { rows, outer, out, out_stride });
+}
+
+struct AddProducts<'k> {
+    rows: &'k Octets,
+    outer: usize,
+    out: &'k mut [f64],
+    out_stride: usize,
+}
+
+impl Kernel<f64> for AddProducts<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = f64>>(self) {
+        // SAFETY: the caller's promise. The products of a tile fit the registers of the set.
+        unsafe {
+            match S::WIDTH {
+                OCTET => self.tiles::<S, 8, 2>(),
+                _ => self.tiles::<S, 4, 2>(),
+            }
+        }
+    }
+}
+
+impl AddProducts<'_> {
+    #[inline(always)]
+    unsafe fn tiles<S: Simd<F = f64>, const C: usize, const V: usize>(mut self) {
+        let stride = self.rows.stride();
+        for i in (0..self.outer).step_by(C) {
+            let mut j = i;
+            while j < stride {
+                // SAFETY: `i` and `j` are multiples of the lanes of a vector, and within the columns and `out`
+                // (checked by `add_products`), and so are the `V` vectors where they are taken.
+                unsafe {
+                    if stride - j >= V * S::WIDTH {
+                        self.tile::<S, C, V>(i, j);
+                        j += V * S::WIDTH;
+                    } else {
+                        self.tile::<S, C, 1>(i, j);
+                        j += S::WIDTH;
+                    }
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// The instruction set of `S`; columns `i..i + C` lie in one octet, and columns `j..j + V * WIDTH` exist.
+    #[inline(always)]
+    unsafe fn tile<S: Simd<F = f64>, const C: usize, const V: usize>(&mut self, i: usize, j: usize) {
+        let values = self.rows.values.as_ptr();
+        // SAFETY: the caller's promise; a vector never crosses an octet.
+        unsafe {
+            let left = values.add(i / OCTET * PACK_ROWS * OCTET + i % OCTET);
+            let mut right = [values; V];
+            for v in 0..V {
+                let column = j + v * S::WIDTH;
+                right[v] = values.add(column / OCTET * PACK_ROWS * OCTET + column % OCTET);
+            }
+            let mut sums = [[S::splat(0.0); V]; C];
+            for row in 0..self.rows.n_rows {
+                let mut x = [S::splat(0.0); V];
+                for v in 0..V {
+                    x[v] = S::load(right[v].add(row * OCTET));
+                }
+                for c in 0..C {
+                    let factor = S::splat(*left.add(row * OCTET + c));
+                    for v in 0..V {
+                        sums[c][v] = S::fma(factor, x[v], sums[c][v]);
+                    }
+                }
+            }
+            for c in 0..C {
+                for v in 0..V {
+                    let target = self.out.as_mut_ptr().add((i + c) * self.out_stride + j + v * S::WIDTH);
+                    S::store(target, S::add(S::load(target), sums[c][v]));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::random::Mt19937;
+    use crate::common::simd::{Isa, dispatch_to};
+
+    #[test]
+    fn sums_are_those_of_the_obvious_loop_on_every_instruction_set() {
+        let mut random = Mt19937::seeded(3);
+        for (n_rows, n_cols, outer) in [(1, 1, 1usize), (7, 5, 3), (256, 8, 8), (100, 17, 9), (33, 40, 40), (20, 30, 2)]
+        {
+            let table: Vec<f64> = (0..n_rows * n_cols).map(|_| random.next_f64() - 0.5).collect();
+            let mut rows = Octets::new(n_cols + 9).expect("memory");
+            rows.values.fill(f64::NAN);
+            rows.reset(n_rows, n_cols);
+            (0..n_rows).for_each(|r| (0..n_cols).for_each(|c| rows.put(r, c, table[r * n_cols + c])));
+            let (stride, height) = (rows.stride() + 3, outer.next_multiple_of(OCTET));
+            for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()) {
+                let mut out = vec![1.0; stride * height];
+                dispatch_to(isa, AddProducts { rows: &rows, outer, out: &mut out, out_stride: stride });
+                for i in 0..outer {
+                    for j in i..n_cols {
+                        let sum: f64 = (0..n_rows).map(|r| table[r * n_cols + i] * table[r * n_cols + j]).sum();
+                        assert!((out[i * stride + j] - 1.0 - sum).abs() < 1e-12, "{n_rows} {n_cols} {i} {j}");
+                    }
+                }
+            }
+        }
+    }
+}
