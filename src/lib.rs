@@ -8,8 +8,10 @@ pub mod common;
 pub mod ensemble;
 pub mod impute;
 pub mod linalg;
+pub mod linear_model;
 pub mod metrics;
 pub mod neighbors;
+pub mod optimize;
 #[cfg(feature = "python")]
 mod python;
 pub mod tree;

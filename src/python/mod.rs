@@ -10,6 +10,7 @@ mod ensemble;
 mod error;
 mod host;
 mod impute;
+mod linear_model;
 mod metrics;
 mod neighbors;
 mod random;
@@ -36,6 +37,8 @@ mod _core {
     #[pymodule_export]
     use super::impute::impute;
     #[pymodule_export]
+    use super::linear_model::linear_model;
+    #[pymodule_export]
     use super::metrics::metrics;
     #[pymodule_export]
     use super::neighbors::neighbors;
@@ -50,7 +53,9 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Importable by their full names too, as stub checkers and pickles expect of modules.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in ["centroids", "cluster", "ensemble", "impute", "metrics", "neighbors", "random", "tree"] {
+        for name in
+            ["centroids", "cluster", "ensemble", "impute", "linear_model", "metrics", "neighbors", "random", "tree"]
+        {
             let inner = module.getattr(name)?;
             inner.setattr("__name__", format!("mlfast._core.{name}"))?;
             modules.set_item(format!("mlfast._core.{name}"), inner)?;

@@ -2,6 +2,7 @@ from mlfast._core import centroids as centroids
 from mlfast._core import cluster as cluster
 from mlfast._core import ensemble as ensemble
 from mlfast._core import impute as impute
+from mlfast._core import linear_model as linear_model
 from mlfast._core import metrics as metrics
 from mlfast._core import neighbors as neighbors
 from mlfast._core import random as random
@@ -17,6 +18,7 @@ __all__ = [
     "get_num_threads",
     "impute",
     "instruction_set",
+    "linear_model",
     "metrics",
     "neighbors",
     "random",

@@ -1,0 +1,171 @@
+//! Least squares of CSR rows by products with vectors. The rows are seen less their means and times the roots of their weights, but no such
+//! matrix is made: it would have no zeros.
+
+use std::ops::Range;
+
+use super::moments::Targets;
+use crate::common::context::Blocks;
+use crate::common::error::check_length;
+use crate::common::{Context, Float, Result, memory, parallel};
+use crate::linalg::products::Products;
+use crate::linalg::{Csr, Rows};
+use crate::optimize::conjugate::conjugate_gradients;
+use crate::optimize::lsqr::{Operator, Params, lsqr};
+
+/// Rows that are multiplied by one worker at a time, at least.
+const LEAST_ROWS: usize = 1024;
+const MOST_BLOCKS: usize = 32;
+/// Beyond this condition LSQR does not go on.
+const MOST_CONDITION: f64 = 1e8;
+
+/// Steps of conjugate gradients for each unknown, if nothing else is said.
+const STEPS_OF_EACH: usize = 10;
+
+/// What was learnt.
+pub struct Fit {
+    /// Coefficients, row-major of shape (n_targets, n_features).
+    pub coef: Vec<f64>,
+    /// Steps of LSQR for each target.
+    pub steps: Vec<usize>,
+    /// Means of the features, zeros without an intercept.
+    pub means: Vec<f64>,
+    /// Means of the targets, zeros without an intercept.
+    pub target_means: Vec<f64>,
+}
+
+/// How the problem of each target is solved.
+pub enum Solver {
+    /// LSQR, within at most so many steps.
+    Lsqr(Option<usize>),
+    /// Conjugate gradients on the matrix of products, of features or of rows, whichever are fewer; within at most so
+    /// many steps where these are the features.
+    ConjugateGradients(Option<usize>),
+}
+
+/// Solves least squares for each target, with a penalty of `alphas` (one for each) on the squared length of its
+/// coefficients.
+///
+/// # Errors
+/// [`crate::common::Error::InvalidArgument`] if the weights have no sum; [`crate::common::Error::Shape`];
+/// [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
+pub fn fit<F: Float>(
+    ctx: &Context,
+    x: &Csr<F>,
+    targets: &Targets<F>,
+    alphas: &[f64],
+    fit_intercept: bool,
+    solver: &Solver,
+    tol: f64,
+) -> Result<Fit> {
+    check_length("alpha", alphas.len(), targets.n_targets)?;
+    let (n_rows, n) = (x.n_rows(), x.n_cols());
+    let target_means = targets.means(ctx, fit_intercept)?;
+    let mut roots = memory::with_capacity(n_rows)?;
+    roots.extend((0..n_rows).map(|row| targets.root(row)));
+    let mut centred = Centred { x, roots, means: memory::filled(n, 0.0)? };
+    if fit_intercept {
+        let total: f64 = (0..n_rows).map(|row| targets.weight(row)).sum();
+        centred.means = centred.sums(ctx, |row| targets.weight(row))?;
+        centred.means.iter_mut().for_each(|mean| *mean /= total);
+    }
+    let solved = parallel::map(ctx, (0..targets.n_targets).collect(), |target| {
+        let mut b = memory::with_capacity(n_rows)?;
+        b.extend((0..n_rows).map(|row| {
+            let value = targets.y[row * targets.n_targets + target].to_f64();
+            (value - target_means[target]) * centred.roots[row]
+        }));
+        match *solver {
+            Solver::Lsqr(most) => {
+                let most_steps = most.unwrap_or(2 * n);
+                let params = Params { damp: alphas[target].sqrt(), tol, most_condition: MOST_CONDITION, most_steps };
+                lsqr(ctx, &centred, b, &params)
+            }
+            Solver::ConjugateGradients(most) => Ok((centred.by_gradients(ctx, b, alphas[target], tol, most)?, 0)),
+        }
+    })?;
+    let (coef, steps): (Vec<_>, _) = solved.into_iter().unzip();
+    Ok(Fit { coef: coef.concat(), steps, means: centred.means, target_means })
+}
+
+/// Rows less their means, times the roots of their weights.
+struct Centred<'a, F: Float> {
+    x: &'a Csr<'a, F>,
+    /// Shape (n_rows,).
+    roots: Vec<f64>,
+    /// Shape (n_features,).
+    means: Vec<f64>,
+}
+
+impl<F: Float> Centred<'_, F> {
+    /// So few blocks that putting the sums of all of them together costs no more than taking them.
+    fn blocks(&self) -> Blocks {
+        let most = (self.x.stored() / (4 * self.means.len())).clamp(1, MOST_BLOCKS);
+        Blocks::new(self.x.n_rows(), LEAST_ROWS, most)
+    }
+
+    /// The coefficients for one target by conjugate gradients.
+    fn by_gradients(
+        &self,
+        ctx: &Context,
+        b: Vec<f64>,
+        alpha: f64,
+        tol: f64,
+        most_steps: Option<usize>,
+    ) -> Result<Vec<f64>> {
+        let add = |mut image: Vec<f64>, vector: &[f64]| {
+            image.iter_mut().zip(vector).for_each(|(image, value)| *image += alpha * value);
+            image
+        };
+        if self.x.n_cols() > self.x.n_rows() {
+            let most_steps = STEPS_OF_EACH * b.len();
+            let image = |v: &[f64]| Ok(add(self.apply(ctx, &self.apply_transposed(ctx, v)?)?, v));
+            let dual = conjugate_gradients(ctx, image, b, tol, most_steps)?;
+            return self.apply_transposed(ctx, &dual);
+        }
+        let most_steps = most_steps.unwrap_or(STEPS_OF_EACH * self.x.n_cols());
+        let image = |v: &[f64]| Ok(add(self.apply_transposed(ctx, &self.apply(ctx, v)?)?, v));
+        conjugate_gradients(ctx, image, self.apply_transposed(ctx, &b)?, tol, most_steps)
+    }
+
+    /// Sums over the rows, each times its factor, shape (n_features,).
+    fn sums(&self, ctx: &Context, factor: impl Fn(usize) -> f64 + Sync) -> Result<Vec<f64>> {
+        let sum = |rows: Range<usize>| {
+            let mut sums = memory::filled(self.means.len(), 0.0)?;
+            for row in rows {
+                let factor = factor(row);
+                self.x.row(row).for_each(|(column, value)| sums[column] += factor * value.to_f64());
+            }
+            Ok(sums)
+        };
+        let mut parts = parallel::map(ctx, self.blocks().ranges().collect(), sum)?.into_iter();
+        let mut sums = parts.next().map_or_else(|| memory::filled(self.means.len(), 0.0), Ok)?;
+        parts.for_each(|part| sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value));
+        Ok(sums)
+    }
+}
+
+impl<F: Float> Operator for Centred<'_, F> {
+    fn n_cols(&self) -> usize {
+        self.means.len()
+    }
+
+    fn apply(&self, ctx: &Context, vector: &[f64]) -> Result<Vec<f64>> {
+        let at_means: f64 = self.means.iter().zip(vector).map(|(mean, value)| mean * value).sum();
+        let mut out = memory::filled(self.x.n_rows(), 0.0)?;
+        let blocks = self.blocks();
+        let jobs = blocks.ranges().zip(out.chunks_mut(blocks.rows())).collect();
+        parallel::map(ctx, jobs, |(rows, out)| {
+            self.x.products(rows.clone(), vector, out);
+            out.iter_mut().zip(&self.roots[rows]).for_each(|(value, root)| *value = (*value - at_means) * root);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    fn apply_transposed(&self, ctx: &Context, vector: &[f64]) -> Result<Vec<f64>> {
+        let mut sums = self.sums(ctx, |row| self.roots[row] * vector[row])?;
+        let total: f64 = self.roots.iter().zip(vector).map(|(root, value)| root * value).sum();
+        sums.iter_mut().zip(&self.means).for_each(|(sum, mean)| *sum -= mean * total);
+        Ok(sums)
+    }
+}

@@ -1,0 +1,4 @@
+//! Optimisers: they know vectors and operators, not estimators.
+
+pub mod conjugate;
+pub mod lsqr;
