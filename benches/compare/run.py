@@ -22,13 +22,14 @@ from pathlib import Path
 import ensemble
 import harness
 import kmeans
+import linear
 import neighbors
 import peers as contestants
 import report
 import tree
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = {"kmeans": kmeans, "neighbors": neighbors, "tree": tree, "ensemble": ensemble}
+ROOMS = {"kmeans": kmeans, "neighbors": neighbors, "tree": tree, "ensemble": ensemble, "linear": linear}
 
 
 def arguments() -> argparse.Namespace:

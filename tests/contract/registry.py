@@ -6,7 +6,7 @@ A new estimator gets every test of this folder by one more `Entry` in the file o
 
 import os
 
-from . import centroids, clusterers, forests, imputers, neighbors, pairwise, trees
+from . import centroids, clusterers, forests, imputers, linear, neighbors, pairwise, trees
 from .entry import Entry
 
 ENTRIES = [
@@ -16,6 +16,7 @@ ENTRIES = [
     *imputers.ENTRIES,
     *trees.ENTRIES,
     *forests.ENTRIES,
+    *linear.ENTRIES,
 ]
 FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
 

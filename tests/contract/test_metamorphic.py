@@ -89,7 +89,7 @@ def test_training_labels_are_predictions(entry, seed):
 def test_sparse_is_dense(entry, seed):
     """The same numbers in CSR. Dense data are centred before the distances are taken, hence the tolerance."""
     X = sparse_mixture(seed, 80, 5)
-    sparse, dense = entry.fit(X), entry.fit(X.toarray())
+    sparse, dense = entry.fit(X, **entry.exact), entry.fit(X.toarray(), **entry.exact)
     assert_near(fitted(sparse), fitted(dense))
     assert_near(entry.results(sparse, X), entry.results(sparse, X.toarray()), rtol=1e-7)
 
@@ -132,7 +132,9 @@ def test_weights_count_relatively(entry, seed, power):
     total = {name for name in a if name == "inertia_" or name.endswith("tree_.weighted_n_node_samples")}
     if getattr(plain, "bootstrap", False) or hasattr(plain, "_max_samples"):
         total = set()  # rows are drawn by weight, and count as often as they are drawn
-    assert_near(a, b, but=total)
+    assert_near(a, b, but=total | entry.weight_degree.keys())
+    for name, degree in entry.weight_degree.items():
+        np.testing.assert_allclose(b[name], a[name] * 2.0 ** (power * degree), rtol=1e-12, err_msg=name)
     for name in total:
         assert b[name] == pytest.approx(a[name] * 2.0**power, rel=1e-12)
 

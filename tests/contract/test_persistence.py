@@ -217,7 +217,7 @@ def load_and_use(entry, est, state):
 
 
 def broken_arrays(value):
-    return value[:, :-1].copy(), value[0], value.astype("U5"), None, value[:0]
+    return value[..., :-1].copy(), value[0], value.astype("U5"), None, value[:0]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
@@ -225,7 +225,8 @@ def test_corrupt_state(entry):
     """A model whose arrays were tampered with: ValueError at load or at first use, never a wrong read."""
     est = entry.fit(train(entry))
     state = est.__getstate__()
-    arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray) and v.ndim == 2 and v.dtype.kind == "f"}
+    floats = {k: v for k, v in state.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"}
+    arrays = {k: v for k, v in floats.items() if v.ndim == 2 or k == "coef_"}
     broken_ones = {name: broken_arrays(value) for name, value in arrays.items()}
     trees = [name for name, value in state.items() if isinstance(value, Tree)]
     broken_ones |= dict.fromkeys(trees, ("tree", None, Tree(4, np.ones(1, np.intp), 1)))

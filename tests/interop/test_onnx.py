@@ -10,6 +10,7 @@ import skl2onnx._supported_operators
 import sklearn.base
 import sklearn.cluster
 import sklearn.impute
+import sklearn.linear_model
 import sklearn.neighbors
 import sklearn.tree
 from onnxruntime import InferenceSession, SessionOptions
@@ -24,6 +25,7 @@ import mlfast
 import mlfast.accel
 import mlfast.cluster
 import mlfast.impute
+import mlfast.linear_model
 import mlfast.neighbors
 import mlfast.onnx
 import mlfast.tree
@@ -34,6 +36,7 @@ CONVERTED = [
     ("cluster", "KMeans", {"n_clusters": 3, "n_init": 1, "random_state": 0}, {}, ["predict", "transform"]),
     ("cluster", "MiniBatchKMeans", {"n_clusters": 3, "n_init": 1, "random_state": 0}, {}, ["predict", "transform"]),
     ("impute", "KNNImputer", {"n_neighbors": 3}, {}, ["transform"]),
+    ("linear_model", "LinearRegression", {}, {}, ["predict"]),
     ("neighbors", "KNeighborsClassifier", {}, {"zipmap": False, "optim": "cdist"}, ["predict", "predict_proba"]),
     (
         "neighbors",
@@ -150,7 +153,7 @@ def test_every_estimator_is_converted_or_refused_here():
     covered = {(module, name) for module, name, *_ in [*CONVERTED, *REFUSED]}
     estimators = {
         (room.__name__.split(".")[1], name)
-        for room in (mlfast.cluster, mlfast.impute, mlfast.neighbors, mlfast.tree)
+        for room in (mlfast.cluster, mlfast.impute, mlfast.linear_model, mlfast.neighbors, mlfast.tree)
         for name in room.__all__
         if isinstance(getattr(room, name), type) and issubclass(getattr(room, name), sklearn.base.BaseEstimator)
     }

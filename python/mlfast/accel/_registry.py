@@ -20,6 +20,7 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "RandomTreesEmbedding",
     ),
     "sklearn.impute": ("KNNImputer",),
+    "sklearn.linear_model": ("LinearRegression",),
     "sklearn.metrics": (
         "euclidean_distances",
         "nan_euclidean_distances",

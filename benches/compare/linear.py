@@ -1,0 +1,115 @@
+"""The rows of the linear_model room.
+
+Targets follow from all features, with noise. sklearnex solves the normal equations; scikit-learn's LinearRegression
+does not, and pays for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scores
+from harness import Data, Row, Work
+from peers import Peer
+
+TITLE = "Linear models"
+NOTES: tuple[str, ...] = ()
+PAIR = ("mlfast", "sklearn")
+TRIO = (*PAIR, "sklearnex")
+Job = Callable[[Peer, Data, int], Work]
+ORDINARY = "linear_model.LinearRegression"
+
+
+# ---- data ----
+
+
+def noisy(n: int, d: int) -> Callable[[int], Data]:
+    """Normal features about unequal means: x (n x d), y (n), weights w (n)."""
+
+    def make(scale: int) -> Data:
+        random = np.random.default_rng(0)
+        rows = max(n // scale, 100)
+        x = random.standard_normal((rows, d)) + random.uniform(-3, 3, d)
+        y = x @ random.standard_normal(d) + random.standard_normal(rows)
+        return {"x": x, "y": y, "w": random.uniform(0.5, 2, rows)}
+
+    return make
+
+
+def dependent(scale: int) -> Data:
+    """The same with a column that is the sum of two others."""
+    data = noisy(200_000, 30)(scale)
+    data["x"][:, -1] = data["x"][:, 0] + data["x"][:, 1]
+    return data
+
+
+def sparse(scale: int) -> Data:
+    """100k x 1,000, one value in a hundred stored."""
+    import scipy.sparse as sp
+
+    random = np.random.default_rng(0)
+    rows = max(100_000 // scale, 100)
+    x = sp.random_array((rows, 1_000), density=0.01, format="csr", rng=random)
+    return {"x": x, "y": x @ random.standard_normal(1_000) + random.standard_normal(rows)}
+
+
+# ---- jobs ----
+
+
+def fit(estimator: str, weighted: bool = False, **params: Any) -> Job:
+    def job(peer: Peer, data: Data, threads: int) -> Work:
+        weights = (data["w"],) if weighted else ()
+        return lambda: peer.build(estimator, threads, **params).fit(data["x"], data["y"], *weights)
+
+    return job
+
+
+def ask(estimator: str, rows: int | None = None) -> Job:
+    """The answers of a fitted model for the first rows."""
+
+    def job(peer: Peer, data: Data, threads: int) -> Work:
+        model = peer.build(estimator, threads).fit(data["x"], data["y"])
+        asked, call = data["x"][:rows], model.predict
+        return lambda: call(asked)
+
+    return job
+
+
+# ---- rows ----
+
+
+def row(key: str, title: str, data: Any, job: Job, goal: float = 1.0, who: tuple[str, ...] = PAIR, **more: Any) -> Row:
+    return Row(key, title, data, dict.fromkeys(who, job), scores.values, goal, "sklearn", **more)
+
+
+MAIN = [
+    row("linear-ordinary", "LinearRegression fit, 1M x 50", noisy(1_000_000, 50), fit(ORDINARY), 2, TRIO),
+    row("linear-weights", "the same, with weights, 200k x 50", noisy(200_000, 50), fit(ORDINARY, weighted=True), 2),
+    row("linear-dependent", "the same, a column the sum of two, 200k x 30", dependent, fit(ORDINARY), 1),
+    row("linear-positive", "the same, positive=True, 200k x 30", noisy(200_000, 30), fit(ORDINARY, positive=True), 2),
+    row("linear-csr", "the same, CSR, 100k x 1,000 at 1 %", sparse, fit(ORDINARY), 1),
+    row("linear-predict", "LinearRegression.predict, 1M x 50", noisy(1_000_000, 50), ask(ORDINARY)),
+    row(
+        "linear-one-row",
+        "LinearRegression.predict of one row, 10k x 20",
+        noisy(10_000, 20),
+        ask(ORDINARY, 1),
+        limit=6e-6,
+        short=True,
+    ),
+]
+
+
+def small_row(name: str, method: str) -> Row:
+    """A row on 100 x 5 data: mlfast must not be slower than scikit-learn."""
+    estimator = f"linear_model.{name}"
+    job = fit(estimator) if method == "fit" else ask(estimator)
+    return row(
+        f"small-{name.lower()}-{method}", f"100 x 5: {name}.{method}", noisy(100, 5), job, short=True, minor=True
+    )
+
+
+SMALL = [(name, method) for name in ("LinearRegression",) for method in ("fit", "predict")]
+ROWS = [*MAIN, *(small_row(name, method) for name, method in SMALL)]

@@ -1,0 +1,109 @@
+"""What the linear models share: data as Rust reads them, answers, state."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from mlfast import _profile, _threads
+from mlfast._core import RefusedError
+from mlfast._core import linear_model as core
+from mlfast._dispatch import Condition, dispatch
+from mlfast._sparse import with_checked_indices
+from mlfast._state import DropIn
+
+SPARSE = ["csr", "csc", "coo"]
+#: Types that Rust computes in.
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _is_other_float(call: tuple[Any, Any]) -> bool:
+    """Whether scikit-learn answers in numbers of a type that Rust does not compute in."""
+    model, X = call
+    try:
+        return np.result_type(X.dtype, model.coef_, model.intercept_) not in FLOATS
+    except TypeError:
+        return False  # no numbers at all
+
+
+PREDICT_CONDITIONS = (
+    Condition("coef_ is not an array", lambda call: type(call[0].coef_) is not np.ndarray),
+    Condition("the answer is neither of float32 nor of float64", _is_other_float),
+)
+
+
+class LinearDropIn(DropIn):
+    """Answers of a linear model."""
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        if "coef_" not in state:
+            return
+        coef: Any = state["coef_"]
+        intercept: Any = state.get("intercept_")
+        if not isinstance(coef, np.ndarray) or coef.dtype.kind != "f" or coef.ndim not in (1, 2):
+            raise ValueError("corrupt state: coef_ must be an array of numbers for each feature")
+        if coef.shape[-1] != state.get("n_features_in_") or coef.size == 0:
+            raise ValueError("corrupt state: coef_ and n_features_in_ disagree")
+        is_number = isinstance(intercept, (float, np.floating))
+        shapes = ((1,),) if coef.ndim == 1 else ((1,), coef.shape[:1])
+        if not is_number and np.shape(intercept) not in shapes:
+            raise ValueError("corrupt state: coef_ and intercept_ disagree")
+
+    def _answered(self: Any, method: str, X: Any, parent: Callable[[], Any]) -> Any:
+        """Return the products of X with the coefficients plus the intercepts, or what the parent says of X.
+
+        A few plain rows need no more checks than Rust makes by itself.
+        """
+        state = self.__dict__
+        if "coef_" not in state:
+            return parent()
+        if "feature_names_in_" not in state and not _profile.is_wanted():
+            answers = core.few(X, state["coef_"], state["intercept_"])
+            if answers is not None:
+                return answers
+        check_is_fitted(self)
+        X = validate_data(self, with_checked_indices(X), accept_sparse=SPARSE, reset=False)
+        return dispatch(self, method, PREDICT_CONDITIONS, (self, X), lambda: self._answers(X), parent)
+
+    def _answers(self: Any, X: Any) -> np.ndarray:
+        try:
+            dtype = np.result_type(X.dtype, self.coef_, self.intercept_)
+        except TypeError:
+            raise RefusedError("X holds no numbers") from None
+        coef = np.ascontiguousarray(self.coef_, dtype=dtype)
+        intercept = np.ascontiguousarray(self.intercept_, dtype=dtype) if np.ndim(self.intercept_) else self.intercept_
+        if sp.issparse(X):
+            X = X.tocsr()
+        X = X.astype(dtype, copy=False)
+        return core.predict(x=X, coef=coef, intercept=intercept, n_threads=_threads.resolve())
+
+
+def checked_data(
+    est: Any, X: Any, y: Any, sample_weight: Any, accept_sparse: Any
+) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Check training data as scikit-learn's least squares does.
+
+    Returns
+    -------
+    X : ndarray or CSR matrix of shape (n_samples, n_features), of float32 or float64
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets), of the type of X
+    weights : ndarray of shape (n_samples,), of the type of X, or None
+    """
+    X, y = validate_data(
+        est, with_checked_indices(X), y, accept_sparse=accept_sparse, y_numeric=True, multi_output=True
+    )
+    weights = sample_weight
+    if weights is not None:
+        weights = _check_sample_weight(weights, X, dtype=X.dtype, ensure_non_negative=True)
+    if X.dtype == np.float16:
+        raise RefusedError("X is of half precision")
+    if X.dtype not in FLOATS:
+        X = check_array(X, accept_sparse=accept_sparse, dtype=np.float64)
+    if y.dtype != X.dtype:
+        y = check_array(y, dtype=X.dtype, ensure_2d=False)
+    if weights is not None:
+        weights = weights.astype(X.dtype, copy=False)
+    return X.tocsr() if sp.issparse(X) else X, y, weights

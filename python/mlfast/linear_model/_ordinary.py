@@ -1,0 +1,133 @@
+"""Ordinary least squares.
+
+Rust turns all rows into a problem of as many rows as there are features, with the same singular values and the same
+solutions; SciPy finds what is left to find in it: singular values, and, where they say that features depend on each
+other, the shortest solution, or the solution without negative coefficients.
+"""
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.optimize
+import scipy.sparse as sp
+import sklearn.linear_model
+from sklearn.base import _fit_context
+
+from mlfast import _threads
+from mlfast._core import linear_model as core
+from mlfast._dispatch import dispatch
+from mlfast._state import keeps_state
+from mlfast.linear_model._base import SPARSE, LinearDropIn, checked_data
+
+
+class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
+    __doc__ = sklearn.linear_model.LinearRegression.__doc__
+
+    @keeps_state
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearRegression":
+        """Fit the coefficients that leave the least squared error.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data. Computed in float64, answered in the type of X.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, not negative; None: all 1.
+
+        Returns
+        -------
+        self : LinearRegression
+            The fitted model.
+        """
+        return dispatch(
+            self,
+            "fit",
+            (),
+            None,
+            lambda: self._fit_in_rust(X, y, sample_weight),
+            lambda: super(LinearRegression, self).fit(X, y, sample_weight),
+        )
+
+    def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> "LinearRegression":
+        X, y, weights = checked_data(self, X, y, sample_weight, False if self.positive else SPARSE)
+        # scikit-learn hands targets out to jobs only where it solves for one at a time.
+        by_target = y.ndim == 2 and (self.positive or sp.issparse(X))
+        given = {
+            "x": X,
+            "y": np.ascontiguousarray(y).reshape(len(y), -1),
+            "weights": weights,
+            "fit_intercept": self.fit_intercept,
+            "n_threads": _threads.resolve(self.n_jobs if by_target or self.n_jobs != 0 else None),
+        }
+        dtype = X.dtype
+        if sp.issparse(X):
+            no_penalty = [0.0] * given["y"].shape[1]
+            found = core.iterate(**given, alphas=no_penalty, solver="lsqr", tol=self.tol, max_iter=None)
+            coef = found["coef"]
+        else:
+            found = core.reduce(**given)
+            if self.positive:
+                coef = _positive(found)
+                dtype = X.dtype if self.fit_intercept else coef.dtype
+            else:
+                coef, rank, singular = _shortest(found, self.tol)
+                self.rank_, self.singular_ = rank, singular.astype(X.dtype)
+        intercept = found["target_means"] - coef @ found["means"]
+        self.coef_ = (coef[0] if y.ndim == 1 else coef).astype(dtype, copy=False)
+        if self.fit_intercept:
+            self.intercept_ = dtype.type(intercept[0]) if y.ndim == 1 else intercept.astype(dtype, copy=False)
+        else:
+            self.intercept_ = 0.0
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        """
+        return self._answered("predict", X, lambda: super(LinearRegression, self).predict(X))
+
+
+def _shortest(found: dict[str, Any], tol: float) -> tuple[np.ndarray, int, np.ndarray]:
+    """Return the shortest solution, the rank, and the singular values.
+
+    Singular values of at most ``tol`` times the largest count as zero.
+
+    Parameters
+    ----------
+    found : dict
+        What `core.reduce` found.
+    tol : float
+        Smallest singular value that counts, relative to the largest.
+
+    Returns
+    -------
+    coef : ndarray of shape (n_targets, n_features)
+    rank : int
+    singular : ndarray of shape (min(n_samples, n_features),)
+    """
+    coef, rows, unit = found["coef"], found["rows"], found["unit"]
+    if coef is not None:
+        singular = np.linalg.svd(rows, compute_uv=False)
+        if singular[-1] > tol * singular[0]:
+            return coef, len(singular), singular / unit
+    solution, _, rank, singular = scipy.linalg.lstsq(rows, found["targets"], cond=tol, check_finite=False)
+    return np.ascontiguousarray(solution.T) * unit, int(rank), singular / unit
+
+
+def _positive(found: dict[str, Any]) -> np.ndarray:
+    """Return the best coefficients that are not negative, shape (n_targets, n_features)."""
+    rows = found["rows"]
+    return np.vstack([scipy.optimize.nnls(rows, target)[0] for target in found["targets"].T]) * found["unit"]

@@ -1,0 +1,67 @@
+"""The entries of the room `linear_model`."""
+
+from dataclasses import replace
+
+import numpy as np
+import scipy.sparse as sp
+import sklearn.linear_model
+
+import mlfast.linear_model
+
+from .entry import Entry, numbers
+from .neighbors import BAD_NUMBERS
+
+
+def pairs_of_numbers(seed, n):
+    """A continuous target of shape (n, 2)."""
+    return np.random.RandomState(seed).standard_normal((n, 2))
+
+
+def well_conditioned(X, weights, params):
+    """
+    Whether rounding leaves scikit-learn the digits that the tests compare.
+
+    It computes float32 in single precision, and loses as many digits as the condition has.
+    """
+    table = X.toarray() if sp.issparse(X) else np.asarray(X)
+    counts = np.ones(len(table)) if weights is None else np.asarray(weights, dtype=float)
+    if params.get("fit_intercept", True) and counts.sum() > 0:
+        table = table - np.average(table, axis=0, weights=counts)
+    singular = np.linalg.svd(table * np.sqrt(counts)[:, None], compute_uv=False)
+    kept = singular[singular > 1e-6 * singular[0]]
+    return len(kept) == 0 or kept[0] <= (50 if X.dtype == np.float32 else 1e4) * kept[-1]
+
+
+ORDINARY = Entry(
+    ours=mlfast.linear_model.LinearRegression,
+    parent=sklearn.linear_model.LinearRegression,
+    params={"tol": 1e-6},
+    exact={"tol": 1e-14},
+    decided=well_conditioned,
+    target=numbers,
+    bad_targets=BAD_NUMBERS,
+    outputs=("predict", "score"),
+    fuzz={
+        "fit_intercept": (True, False),
+        "copy_X": (True, False),
+        "positive": (True, False),
+        "n_jobs": (None, 1, 2),
+    },
+    bad_params=(
+        {"fit_intercept": "yes"},
+        {"copy_X": 2},
+        {"positive": None},
+        {"tol": -1e-9},
+        {"tol": "small"},
+        {"n_jobs": 1.5},
+    ),
+    state=("coef_", "intercept_", "n_features_in_"),
+    degree={"coef_": -1, "singular_": 1},
+    weight_degree={"singular_": 0.5},
+    ways={"through the origin": {"fit_intercept": False}},
+    typed=None,
+    large=(50_011, 7),
+    endless={},
+    endless_shape=(20_000, 2_000),
+)
+ENTRIES = [ORDINARY, replace(ORDINARY, label="[two targets]", like="LinearRegression", target=pairs_of_numbers)]
