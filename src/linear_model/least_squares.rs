@@ -41,6 +41,8 @@ pub struct Fit {
     /// The solution of the triangle, row-major of shape (n_targets, n_features), for the data as they came, unless the
     /// triangle has a zero on its diagonal.
     pub coef: Option<Vec<f64>>,
+    /// The intercepts that belong to it, shape (n_targets,), where the solution was refined.
+    pub intercept: Option<Vec<f64>>,
 }
 
 /// Reduces least squares to a triangle.
@@ -78,7 +80,7 @@ fn themselves<F: Float>(table: &Table<F>, center: Center) -> Result<Fit> {
         rows.extend(table.centred(row, &center, root));
         targets.extend(table.targets.centred(row, &center.target_means, root));
     }
-    Ok(Fit { center, rows, targets, coef: None })
+    Ok(Fit { center, rows, targets, coef: None, intercept: None })
 }
 
 /// The triangle by way of the products, or the means if that would cost digits.
@@ -141,12 +143,14 @@ fn reflected<F: Float>(ctx: &Context, table: &Table<F>, mut center: Center, fit_
     }
     let mut fit = solved(&triangle, center)?;
     if let Some(coef) = fit.coef.as_mut().filter(|_| table.n_rows().saturating_mul(n) <= TINY) {
+        let mut intercepts = Vec::new();
         for (target, coef) in coef.chunks_exact_mut(n).enumerate() {
             ctx.check()?;
             coef.iter_mut().for_each(|value| *value /= fit.center.unit);
-            refine(table, &fit.center, fit_intercept, &fit.rows, target, coef)?;
+            intercepts.push(refine(table, &fit.center, fit_intercept, &fit.rows, target, coef)?);
             coef.iter_mut().for_each(|value| *value *= fit.center.unit);
         }
+        fit.intercept = Some(intercepts);
     }
     Ok(fit)
 }
@@ -162,7 +166,7 @@ fn solved(triangle: &Triangle, center: Center) -> Result<Fit> {
     }
     let has_zero = (0..n).any(|i| rows[i * n + i] == 0.0);
     let coef = if has_zero { None } else { Some(solutions(&rows, &targets, n, n_targets, center.unit)?) };
-    Ok(Fit { center, rows, targets, coef })
+    Ok(Fit { center, rows, targets, coef, intercept: None })
 }
 
 fn solutions(rows: &[f64], targets: &[f64], n: usize, n_targets: usize, unit: f64) -> Result<Vec<f64>> {

@@ -21,6 +21,8 @@ const SHRINKING: f64 = 0.1;
 ///
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`].
+///
+/// Returns the intercept: the mean of what the features leave unexplained, zero without one.
 pub fn refine<F: Float>(
     table: &Table<F>,
     center: &Center,
@@ -28,13 +30,13 @@ pub fn refine<F: Float>(
     rows: &[f64],
     target: usize,
     coef: &mut [f64],
-) -> Result<()> {
+) -> Result<f64> {
     let n = coef.len();
     let lengths: Vec<f64> = (0..n).map(|column| rows[column..].iter().step_by(n).map(|x| x * x).sum()).collect();
     let mut refined = memory::copied(coef)?;
     let mut before = f64::INFINITY;
     for step in 0..STEPS {
-        let mut change = gradient(table, center, fit_intercept, target, &refined)?;
+        let (mut change, _) = gradient(table, center, fit_intercept, target, &refined)?;
         solve_transposed(rows, n, &mut change);
         solve_upper(rows, n, &mut change);
         let size: f64 = change.iter().zip(&lengths).map(|(value, length)| value * value * length).sum::<f64>().sqrt();
@@ -43,23 +45,34 @@ pub fn refine<F: Float>(
             if step > 1 {
                 coef.copy_from_slice(&refined);
             }
-            return Ok(());
+            break;
         }
         refined.iter_mut().zip(change).for_each(|(value, change)| *value += change);
         before = size;
+        if step + 1 == STEPS {
+            coef.copy_from_slice(&refined);
+        }
     }
-    coef.copy_from_slice(&refined);
-    Ok(())
+    if !fit_intercept {
+        return Ok(0.0);
+    }
+    let (_, left) = gradient(table, center, fit_intercept, target, coef)?;
+    let mut intercept = left.plus(Twofold::sum(center.target_means[target], 0.0));
+    for (mean, coef) in center.means.iter().zip(coef) {
+        intercept = intercept.plus(Twofold::product(-mean, *coef * center.unit));
+    }
+    Ok(intercept.near)
 }
 
-/// The products of the features with the residuals of a target, shape (n_features,).
+/// The products of the features with the residuals of a target, shape (n_features,), and the mean of the residuals, which
+/// the rounding of the means leaves.
 fn gradient<F: Float>(
     table: &Table<F>,
     center: &Center,
     fit_intercept: bool,
     target: usize,
     coef: &[f64],
-) -> Result<Vec<f64>> {
+) -> Result<(Vec<f64>, Twofold)> {
     let mut residuals = memory::with_capacity(table.n_rows())?;
     let (mut sum, mut total) = (Twofold::default(), 0.0);
     for row in 0..table.n_rows() {
@@ -73,10 +86,10 @@ fn gradient<F: Float>(
         total += weight;
         residuals.push(residual);
     }
+    let mean = sum.times(1.0 / total);
     if fit_intercept {
-        // The means were rounded; the residuals have none.
-        let mean = sum.times(-1.0 / total);
-        residuals.iter_mut().for_each(|residual| *residual = residual.plus(mean));
+        let less = mean.times(-1.0);
+        residuals.iter_mut().for_each(|residual| *residual = residual.plus(less));
     }
     let mut gradient = memory::filled(coef.len(), Twofold::default())?;
     for (row, residual) in residuals.iter().enumerate() {
@@ -87,5 +100,5 @@ fn gradient<F: Float>(
     }
     let mut near = memory::with_capacity(coef.len())?;
     near.extend(gradient.iter().map(|sum| sum.near));
-    Ok(near)
+    Ok((near, mean))
 }

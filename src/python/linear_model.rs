@@ -52,7 +52,8 @@ impl<'py, F: Element + Float> Explained<'py, F> {
 
 /// A problem of least squares with the same solutions as the given one: `rows` (m, n_features) and `targets`
 /// (m, n_targets); `unit`, the power of two that the rows are times the data; `means`, `target_means`, zeros without an
-/// intercept; and `coef` (n_targets, n_features), the solution for the data as they came if there is no other, or None.
+/// intercept; `coef` (n_targets, n_features), the solution for the data as they came if there is no other, or None; and
+/// `intercept` (n_targets,), which belongs to it, or None.
 /// `x` is a float32 or float64 array, `y` (n_samples, n_targets) and `weights` (n_samples,) are of its type.
 #[pyfunction]
 #[pyo3(signature = (*, x, y, weights, fit_intercept, n_threads))]
@@ -78,6 +79,7 @@ fn reduce<'py>(
         found.set_item("unit", fit.center.unit)?;
         found.set_item("means", PyArray1::from_vec(py, fit.center.means))?;
         found.set_item("target_means", PyArray1::from_vec(py, fit.center.target_means))?;
+        found.set_item("intercept", fit.intercept.map(|intercept| PyArray1::from_vec(py, intercept)))?;
         found.set_item("coef", fit.coef.map(|coef| array::matrix(py, coef, x.n_cols())).transpose()?)?;
         Ok(found)
     })

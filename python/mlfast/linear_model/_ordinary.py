@@ -63,7 +63,8 @@ class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
             "fit_intercept": self.fit_intercept,
             "n_threads": _threads.resolve(self.n_jobs if by_target or self.n_jobs != 0 else None),
         }
-        dtype = X.dtype
+        # Solvers of scikit-learn that know float64 only; an intercept brings the type of X back.
+        dtype = np.dtype(np.float64) if (sp.issparse(X) or self.positive) and not self.fit_intercept else X.dtype
         if sp.issparse(X):
             no_penalty = [0.0] * given["y"].shape[1]
             found = core.iterate(**given, alphas=no_penalty, solver="lsqr", tol=self.tol, max_iter=None)
@@ -72,11 +73,12 @@ class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
             found = core.reduce(**given)
             if self.positive:
                 coef = _positive(found)
-                dtype = X.dtype if self.fit_intercept else coef.dtype
             else:
                 coef, rank, singular = _shortest(found, self.tol)
                 self.rank_, self.singular_ = rank, singular.astype(X.dtype)
-        intercept = found["target_means"] - coef @ found["means"]
+        intercept = found.get("intercept")
+        if intercept is None or coef is not found["coef"] or not np.isfinite(intercept).all():
+            intercept = found["target_means"] - coef @ found["means"]
         self.coef_ = (coef[0] if y.ndim == 1 else coef).astype(dtype, copy=False)
         if self.fit_intercept:
             self.intercept_ = dtype.type(intercept[0]) if y.ndim == 1 else intercept.astype(dtype, copy=False)
