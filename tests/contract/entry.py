@@ -112,6 +112,7 @@ class Entry:
     scalable: Mapping = field(default_factory=dict)  # settings without which it is not
     lengths: tuple = ()  # parameters that are distances
     weight_degree: Mapping = field(default_factory=dict)  # weights * s multiplies an attribute by s ** degree; else 0
+    penalties: tuple = ()  # parameters that count against the weights
     exact: Mapping = field(default_factory=dict)  # settings under which an iteration goes on to its end
     start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator
     incremental: bool = False  # has partial_fit

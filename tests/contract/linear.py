@@ -64,4 +64,50 @@ ORDINARY = Entry(
     endless={},
     endless_shape=(20_000, 2_000),
 )
-ENTRIES = [ORDINARY, replace(ORDINARY, label="[two targets]", like="LinearRegression", target=pairs_of_numbers)]
+
+
+def decided_in_single_precision(X, weights, params):
+    """As above; the matrix of products has the square of the condition, and conjugate gradients stop by rounding."""
+    if X.dtype == np.float64:
+        return True
+    if sp.issparse(X):
+        return False
+    counts = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=float)
+    table = X - np.average(X, axis=0, weights=counts) if counts.sum() > 0 else X
+    products = np.linalg.svd(table * np.sqrt(counts)[:, None], compute_uv=False) ** 2 + params["alpha"]
+    return products[0] <= 100 * products[-1]
+
+
+PENALIZED = replace(
+    ORDINARY,
+    ours=mlfast.linear_model.Ridge,
+    parent=sklearn.linear_model.Ridge,
+    like="LinearRegression",
+    params={"alpha": 1.0},
+    exact={"tol": 1e-12},
+    decided=decided_in_single_precision,
+    fuzz={"alpha": (0.1, 10.0), "fit_intercept": (True, False), "copy_X": (True, False), "max_iter": (None, 5)},
+    bad_params=(
+        {"alpha": -1.0},
+        {"alpha": "strong"},
+        {"alpha": [1.0, 2.0, 3.0]},
+        {"fit_intercept": "yes"},
+        {"copy_X": 2},
+        {"tol": -1e-9},
+        {"max_iter": 0},
+        {"solver": "fast"},
+        {"solver": "lbfgs"},
+        {"positive": None},
+    ),
+    state=("coef_", "intercept_", "solver_", "n_features_in_"),
+    scales=False,  # alpha is not on the scale of X
+    weight_degree={},
+    penalties=("alpha",),
+    ways={"through the origin": {"fit_intercept": False}},
+)
+
+ENTRIES = [
+    ORDINARY,
+    replace(ORDINARY, label="[two targets]", like="LinearRegression", target=pairs_of_numbers),
+    PENALIZED,
+]

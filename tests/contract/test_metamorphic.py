@@ -127,7 +127,9 @@ def test_weights_count_relatively(entry, seed, power):
     """All weights times 2^k: the same model, the inertia times 2^k."""
     X = mixture(seed, 60, 3)
     weights = np.random.RandomState(seed).uniform(0.5, 2, size=60)
-    plain, scaled = entry.fit(X, sample_weight=weights), entry.fit(X, sample_weight=weights * 2.0**power)
+    penalties = {name: entry.params[name] * 2.0**power for name in entry.penalties}
+    plain = entry.fit(X, sample_weight=weights)
+    scaled = entry.fit(X, sample_weight=weights * 2.0**power, **penalties)
     a, b = fitted(plain), fitted(scaled)
     total = {name for name in a if name == "inertia_" or name.endswith("tree_.weighted_n_node_samples")}
     if getattr(plain, "bootstrap", False) or hasattr(plain, "_max_samples"):

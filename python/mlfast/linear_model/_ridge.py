@@ -1,0 +1,281 @@
+"""Least squares with a penalty on the squared length of the coefficients.
+
+Dense data become the products of features with features and with targets, or, where there are fewer rows than features,
+stay themselves; the system that is left is as large as the fewer of both. CSR data are only multiplied with vectors.
+"""
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+import sklearn.linear_model
+from sklearn.base import _fit_context
+from sklearn.linear_model._ridge import _get_valid_accept_sparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from mlfast import _threads
+from mlfast._core import RefusedError
+from mlfast._core import linear_model as core
+from mlfast._dispatch import Condition, dispatch
+from mlfast._sparse import with_checked_indices
+from mlfast._state import keeps_state
+from mlfast.linear_model._base import FLOATS, LinearDropIn
+
+#: Solvers that are built, for arrays and for sparse matrices.
+DENSE_SOLVERS = ("auto", "cholesky", "svd")
+SPARSE_SOLVERS = ("auto", "sparse_cg", "lsqr")
+
+
+def _is_not_built(call: tuple[Any, Any]) -> bool:
+    model, X = call
+    return model.solver not in (SPARSE_SOLVERS if sp.issparse(X) else DENSE_SOLVERS)
+
+
+FIT_CONDITIONS = (
+    Condition("positive=True", lambda call: bool(call[0].positive)),
+    Condition("the solver is built for other data only, or not at all", _is_not_built),
+)
+
+
+class RidgeDropIn(LinearDropIn):
+    """Fitting with a penalty."""
+
+    def _fit_penalized(self: Any, X: Any, y: np.ndarray, weights: np.ndarray | None) -> Any:
+        """Fit validated data.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            Features, of float32 or float64.
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        weights : ndarray of shape (n_samples,) or None
+            Weights of the type of X.
+        """
+        if weights is not None and (weights < 0).any():
+            raise RefusedError("weights are negative")
+        if X.dtype not in FLOATS:
+            raise RefusedError("X is neither of float32 nor of float64")
+        targets = check_array(y, dtype=X.dtype, ensure_2d=False)
+        by_target = targets.reshape(len(targets), -1)
+        alphas = np.asarray(self.alpha, dtype=X.dtype).ravel().astype(np.float64)
+        if len(alphas) not in (1, by_target.shape[1]):
+            raise RefusedError("alpha and y differ in their number of targets")
+        alphas = np.broadcast_to(alphas, by_target.shape[1])
+        given = {
+            "x": X.tocsr() if sp.issparse(X) else X,
+            "y": np.ascontiguousarray(by_target),
+            "weights": weights,
+            "fit_intercept": self.fit_intercept,
+            "n_threads": _threads.resolve(),
+        }
+        self.n_iter_ = None
+        if sp.issparse(X):
+            self.solver_ = "sparse_cg" if self.solver == "auto" else self.solver
+            found = core.iterate(
+                **given, alphas=alphas.tolist(), solver=self.solver_, tol=self.tol, max_iter=self.max_iter
+            )
+            coef = found["coef"]
+            if self.solver_ == "lsqr":
+                self.n_iter_ = found["steps"]
+        else:
+            self.solver_ = "cholesky" if self.solver == "auto" else self.solver
+            found, coef = self._solved(given, alphas)
+        intercept = found["target_means"] - coef @ found["means"]
+        self.coef_ = (coef[0] if len(coef) == 1 else coef).astype(X.dtype, copy=False)
+        if self.fit_intercept:
+            self.intercept_ = X.dtype.type(intercept[0]) if y.ndim == 1 else intercept.astype(X.dtype, copy=False)
+        else:
+            self.intercept_ = 0.0
+        return self
+
+    def _solved(self: Any, given: dict[str, Any], alphas: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+        """Return what Rust found, and the coefficients, shape (n_targets, n_features)."""
+        n_samples, n_features = given["x"].shape
+        if self.solver_ == "cholesky":
+            try:
+                if n_features > n_samples:
+                    found = core.reduce(**given)
+                    rows = found["rows"] / found["unit"]
+                    return found, _penalized(rows @ rows.T, found["targets"], alphas) @ rows
+                found = core.moments(**given)
+                squares, products = found["squares"], found["products"]
+                squares, products = squares / found["unit"] / found["unit"], products / found["unit"]
+                return found, _penalized(squares, products, alphas)
+            except np.linalg.LinAlgError:
+                self.solver_ = "svd"  # as scikit-learn does with a singular matrix
+        found = core.reduce(**given)
+        left, singular, right = scipy.linalg.svd(found["rows"] / found["unit"], full_matrices=False)
+        kept = singular > 1e-15
+        shares = np.zeros((len(singular), len(alphas)))
+        shares[kept] = singular[kept, None] / (singular[kept, None] ** 2 + alphas)
+        return found, (shares * (left.T @ found["targets"])).T @ right
+
+
+def _penalized(squares: np.ndarray, products: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+    """Solve ``(squares + alpha I) w = products`` for each target.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n, n)
+        Symmetric, positive semidefinite.
+    products : ndarray of shape (n, n_targets)
+        Right-hand sides.
+    alphas : ndarray of shape (n_targets,)
+        Penalties.
+
+    Returns
+    -------
+    w : ndarray of shape (n_targets, n)
+    """
+    diagonal = np.diag_indices(len(squares))
+    if (alphas == alphas[0]).all():
+        squares[diagonal] += alphas[0]
+        return scipy.linalg.solve(squares, products, assume_a="pos", overwrite_a=True).T
+    found = np.empty(products.T.shape)
+    for target, alpha in enumerate(alphas):
+        penalized = squares.copy()
+        penalized[diagonal] += alpha
+        found[target] = scipy.linalg.solve(penalized, products[:, target], assume_a="pos", overwrite_a=True)
+    return found
+
+
+class Ridge(RidgeDropIn, sklearn.linear_model.Ridge):
+    __doc__ = sklearn.linear_model.Ridge.__doc__
+
+    @keeps_state
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "Ridge":
+        """Fit the coefficients.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data. Computed in float64, answered in the type of X.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights; None: all 1.
+
+        Returns
+        -------
+        self : Ridge
+            The fitted model.
+        """
+        return dispatch(
+            self,
+            "fit",
+            FIT_CONDITIONS,
+            (self, X),
+            lambda: self._fit_in_rust(X, y, sample_weight),
+            lambda: super(Ridge, self).fit(X, y, sample_weight),
+        )
+
+    def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> "Ridge":
+        X, y = validate_data(
+            self,
+            with_checked_indices(X),
+            y,
+            accept_sparse=_get_valid_accept_sparse(sp.issparse(X), self.solver),
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+        )
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=X.dtype)
+        return self._fit_penalized(X, y, weights)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        """
+        return self._answered("predict", X, lambda: super(Ridge, self).predict(X))
+
+
+class RidgeClassifier(RidgeDropIn, sklearn.linear_model.RidgeClassifier):
+    __doc__ = sklearn.linear_model.RidgeClassifier.__doc__
+
+    @keeps_state
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "RidgeClassifier":
+        """Fit the coefficients of each class against the others.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data. Computed in float64, answered in the type of X.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Classes, or which labels each sample has.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights; None: all 1.
+
+        Returns
+        -------
+        self : RidgeClassifier
+            The fitted model.
+        """
+        return dispatch(
+            self,
+            "fit",
+            FIT_CONDITIONS,
+            (self, X),
+            lambda: self._fit_in_rust(X, y, sample_weight),
+            lambda: super(RidgeClassifier, self).fit(X, y, sample_weight),
+        )
+
+    def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> "RidgeClassifier":
+        X, y, weights, signs = self._prepare_data(with_checked_indices(X), y, sample_weight, self.solver)
+        if sample_weight is None and not self.class_weight:
+            weights = None
+        if X.dtype == np.float16:
+            raise RefusedError("X is of half precision")
+        if X.dtype not in FLOATS:
+            X = check_array(X, accept_sparse=True, dtype=np.float64)
+        return self._fit_penalized(X, signs, None if weights is None else weights.astype(X.dtype, copy=False))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the classes, or which labels each sample has.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The class with the highest score, or the labels with positive ones.
+        """
+        binarizer = self.__dict__.get("_label_binarizer")
+        scores = None if binarizer is None or binarizer.y_type_.startswith("multilabel") else self._few(X)
+        if scores is None:
+            return super().predict(X)
+        is_flat = scores.ndim == 1 or scores.shape[1] == 1
+        codes = (scores.reshape(-1) > 0).astype(np.intp) if is_flat else scores.argmax(axis=1)
+        return self.classes_.take(codes, axis=0)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Say how far each sample is on the side of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores; of two classes, positive ones are for the second in ``classes_``.
+        """
+        scores = self._answered("decision_function", X, lambda: super(RidgeClassifier, self).decision_function(X))
+        return scores.reshape(-1) if scores.ndim > 1 and scores.shape[1] == 1 else scores
