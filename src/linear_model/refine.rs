@@ -15,14 +15,16 @@ use crate::linalg::cholesky::{solve_transposed, solve_upper};
 const STEPS: usize = 4;
 /// A step that is larger than this share of the one before does not lead on.
 const SHRINKING: f64 = 0.1;
+/// Length of a change, relative to the coefficients, that rounding explains.
+const ROUNDING: f64 = 4.0 * f64::EPSILON;
 
 /// Corrects the solution `coef` for one target, shape (n_features,), in the unit of `center`, given the triangle `rows`,
 /// row-major of shape (n_features, n_features).
 ///
+/// Returns the intercept: the mean of what the features leave unexplained, zero without one.
+///
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`].
-///
-/// Returns the intercept: the mean of what the features leave unexplained, zero without one.
 pub fn refine<F: Float>(
     table: &Table<F>,
     center: &Center,
@@ -33,14 +35,21 @@ pub fn refine<F: Float>(
 ) -> Result<f64> {
     let n = coef.len();
     let lengths: Vec<f64> = (0..n).map(|column| rows[column..].iter().step_by(n).map(|x| x * x).sum()).collect();
+    let size = |vector: &[f64]| -> f64 {
+        vector.iter().zip(&lengths).map(|(value, length)| value * value * length).sum::<f64>().sqrt()
+    };
+    let lacking = |coef: &[f64]| -> Result<(Vec<f64>, Twofold)> {
+        let (mut change, mean) = gradient(table, center, fit_intercept, target, coef)?;
+        solve_transposed(rows, n, &mut change);
+        solve_upper(rows, n, &mut change);
+        Ok((change, mean))
+    };
     let mut refined = memory::copied(coef)?;
     let mut before = f64::INFINITY;
     for step in 0..STEPS {
-        let (mut change, _) = gradient(table, center, fit_intercept, target, &refined)?;
-        solve_transposed(rows, n, &mut change);
-        solve_upper(rows, n, &mut change);
-        let size: f64 = change.iter().zip(&lengths).map(|(value, length)| value * value * length).sum::<f64>().sqrt();
-        if size.is_nan() || size > SHRINKING * before {
+        let (change, _) = lacking(&refined)?;
+        let length = size(&change);
+        if length.is_nan() || length > SHRINKING * before {
             // The first step alone proves nothing; later ones end in noise.
             if step > 1 {
                 coef.copy_from_slice(&refined);
@@ -48,7 +57,7 @@ pub fn refine<F: Float>(
             break;
         }
         refined.iter_mut().zip(change).for_each(|(value, change)| *value += change);
-        before = size;
+        before = length;
         if step + 1 == STEPS {
             coef.copy_from_slice(&refined);
         }
@@ -56,10 +65,15 @@ pub fn refine<F: Float>(
     if !fit_intercept {
         return Ok(0.0);
     }
-    let (_, left) = gradient(table, center, fit_intercept, target, coef)?;
-    let mut intercept = left.plus(Twofold::sum(center.target_means[target], 0.0));
-    for (mean, coef) in center.means.iter().zip(coef) {
-        intercept = intercept.plus(Twofold::product(-mean, *coef * center.unit));
+    let (change, mean) = lacking(coef)?;
+    let mut intercept = mean.plus(Twofold::sum(center.target_means[target], 0.0));
+    for (mean, coef) in center.means.iter().zip(&*coef) {
+        intercept = intercept.plus(Twofold::product(-mean, coef * center.unit));
+    }
+    if size(&change) <= ROUNDING * size(coef) {
+        // What the coefficients lost when they were rounded is not to be made up for by the intercept.
+        let lost = center.means.iter().zip(change).map(|(mean, change)| mean * (change * center.unit));
+        lost.for_each(|lost| intercept = intercept.plus(Twofold::sum(-lost, 0.0)));
     }
     Ok(intercept.near)
 }
