@@ -1,4 +1,4 @@
-"""The rows of the ensemble room: forests.
+"""The rows of the ensemble room: forests, bagging, AdaBoost.
 
 The data are those of the tree room: classes and numbers follow from half of the features, with noise, and nothing
 limits the trees where the row does not say so. Everybody may use all threads. sklearnex looks at 256 values of a
@@ -15,16 +15,19 @@ from harness import Data, Row, Work
 from peers import Peer
 from tree import labelled
 
-TITLE = "Forests"
+TITLE = "Forests, bagging, AdaBoost"
 PAIR = ("mlfast", "sklearn")
 TRIO = (*PAIR, "sklearnex")
 Job = Callable[[Peer, Data, int], Work]
 CLASSIFIER, REGRESSOR = "ensemble.RandomForestClassifier", "ensemble.RandomForestRegressor"
 EXTRA, ISOLATION = "ensemble.ExtraTreesClassifier", "ensemble.IsolationForest"
+BOOSTED, BOOSTED_NUMBERS = "ensemble.AdaBoostClassifier", "ensemble.AdaBoostRegressor"
+BAGGED = "ensemble.BaggingClassifier"
 
 
 def made(peer: Peer, estimator: str, threads: int, params: dict[str, Any]) -> Any:
-    return peer.build(estimator, threads, **{"random_state": 0, "n_jobs": threads, **params})
+    jobs = {} if "AdaBoost" in estimator else {"n_jobs": threads}
+    return peer.build(estimator, threads, **{"random_state": 0, **jobs, **params})
 
 
 def fit(estimator: str, target: str, **params: Any) -> Job:
@@ -114,6 +117,57 @@ MAIN = [
     row("isolation", "IsolationForest fit and score, 100k x 20", 100_000, scored, scores.values, 6),
     row("embedding", "RandomTreesEmbedding fit_transform, 20k x 20", 20_000, embedded, scores.paths),
     row(
+        "adaboost-classifier",
+        f"{BOOSTED[9:]} fit, 20k x 20, 50 stumps",
+        20_000,
+        fit(BOOSTED, "y", n_estimators=50),
+        scores.forests,
+        15,
+    ),
+    row(
+        "adaboost-regressor",
+        f"{BOOSTED_NUMBERS[9:]} fit, 20k x 20, 50 trees of depth 3",
+        20_000,
+        fit(BOOSTED_NUMBERS, "z", n_estimators=50),
+        scores.forests,
+    ),
+    row(
+        "adaboost-decision",
+        f"{BOOSTED[9:]}.decision_function, 20k x 20, 50 stumps",
+        20_000,
+        ask(BOOSTED, "y", "decision_function", n_estimators=50),
+        scores.values,
+    ),
+    row(
+        "adaboost-medians",
+        f"{BOOSTED_NUMBERS[9:]}.predict, 20k x 20, 50 trees of depth 3",
+        20_000,
+        ask(BOOSTED_NUMBERS, "z", "predict", n_estimators=50),
+        scores.values,
+    ),
+    row(
+        "bagging-classifier",
+        f"{BAGGED[9:]} fit, 20k x 20, 20 trees",
+        20_000,
+        fit(BAGGED, "y", n_estimators=20),
+        scores.forests,
+    ),
+    row(
+        "bagging-features",
+        "the same, half of the features each, out-of-bag score",
+        20_000,
+        fit(BAGGED, "y", n_estimators=20, max_features=0.5, oob_score=True),
+        scores.forests,
+    ),
+    row(
+        "adaboost-one-row",
+        f"{BOOSTED[9:]}.decision_function of one row, 10k x 20, 50 stumps",
+        10_000,
+        ask(BOOSTED, "y", "decision_function", 1, n_estimators=50),
+        scores.values,
+        short=True,
+    ),
+    row(
         "forest-one-row",
         f"{CLASSIFIER[9:]}.predict_proba of one row, 10k x 20, 100 trees",
         10_000,
@@ -128,7 +182,8 @@ MAIN = [
 def small_row(name: str, method: str) -> Row:
     """A row on 1,000 x 10 data with 10 trees, n_jobs=None: mlfast must not be slower than scikit-learn."""
     target = "z" if name.endswith("Regressor") else "y"
-    estimator, params = f"ensemble.{name}", {"n_estimators": 10, "n_jobs": None}
+    estimator, params = f"ensemble.{name}", {"n_estimators": 10}
+    params |= {} if "AdaBoost" in name else {"n_jobs": None}
     job = fit(estimator, target, **params) if method == "fit" else ask(estimator, target, method, **params)
     judge = scores.forests if method == "fit" else scores.values
     key, title = f"small-{name.lower()}-{method}", f"1,000 x 10, 10 trees: {name}.{method}"
@@ -141,4 +196,9 @@ SMALL = [
     for name in ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor")
     for method in ("fit", "predict", "apply")
 ] + [("IsolationForest", method) for method in ("fit", "predict", "score_samples")]
+SMALL += [
+    (name, method)
+    for name in ("AdaBoostClassifier", "AdaBoostRegressor", "BaggingClassifier", "BaggingRegressor")
+    for method in ("fit", "predict")
+]
 ROWS = [*MAIN, *(small_row(name, method) for name, method in SMALL)]

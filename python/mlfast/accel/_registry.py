@@ -12,6 +12,10 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "kmeans_plusplus",
     ),
     "sklearn.ensemble": (
+        "AdaBoostClassifier",
+        "AdaBoostRegressor",
+        "BaggingClassifier",
+        "BaggingRegressor",
         "ExtraTreesClassifier",
         "ExtraTreesRegressor",
         "IsolationForest",

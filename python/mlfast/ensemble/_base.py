@@ -5,8 +5,7 @@ refused, and scikit-learn is asked to say why.
 """
 
 import warnings
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,9 +14,9 @@ from sklearn.ensemble._bootstrap import _get_n_samples_bootstrap
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _align_api_if_sparse, check_random_state
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from mlfast import _profile, _threads
+from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._core import tree as tree_core
@@ -26,8 +25,6 @@ from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.ensemble._members import Members, _Cache, planted, probabilities
 from mlfast.tree._base import readable
-
-T = TypeVar("T")
 
 #: scikit-learn draws the seeds of trees below this.
 SEEDS = int(np.iinfo(np.int32).max)
@@ -202,24 +199,6 @@ class ForestDropIn(Members):
         raise NotImplementedError
 
     # ---- asking ----
-
-    def _asked(self: Any, method: str, X: Any, ask: Callable[[core.Forest, Any, int], T], parent: Callable[[], T]) -> T:
-        """Return ``ask(trees, samples, number of threads)``, or what the parent says of X.
-
-        A few plain rows need no more checks than Rust makes by itself.
-        """
-        state = self.__dict__
-        if not isinstance(state.get("estimators_"), list):
-            return parent()
-        if "feature_names_in_" not in state and not _profile.is_wanted():
-            rows = tree_core.few(X, self.n_features_in_)
-            if rows is not None:
-                return ask(self._forest(), rows, 1)
-        check_is_fitted(self)
-        samples = self._validate_X_predict(with_checked_indices(X))
-        return dispatch(
-            self, method, (), None, lambda: ask(self._forest(), samples, _threads.resolve(self.n_jobs)), parent
-        )
 
     def apply(self: Any, X: Any) -> np.ndarray:
         """Find the leaf in which each sample ends, in each tree.

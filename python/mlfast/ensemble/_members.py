@@ -4,15 +4,23 @@ What Rust needs to walk a forest, where the nodes of each tree lie, is looked up
 the fitted state. It copies no node, and it is looked up again when a tree was replaced or has moved.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.tree._tree import Tree
+from sklearn.utils.validation import check_is_fitted
 
+from mlfast import _profile, _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
+from mlfast._core import tree as tree_core
+from mlfast._dispatch import dispatch
+from mlfast._sparse import with_checked_indices
 from mlfast._state import DropIn
 from mlfast.tree._state import tree_of
+
+T = TypeVar("T")
 
 
 class _Cache:
@@ -37,6 +45,33 @@ class Members(DropIn):
         if forest is None or not forest.holds(trees):
             forest = cache.forest = self._looked_up(trees)
         return forest
+
+    def _is_walked(self) -> bool:
+        """Whether what a fitted ensemble says follows from its trees, and in the usual way."""
+        return True
+
+    def _asked(self: Any, method: str, X: Any, ask: Callable[[core.Forest, Any, int], T], parent: Callable[[], T]) -> T:
+        """Return ``ask(trees, samples, number of threads)``, or what the parent says of X.
+
+        A few plain rows need no more checks than Rust makes by itself.
+        """
+        state = self.__dict__
+        if not isinstance(state.get("estimators_"), list) or not self._is_walked():
+            return parent()
+        if "feature_names_in_" not in state and not _profile.is_wanted():
+            rows = tree_core.few(X, self.n_features_in_)
+            if rows is not None:
+                return ask(self._forest(), rows, 1)
+        check_is_fitted(self)
+        samples = self._validate_X_predict(with_checked_indices(X))
+        return dispatch(
+            self,
+            method,
+            (),
+            None,
+            lambda: ask(self._forest(), samples, _threads.resolve(getattr(self, "n_jobs", None))),
+            parent,
+        )
 
     def _looked_up(self, trees: list[Any]) -> core.Forest:
         return core.Forest(trees)
@@ -68,6 +103,11 @@ class Members(DropIn):
     def _shape(self, state: dict[str, Any]) -> tuple[Any, Any]:
         """Return the features and outputs that each tree has."""
         return state.get("n_features_in_"), state.get("n_outputs_")
+
+
+def are_trees(members: list[Any], kinds: tuple[type, ...]) -> bool:
+    """Tell whether all members are fitted trees of these classes, and there is one."""
+    return len(members) > 0 and all(type(member) in kinds and "tree_" in member.__dict__ for member in members)
 
 
 def probabilities(weights: np.ndarray | None) -> np.ndarray | None:

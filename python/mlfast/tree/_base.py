@@ -65,13 +65,8 @@ class TreeDropIn(DropIn):
         random = check_random_state(self.random_state)
         if check_input:
             X, y = self._checked_data(X, y)
-        n_samples, self.n_features_in_ = X.shape
-        y = np.atleast_1d(y)
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
-        self.n_outputs_ = y.shape[1]
-        targets, n_classes, class_weights = self._targets(y)
-        if len(targets) != n_samples:
-            raise RefusedError("X and y differ in their number of samples")
+        n_samples = X.shape[0]
+        targets, n_classes, class_weights = self._learn(X, y)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         if class_weights is not None:
             weights = class_weights if weights is None else weights * class_weights
@@ -105,10 +100,21 @@ class TreeDropIn(DropIn):
             X = with_checked_indices(X)
             X, y = validate_data(self, X, y, validate_separately=(for_X, {"ensure_2d": False, "dtype": None}))
             self._compute_missing_values_in_feature_mask(X)  # refuses what is infinite
-            X = _readable(X)
+            X = readable(X)
         if self.criterion == "poisson" and (np.any(y < 0) or np.sum(y) <= 0):
             raise RefusedError("y is no target of Poisson regression")
         return X, y
+
+    def _learn(self: Any, X: Any, y: Any) -> tuple[np.ndarray, list[int] | None, np.ndarray | None]:
+        """Set what the data say of features, outputs and classes, and return what `_targets` makes of ``y``."""
+        self.n_features_in_ = X.shape[1]
+        y = np.atleast_1d(y)
+        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        self.n_outputs_ = y.shape[1]
+        learnt = self._targets(y)
+        if len(learnt[0]) != X.shape[0]:
+            raise RefusedError("X and y differ in their number of samples")
+        return learnt
 
     def _targets(self: Any, y: np.ndarray) -> tuple[np.ndarray, list[int] | None, np.ndarray | None]:
         """Return targets of shape (n_samples, n_outputs), the number of classes of each output, weights by class."""

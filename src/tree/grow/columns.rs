@@ -6,6 +6,8 @@
 //!
 //! Values are compared in f32, as scikit-learn compares them; -0 and 0 are one value; NaN is missing and ranks after all.
 
+use std::sync::Arc;
+
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 
@@ -20,7 +22,7 @@ const CLOSE: f32 = 1e-7;
 #[derive(Debug)]
 pub struct Columns {
     n_rows: usize,
-    columns: Vec<Column>,
+    columns: Vec<Arc<Column>>,
 }
 
 /// One feature.
@@ -72,9 +74,9 @@ impl Columns {
                 })
                 .collect::<Result<Vec<_>>>()
         })?;
-        let mut columns: Vec<_> = groups.into_iter().flatten().collect();
+        let mut columns: Vec<_> = groups.into_iter().flatten().map(Arc::new).collect();
         if n_rows == 0 {
-            columns = (0..n_columns).map(|_| Column::dense(&[], 0)).collect::<Result<_>>()?;
+            columns = (0..n_columns).map(|_| Column::dense(&[], 0).map(Arc::new)).collect::<Result<_>>()?;
         }
         Ok(Self { n_rows, columns })
     }
@@ -112,9 +114,33 @@ impl Columns {
                 }
             }
             sort_by_value(&mut keys, scratch)?;
-            Column::sparse(&keys, n_rows)
+            Column::sparse(&keys, n_rows).map(Arc::new)
         })?;
         Ok(Self { n_rows, columns })
+    }
+
+    /// The data set that has row `rows[i]` of this one as its row `i`; a row may be there more than once.
+    ///
+    /// # Errors
+    /// A row that is not there, memory refused, or an interruption.
+    pub fn take(&self, ctx: &Context, rows: &[u32]) -> Result<Self> {
+        check_rows(rows.len())?;
+        if rows.iter().any(|&row| row as usize >= self.n_rows) {
+            return Err(Error::InvalidArgument("a row to take is not there"));
+        }
+        let columns = self.columns.iter().collect();
+        let columns = parallel::map(ctx, columns, |column: &Arc<Column>| column.take(rows).map(Arc::new))?;
+        Ok(Self { n_rows: rows.len(), columns })
+    }
+
+    /// The data set of some features; a feature may be there more than once. Nothing is copied.
+    ///
+    /// # Errors
+    /// A feature that is not there.
+    pub fn select(&self, features: &[usize]) -> Result<Self> {
+        let column = |&feature: &usize| self.columns.get(feature).cloned();
+        let columns = features.iter().map(column).collect::<Option<_>>();
+        Ok(Self { n_rows: self.n_rows, columns: columns.ok_or(Error::InvalidArgument("a feature is not there"))? })
     }
 
     /// Rows of the data set.
@@ -211,6 +237,35 @@ impl Column {
         }
         let has_close = values.windows(2).any(|pair| pair[1] <= pair[0] + CLOSE);
         Ok(Self { ranks: Ranks::Wide(Vec::new()), values, has_missing, has_close })
+    }
+
+    /// The column of `rows`, in their order. Its values stay those of the whole column, so that ranks need not change.
+    fn take(&self, rows: &[u32]) -> Result<Self> {
+        fn picked<R: Copy + Default>(ranks: &[R], rows: &[u32]) -> Result<Vec<R>> {
+            let mut found = memory::filled(rows.len(), R::default())?;
+            found.iter_mut().zip(rows).for_each(|(rank, &row)| *rank = ranks[row as usize]);
+            Ok(found)
+        }
+        let ranks = match &self.ranks {
+            Ranks::Narrow(ranks) => Ranks::Narrow(picked(ranks, rows)?),
+            Ranks::Wide(ranks) => Ranks::Wide(picked(ranks, rows)?),
+            Ranks::Sparse { rows: known, ranks, zero } => {
+                let found = || rows.iter().zip(0..).filter_map(|(row, i)| Some((i, known.binary_search(row).ok()?)));
+                let count = found().count();
+                let (mut own_rows, mut own_ranks) = (memory::with_capacity(count)?, memory::with_capacity(count)?);
+                found().for_each(|(i, place)| {
+                    own_rows.push(i);
+                    own_ranks.push(ranks[place]);
+                });
+                Ranks::Sparse { rows: own_rows, ranks: own_ranks, zero: *zero }
+            }
+        };
+        Ok(Self {
+            ranks,
+            values: memory::copied(&self.values)?,
+            has_missing: self.has_missing,
+            has_close: self.has_close,
+        })
     }
 
     fn ranks_of<R: Copy + Default>(&self, keys: &[u64], n_rows: usize, narrow: impl Fn(u32) -> R) -> Result<Vec<R>> {
