@@ -4,18 +4,18 @@ from ..compare import assert_same_complaint, bits, fitted, outcome
 from ..tree.parity import assert_same_parts
 
 
-def fit_both(ours, theirs, *args, **kwargs):
-    """Fit both: errors and warnings and all public attributes are the same, each tree node for node."""
+def fit_both(ours, theirs, *args, rtol=0.0, **kwargs):
+    """Fit both: errors, warnings and all public attributes are the same, each tree node for node; rtol : of floats"""
     did = [outcome(est.fit, *args, **kwargs) for est in (ours, theirs)]
     assert_same_complaint(*did)
     assert did[1].error is None, did[1].error
-    assert_same_state(ours, theirs)
+    assert_same_state(ours, theirs, rtol)
     return ours, theirs
 
 
-def assert_same_state(ours, theirs):
-    """Attribute for attribute, and tree for tree, bit for bit."""
-    assert_same_parts(fitted(ours), fitted(theirs))
+def assert_same_state(ours, theirs, rtol=0.0):
+    """Attribute for attribute, and tree for tree, bit for bit; rtol : of floats"""
+    assert_same_parts(fitted(ours), fitted(theirs), rtol)
     for tree, parents in zip(ours.estimators_, theirs.estimators_, strict=True):
         assert list(vars(tree)) == list(vars(parents))
 

@@ -184,7 +184,7 @@ def test_verbose_names_the_estimators(capsys):
 
 def test_other_estimators_run_in_the_loop_of_scikit_learn():
     for name, estimator, y, methods in (
-        ("BaggingClassifier", LogisticRegression(max_iter=20), Y, ["predict", "decision_function"]),
+        ("BaggingClassifier", LogisticRegression(max_iter=200), Y, ["predict", "decision_function"]),
         ("BaggingClassifier", SVC(), Y, ["predict", "decision_function"]),
         ("BaggingClassifier", sklearn.tree.DecisionTreeClassifier(max_depth=2), Y, ["predict"]),
         ("BaggingRegressor", LinearRegression(), NUMBERS, ["predict"]),
