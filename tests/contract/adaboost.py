@@ -30,6 +30,7 @@ def entry_of(kind, trees_of_kind, fuzz, **more):
         ours=getattr(mlfast.ensemble, name),
         parent=getattr(sklearn.ensemble, name),
         params={"random_state": 0, "n_estimators": 3},
+        scant_shape=(40_000, 16),
         fuzz={
             "n_estimators": (1, 2, 5),
             "learning_rate": (0.1, 1.0, 2.0),

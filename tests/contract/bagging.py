@@ -39,7 +39,7 @@ def entry_of(kind, known, **more):
     return Entry(
         ours=getattr(mlfast.ensemble, name),
         parent=getattr(sklearn.ensemble, name),
-        params={"random_state": 0, "n_estimators": 3, "estimator": tree(max_depth=4)},
+        params={"random_state": 0, "n_estimators": 2},
         fuzz={**FUZZ, "estimator": (None, tree(max_depth=2, max_features=1))},
         bad_params=BAD,
         ways={"some features": {"max_features": 2}},
@@ -47,8 +47,8 @@ def entry_of(kind, known, **more):
         bad_targets=known["bad_targets"],
         scales=False,  # thresholds are data, and values closer than 1e-7 are one value
         typed=None,
-        large_params={"n_estimators": 2},
-        endless={"n_estimators": 10_000, "estimator": None},
+        scant_shape=(20_000, 16),
+        endless={"n_estimators": 10_000},
         **more,
     )
 
@@ -57,7 +57,7 @@ ENTRIES = [
     entry_of(
         "Classifier",
         trees.CLASSES,
-        outputs=("predict", "predict_proba", "predict_log_proba", "score"),
+        outputs=("predict", "predict_proba", "score"),
         state=("estimators_", "estimator_", "estimators_features_", "classes_", "n_classes_", "n_features_in_"),
     ),
     entry_of(

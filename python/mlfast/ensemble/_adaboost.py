@@ -20,14 +20,12 @@ from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.ensemble._base import SEEDS
 from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
-from mlfast.ensemble._members import Members, _Cache, are_trees
+from mlfast.ensemble._members import AnyMembers, _Cache, are_trees
 
 
-class AdaBoostDropIn(Members):
+class AdaBoostDropIn(AnyMembers):
     """Rounds over trees."""
 
-    #: Classes of the trees that Rust grows; the first is what there is without an estimator.
-    _kinds: tuple[type, ...]
     #: Depth of the trees that are made without an estimator.
     _depth: int
 
@@ -58,6 +56,7 @@ class AdaBoostDropIn(Members):
         self : estimator
             The fitted ensemble.
         """
+        X = with_checked_indices(X)
 
         def parent() -> None:
             super(AdaBoostDropIn, self).fit(X, y, sample_weight)  # type: ignore[misc]
@@ -66,7 +65,7 @@ class AdaBoostDropIn(Members):
             # The first round makes the ground of the data as they have been validated by then.
             self._ground = None
             try:
-                super(AdaBoostDropIn, self).fit(with_checked_indices(X), y, sample_weight)  # type: ignore[misc]
+                super(AdaBoostDropIn, self).fit(X, y, sample_weight)  # type: ignore[misc]
             finally:
                 del self._ground
 
@@ -84,7 +83,10 @@ class AdaBoostDropIn(Members):
         if iboost == 0:
             if not np.isfinite(sample_weight).all():
                 raise RefusedError("the weights cannot be scaled to a sum of 1")
-            self._ground = Ground(self.estimator_, X, y, None, _threads.resolve())
+            try:
+                self._ground = Ground(self.estimator_, X, y, None, _threads.resolve())
+            except ValueError as error:
+                raise RefusedError(str(error)) from error  # scikit-learn's words may be about the rows that it drew
         return self._round(self._ground, y, sample_weight, random_state, iboost == self.n_estimators - 1)
 
     def _round(
@@ -98,6 +100,9 @@ class AdaBoostDropIn(Members):
     def _is_walked(self: Any) -> bool:
         return are_trees(self.estimators_, self._kinds) and len(self.estimator_weights_) >= len(self.estimators_)
 
+    def _check_X(self: Any, X: Any) -> Any:
+        return super()._check_X(with_checked_indices(X))  # type: ignore[misc]
+
     def _validate_X_predict(self: Any, X: Any) -> Any:
         return self.estimators_[0]._validate_X_predict(self._check_X(X), True)
 
@@ -107,11 +112,10 @@ class AdaBoostDropIn(Members):
         return state.get("n_features_in_"), 1
 
     def _check_state(self, state: dict[str, Any]) -> None:
+        super()._check_state(state)
         if "estimators_" not in state:
             return
         members, weights = state["estimators_"], state.get("estimator_weights_")
-        if not isinstance(members, list) or not members or are_trees(members, self._kinds):
-            super()._check_state(state)
         if not isinstance(weights, np.ndarray) or weights.ndim != 1 or len(weights) < len(members):
             raise ValueError("corrupt state: estimator_weights_ must have a number for each of estimators_")
         if weights.dtype != np.float64:

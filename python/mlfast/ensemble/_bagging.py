@@ -24,17 +24,14 @@ from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.ensemble._base import SEEDS
 from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
-from mlfast.ensemble._members import Members, _Cache, are_trees, planted, probabilities
+from mlfast.ensemble._members import AnyMembers, _Cache, are_trees, planted, probabilities
 
 #: How X is read.
 READ: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "dtype": None, "ensure_all_finite": False}
 
 
-class BaggingDropIn(Members):
+class BaggingDropIn(AnyMembers):
     """Fitting and asking a bagging ensemble."""
-
-    #: Classes of the trees that Rust grows; the first is what there is without an estimator.
-    _kinds: tuple[type, ...]
 
     def _get_estimator(self: Any) -> Any:
         return self._kinds[0]() if self.estimator is None else self.estimator
@@ -62,6 +59,7 @@ class BaggingDropIn(Members):
         self : estimator
             The fitted ensemble.
         """
+        X = with_checked_indices(X)
 
         def parent() -> None:
             super(BaggingDropIn, self).fit(X, y, sample_weight, **fit_params)  # type: ignore[misc]
@@ -74,7 +72,7 @@ class BaggingDropIn(Members):
         return self
 
     def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> None:
-        X, y = validate_data(self, with_checked_indices(X), y, multi_output=True, **READ)
+        X, y = validate_data(self, X, y, multi_output=True, **READ)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=None)
             if not self.bootstrap:
@@ -164,11 +162,10 @@ class BaggingDropIn(Members):
         return state.get("_max_features"), state["estimators_"][0].tree_.n_outputs
 
     def _check_state(self, state: dict[str, Any]) -> None:
+        super()._check_state(state)
         if "estimators_" not in state:
             return
         members, features = state["estimators_"], state.get("estimators_features_")
-        if not isinstance(members, list) or not members or are_trees(members, self._kinds):
-            super()._check_state(state)
         if not isinstance(features, list) or len(features) != len(members):
             raise ValueError("corrupt state: estimators_features_ must have an array for each of estimators_")
 
@@ -199,6 +196,7 @@ class BaggingClassifier(BaggingDropIn, sklearn.ensemble.BaggingClassifier):
         proba : ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
+        X = with_checked_indices(X)
         if params or _routing_enabled():
             return super().predict_proba(X, **params)
         return self._asked(
@@ -207,6 +205,23 @@ class BaggingClassifier(BaggingDropIn, sklearn.ensemble.BaggingClassifier):
             lambda forest, samples, n_threads: self._mean(forest, samples, n_threads)[:, 0, :],
             lambda: super(BaggingClassifier, self).predict_proba(X),
         )
+
+    def predict_log_proba(self: Any, X: Any, **params: Any) -> np.ndarray:
+        """Estimate the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        **params : dict
+            What metadata routing hands on to the estimators.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Logarithms, in the order of ``classes_``.
+        """
+        return super().predict_log_proba(with_checked_indices(X), **params)
 
 
 class BaggingRegressor(BaggingDropIn, sklearn.ensemble.BaggingRegressor):
@@ -229,6 +244,7 @@ class BaggingRegressor(BaggingDropIn, sklearn.ensemble.BaggingRegressor):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The targets.
         """
+        X = with_checked_indices(X)
         if params or _routing_enabled():
             return super().predict(X, **params)
 

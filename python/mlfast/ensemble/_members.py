@@ -105,6 +105,20 @@ class Members(DropIn):
         return state.get("n_features_in_"), state.get("n_outputs_")
 
 
+class AnyMembers(Members):
+    """State of an ensemble with estimators of any kind in ``estimators_``, which Rust asks if they are trees."""
+
+    #: Classes of the trees that Rust grows; the first is what there is without an estimator.
+    _kinds: tuple[type, ...]
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        members = state.get("estimators_")
+        if not isinstance(members, list) or not members or are_trees(members, self._kinds):
+            super()._check_state(state)
+        elif not all(hasattr(member, "predict") for member in members):
+            raise ValueError("corrupt state: estimators_ must be estimators")
+
+
 def are_trees(members: list[Any], kinds: tuple[type, ...]) -> bool:
     """Tell whether all members are fitted trees of these classes, and there is one."""
     return len(members) > 0 and all(type(member) in kinds and "tree_" in member.__dict__ for member in members)
