@@ -16,6 +16,9 @@ const NARROW: usize = 1 << 16;
 /// Values closer than this are one value to scikit-learn, wherever a split looks at two neighbours.
 const CLOSE: f32 = 1e-7;
 
+/// Rows per distinct value from which on a column is coarse.
+const COARSE: usize = 2;
+
 /// All features of a data set, prepared for growing any number of trees.
 #[derive(Debug)]
 pub struct Columns {
@@ -30,8 +33,9 @@ pub struct Column {
     /// The distinct values, ascending. A missing value has the rank `values.len()`.
     values: Vec<f32>,
     has_missing: bool,
-    /// Whether two neighbouring values are so close that they count as one.
-    has_close: bool,
+    is_coarse: bool,
+    /// A bit for each rank: whether the next value is so close that they count as one. Empty if none is.
+    close: Vec<u64>,
 }
 
 /// The rank of each row.
@@ -137,6 +141,11 @@ impl Columns {
         &self.columns[feature]
     }
 
+    /// Whether some column is [coarse](Column::is_coarse).
+    pub fn has_coarse(&self) -> bool {
+        self.columns.iter().any(|column| column.is_coarse)
+    }
+
     /// Whether some column keeps only what differs from zero: then [`Column::gather`] wants to know where rows stand.
     pub fn has_sparse(&self) -> bool {
         self.columns.iter().any(|column| matches!(column.ranks, Ranks::Sparse { .. }))
@@ -146,7 +155,7 @@ impl Columns {
 impl Column {
     /// From the keys of all rows, sorted.
     fn dense(keys: &[u64], n_rows: usize) -> Result<Self> {
-        let mut column = Self::without_ranks(keys.iter().copied(), keys.len(), 0)?;
+        let mut column = Self::without_ranks(keys, 0)?;
         column.ranks = if column.values.len() < NARROW {
             Ranks::Narrow(column.ranks_of(keys, n_rows, |rank| rank as u16)?)
         } else {
@@ -158,7 +167,7 @@ impl Column {
     /// From the keys of the rows that differ from zero, sorted.
     fn sparse(keys: &[u64], n_rows: usize) -> Result<Self> {
         let zeros = n_rows - keys.len();
-        let mut column = Self::without_ranks(keys.iter().copied(), keys.len(), zeros)?;
+        let mut column = Self::without_ranks(keys, zeros)?;
         let zero = column.values.partition_point(|&value| value < 0.0) as u32;
         let mut entries: Vec<(u32, u32)> = memory::with_capacity(keys.len())?;
         column.each_rank(keys, |row, rank| entries.push((row, rank)));
@@ -179,8 +188,8 @@ impl Column {
     }
 
     /// The distinct values of the sorted `keys`, with zero among them if there are `zeros` rows that are not stored.
-    fn without_ranks(keys: impl Iterator<Item = u64>, n_keys: usize, zeros: usize) -> Result<Self> {
-        let mut values: Vec<f32> = memory::with_capacity(n_keys.min(NARROW) + 1)?;
+    fn without_ranks(keys: &[u64], zeros: usize) -> Result<Self> {
+        let mut values: Vec<f32> = memory::with_capacity(keys.len().min(NARROW) + 1)?;
         let mut has_missing = false;
         let mut add = |value: f32| -> Result<()> {
             if values.last() != Some(&value) {
@@ -194,7 +203,7 @@ impl Column {
             Ok(())
         };
         let mut zero_due = zeros > 0;
-        for key in keys {
+        for &key in keys {
             let value = value(key);
             if zero_due && (value > 0.0 || value.is_nan()) {
                 zero_due = false;
@@ -209,8 +218,16 @@ impl Column {
         if zero_due {
             add(0.0)?;
         }
-        let has_close = values.windows(2).any(|pair| pair[1] <= pair[0] + CLOSE);
-        Ok(Self { ranks: Ranks::Wide(Vec::new()), values, has_missing, has_close })
+        let are_close = |pair: &[f32]| pair[1] <= pair[0] + CLOSE;
+        let mut close = Vec::new();
+        if values.windows(2).any(are_close) {
+            close = memory::filled(values.len().div_ceil(64), 0)?;
+            for (rank, _) in values.windows(2).enumerate().filter(|(_, pair)| are_close(pair)) {
+                close[rank / 64] |= 1 << (rank % 64);
+            }
+        }
+        let is_coarse = values.len() * COARSE <= keys.len() + zeros;
+        Ok(Self { ranks: Ranks::Wide(Vec::new()), values, has_missing, is_coarse, close })
     }
 
     fn ranks_of<R: Copy + Default>(&self, keys: &[u64], n_rows: usize, narrow: impl Fn(u32) -> R) -> Result<Vec<R>> {
@@ -232,29 +249,38 @@ impl Column {
     }
 
     /// The value that a rank stands for.
+    #[inline]
     pub fn value(&self, rank: u32) -> f32 {
         self.values[rank as usize]
     }
 
     /// The rank of missing values: one past the largest.
+    #[inline]
     pub fn missing(&self) -> u32 {
         self.values.len() as u32
     }
 
+    /// Whether rows share values so often that ties among them shape the order of samples.
+    pub fn is_coarse(&self) -> bool {
+        self.is_coarse
+    }
+
     /// Whether a value is missing in some row.
+    #[inline]
     pub fn has_missing(&self) -> bool {
         self.has_missing
     }
 
-    /// Whether two neighbouring values are so close that no split falls between them.
-    pub fn has_close(&self) -> bool {
-        self.has_close
+    /// Whether the value above this one is so close that no split falls between them.
+    #[inline]
+    pub fn is_close(&self, rank: u32) -> bool {
+        self.close.get(rank as usize / 64).is_some_and(|word| word >> (rank % 64) & 1 == 1)
     }
 
     /// Whether a split may fall between two ranks, the lower first: scikit-learn takes close values for one.
     #[inline]
     pub fn apart(&self, low: u32, high: u32) -> bool {
-        low != high && (!self.has_close || self.values[high as usize] > self.values[low as usize] + CLOSE)
+        low != high && (!self.is_close(low) || self.values[high as usize] > self.values[low as usize] + CLOSE)
     }
 
     /// The last rank whose value is at most `threshold`, given `least`, a rank of which that is true, and `beyond`, one

@@ -16,6 +16,7 @@ mod criteria;
 mod features;
 mod frontier;
 mod order;
+mod part;
 mod search;
 mod splitter;
 mod targets;

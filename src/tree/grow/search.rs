@@ -11,9 +11,9 @@ use crate::common::{Result, memory};
 
 /// Below this many samples scikit-learn's sort is insertion, so that equal values stay in the order in which they were.
 const INSERTED: usize = 16;
-/// Up to this many samples ties are left in scikit-learn's order. In larger nodes it would cost as much as sorting there,
-/// and two features that split a node alike up to rounding are rare.
-const FOLLOWED: usize = 256;
+/// Up to this many samples ties are left in scikit-learn's order. In larger nodes that would cost as much as sorting costs
+/// there, and is done for coarse columns only: where ties are few, they decide nothing.
+const FOLLOWED: usize = 1024;
 
 /// What a split has to heed.
 #[derive(Debug, Clone, Copy)]
@@ -73,34 +73,35 @@ impl<S> Scratch<S> {
 pub(super) struct Sorted {
     pub(super) n_missing: usize,
     pub(super) is_constant: bool,
-    /// Whether two samples have the same value; said only where the order of samples matters.
+    /// Whether some values may count as one; said only where the order of samples matters.
     has_ties: bool,
 }
 
 /// Whether `order`, the samples as scikit-learn has them, is kept in a node of `n` while features are looked at.
-pub(super) fn follows<C: Criterion>(n: usize) -> bool {
-    C::ORDERED && n <= FOLLOWED
+/// `has_coarse` says whether some column is [coarse](Column::is_coarse).
+pub(super) fn follows<C: Criterion>(n: usize, has_coarse: bool) -> bool {
+    C::ORDERED && (n <= FOLLOWED || has_coarse)
 }
 
-/// Fills the keys of a node, sorted. `order` are its samples as scikit-learn has them at this point; it changes with them
-/// if [`follows`] says so, else it is left alone.
+/// Fills the keys of a node, sorted. `order`, if [`follows`] says that it is kept, are its samples as scikit-learn has them
+/// at this point; it changes with the keys.
 pub(super) fn sort<C: Criterion>(
     criterion: &C,
     column: &Column,
     samples: Samples,
-    order: &mut [u32],
+    order: Option<&mut [u32]>,
     scratch: &mut Scratch<C::Sides>,
 ) -> Sorted {
     let n = samples.rows.len();
     let Scratch { ranks, keys, spare, .. } = scratch;
     let (ranks, keys) = (&mut ranks[..n], &mut keys[..n]);
     column.gather(samples.rows, samples.at, samples.start, ranks);
-    if follows::<C>(n) {
+    if let Some(order) = order {
         let values = match column.has_missing() {
             true => part_missing(order, |i| ranks[i as usize] == column.missing()),
             false => n,
         };
-        sort_followed(ranks, order, keys, values);
+        sort_followed(ranks, order, (keys, &mut spare[..n]), values, column.is_coarse());
     } else {
         for (i, (key, &rank)) in keys.iter_mut().zip(&*ranks).enumerate() {
             *key = u64::from(rank) << 32 | u64::from(criterion.payload(i));
@@ -109,18 +110,24 @@ pub(super) fn sort<C: Criterion>(
     }
     let values = keys.partition_point(|&key| !column.has_missing() || rank(key) != column.missing());
     let n_missing = n - values;
-    let has_ties = C::ORDERED && ties(&keys[..values]);
+    let has_ties = C::ORDERED && ties(&keys[..values], |rank| column.is_close(rank));
     let is_constant = values == 0 || (n_missing == 0 && !column.apart(rank(keys[0]), rank(keys[n - 1])));
     Sorted { n_missing, is_constant, has_ties }
 }
 
-/// Whether sorted keys share a rank.
-fn ties(keys: &[u64]) -> bool {
-    keys.windows(2).any(|pair| rank(pair[0]) == rank(pair[1]))
+/// Whether sorted keys share a rank, or one is close to the next.
+fn ties(keys: &[u64], is_close: impl Fn(u32) -> bool) -> bool {
+    keys.windows(2).any(|pair| rank(pair[0]) == rank(pair[1]) || is_close(rank(pair[0])))
 }
 
 /// Sorts keys and order as scikit-learn would; behind `values` samples are the missing ones, which stay.
-fn sort_followed(ranks: &[u32], order: &mut [u32], keys: &mut [u64], values: usize) {
+fn sort_followed(
+    ranks: &[u32],
+    order: &mut [u32],
+    (keys, spare): (&mut [u64], &mut [u64]),
+    values: usize,
+    is_coarse: bool,
+) {
     let fill = |keys: &mut [u64], order: &[u32]| {
         for (key, &i) in keys.iter_mut().zip(order) {
             *key = u64::from(ranks[i as usize]) << 32 | u64::from(i);
@@ -130,9 +137,11 @@ fn sort_followed(ranks: &[u32], order: &mut [u32], keys: &mut [u64], values: usi
     let (sorted, unsorted) = (&mut keys[..values], &order[..values]);
     if values < INSERTED {
         order::insert(sorted);
+    } else if is_coarse {
+        order::sort_as_parent(sorted);
     } else {
-        sorted.sort_unstable();
-        if ties(sorted) {
+        order::sort(sorted, &mut spare[..values]);
+        if values <= FOLLOWED && ties(sorted, |_| false) {
             fill(sorted, unsorted);
             order::sort_as_parent(sorted);
         }
@@ -177,9 +186,7 @@ pub(super) fn scan<C: Criterion>(
         && monotonic == 0
         && rules.min_weight_leaf <= 0.0
         && criterion.sweeps()
-        && (!C::ORDERED
-            || !(sorted.has_ties || column.has_close())
-            || moves_one_way(column, keys, rules.min_samples_leaf))
+        && (!sorted.has_ties || moves_one_way(column, keys, rules.min_samples_leaf))
     {
         return sweep(criterion, column, rules.min_samples_leaf, floor, (keys, sides));
     }

@@ -3,6 +3,7 @@
 use super::columns::{Column, Columns};
 use super::criteria::Criterion;
 use super::features::Features;
+use super::part::part;
 use super::search::{self, Candidate, Rules, Samples, Scratch, Sorted};
 use super::{Params, SplitterKind};
 use crate::common::random::OurRandR;
@@ -60,6 +61,7 @@ pub(super) struct Splitter<'a, C: Criterion> {
     /// The samples of the current node, numbered as the criterion numbers them, in the order that sums are taken in.
     order: Vec<u32>,
     scratch: Scratch<C::Sides>,
+    has_coarse: bool,
     /// Weight of all samples.
     weight: f64,
 }
@@ -111,6 +113,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             criterion,
             samples,
             at,
+            has_coarse: columns.has_coarse(),
         })
     }
 
@@ -157,8 +160,12 @@ impl<'a, C: Criterion> Splitter<'a, C> {
     fn best(&mut self, ctx: &Context, task: &Task, rules: &Rules) -> Result<Searched> {
         let n = task.end - task.start;
         let all = self.params.max_features >= self.columns.len();
-        let mut known =
-            if all && n >= SHARED && ctx.threads() > 1 { self.look_at_all(ctx, task, rules)? } else { vec![] };
+        let follow = search::follows::<C>(n, self.has_coarse);
+        let mut known = if !follow && all && n >= SHARED && ctx.threads() > 1 {
+            self.look_at_all(ctx, task, rules)?
+        } else {
+            vec![]
+        };
         let monotonic = self.params.monotonic;
         let samples = Samples { rows: &self.samples[task.start..task.end], at: &self.at, start: task.start };
         let Self { columns, criterion, random, features, order, scratch, .. } = self;
@@ -175,7 +182,8 @@ impl<'a, C: Criterion> Splitter<'a, C> {
                     if n >= SHARED {
                         ctx.check()?;
                     }
-                    let sorted = search::sort(criterion, column, samples, order, scratch);
+                    let kept = follow.then_some(&mut order[..]);
+                    let sorted = search::sort(criterion, column, samples, kept, scratch);
                     let sign = monotonic.map_or(0, |signs| signs[feature]);
                     let place = (&mut scratch.keys[..n], &mut scratch.sides);
                     (sorted, search::scan(criterion, column, sorted, sign, rules, floor, place))
@@ -186,7 +194,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
                 continue;
             }
             draws.varied(drawn);
-            if search::follows::<C>(n) {
+            if follow {
                 order.rotate_right(sorted.n_missing);
             }
             if let Some(candidate) = candidate {
@@ -194,8 +202,8 @@ impl<'a, C: Criterion> Splitter<'a, C> {
                 found = Some(Found { feature, candidate, threshold: threshold(column, &candidate) });
             }
         }
-        if let (Some(feature), true, false) = (last, C::ORDERED && found.is_some(), search::follows::<C>(n)) {
-            let sorted = search::sort(criterion, columns.column(feature), samples, order, scratch);
+        if let Some(feature) = last.filter(|_| C::ORDERED && !follow && found.is_some()) {
+            let sorted = search::sort(criterion, columns.column(feature), samples, None, scratch);
             order.iter_mut().zip(&scratch.keys[..n]).for_each(|(i, &key)| *i = key as u32);
             if !sorted.is_constant {
                 order.rotate_right(sorted.n_missing);
@@ -214,7 +222,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
         let looks = parallel::map_with(ctx, open, scratch, |scratch, feature| {
             let feature = feature as usize;
             let column = columns.column(feature);
-            let sorted = search::sort(criterion, column, samples, &mut [], scratch);
+            let sorted = search::sort(criterion, column, samples, None, scratch);
             let sign = params.monotonic.map_or(0, |signs| signs[feature]);
             let place = (&mut scratch.keys[..n], &mut scratch.sides);
             Ok((feature, (sorted, search::scan(criterion, column, sorted, sign, rules, f64::NEG_INFINITY, place))))
@@ -270,7 +278,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             let missing = if missing_left { column.missing() } else { low };
             let goes_left = |rank: u32| rank <= low || rank == missing;
             let n_left = if C::ORDERED {
-                let n_left = part(order, |i| goes_left(ranks[i as usize]));
+                let n_left = part(order, keys, |i| goes_left(ranks[i as usize]));
                 keys.iter_mut().zip(&*order).for_each(|(key, &i)| *key = u64::from(criterion.payload(i as usize)));
                 n_left
             } else {
@@ -308,7 +316,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
         let Found { feature, candidate, threshold } = found;
         let column = self.columns.column(feature);
         let rows = &mut self.samples[task.start..task.end];
-        let Scratch { ranks, .. } = &mut self.scratch;
+        let Scratch { ranks, keys, .. } = &mut self.scratch;
         let ranks = &mut ranks[..n];
         column.gather(rows, &self.at, task.start, ranks);
         let missing = if candidate.missing_left { column.missing() } else { candidate.low };
@@ -323,7 +331,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
                 right += usize::from(!goes_left);
             }
         } else if !searched.is_parted {
-            part(&mut self.order, goes_left);
+            part(&mut self.order, keys, goes_left);
         }
         let n_left = candidate.n_left;
         for (rank, &i) in ranks.iter_mut().zip(&self.order) {
@@ -369,21 +377,4 @@ fn threshold(column: &Column, candidate: &Candidate) -> f64 {
         Some(high) => f64::from(column.value(candidate.low)) / 2.0 + f64::from(column.value(high)) / 2.0,
         None => f64::INFINITY,
     }
-}
-
-/// Swaps what goes right to the back, as scikit-learn does; the number that goes left.
-fn part(order: &mut [u32], goes_left: impl Fn(u32) -> bool) -> usize {
-    let (mut next, mut end) = (0, order.len());
-    let mut held = order.first().copied().unwrap_or(0);
-    while next < end {
-        if goes_left(held) {
-            order[next] = held;
-            next += 1;
-            held = order.get(next).copied().unwrap_or(0);
-        } else {
-            end -= 1;
-            held = std::mem::replace(&mut order[end], held);
-        }
-    }
-    end
 }

@@ -200,10 +200,20 @@ impl<I: Impurity> Criterion for Counts<I> {
 
     #[inline]
     fn advance(&self, sides: &mut Sides, keys: &[u64], to: usize) {
-        for &key in &keys[sides.at..to] {
-            self.shift(sides, key);
-        }
+        let moved = &keys[sides.at..to];
         sides.at = to;
+        if moved.len() <= self.totals.len() || !I::SQUARES {
+            moved.iter().for_each(|&key| self.shift(sides, key));
+            return;
+        }
+        for &key in moved {
+            let (class, weight) = self.class_and_weight(key as u32);
+            sides.left[class] += weight;
+            sides.weight += weight;
+        }
+        let squares = |sum, weight: i64| sum + weight * weight;
+        sides.left_squares = sides.left.iter().copied().fold(0, squares);
+        sides.right_squares = self.totals.iter().zip(&sides.left).map(|(total, left)| total - left).fold(0, squares);
     }
 
     #[inline]

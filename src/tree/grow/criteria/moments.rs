@@ -17,6 +17,9 @@ pub(in super::super) trait Loss: Sync + Send + 'static {
     /// Quality of a split, from the sums of both sides (one per output) and their weights.
     fn proxy(left: &[f64], left_weight: f64, right: &[f64], right_weight: f64) -> f64;
 
+    /// The same for one output.
+    fn single(left: f64, left_weight: f64, right: f64, right_weight: f64) -> f64;
+
     /// Impurity of the samples `keys` whose sums are `sums` and `weight`. `squares` is the weighted sum of their squared
     /// targets over all outputs, or what is needed to find it.
     fn impurity(node: &Local, keys: &[u64], squares: f64, sums: &[f64], weight: f64) -> f64;
@@ -41,6 +44,11 @@ impl Loss for Squared {
         left_squares / left_weight + right_squares / right_weight
     }
 
+    #[inline]
+    fn single(left: f64, left_weight: f64, right: f64, right_weight: f64) -> f64 {
+        left * left / left_weight + right * right / right_weight
+    }
+
     fn impurity(_node: &Local, _keys: &[u64], squares: f64, sums: &[f64], weight: f64) -> f64 {
         let mut impurity = squares / weight;
         for sum in sums {
@@ -63,6 +71,14 @@ impl Loss for Poisson {
             right_loss -= right * log2(right / right_weight);
         }
         -left_loss - right_loss
+    }
+
+    #[inline]
+    fn single(left: f64, left_weight: f64, right: f64, right_weight: f64) -> f64 {
+        if left <= NO_SUM || right <= NO_SUM {
+            return f64::NEG_INFINITY;
+        }
+        left * log2(left / left_weight) + right * log2(right / right_weight)
     }
 
     fn impurity(node: &Local, keys: &[u64], _squares: f64, sums: &[f64], weight: f64) -> f64 {
@@ -253,6 +269,9 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
 
     #[inline]
     fn proxy(&self, sides: &Sides) -> f64 {
+        if SINGLE {
+            return L::single(sides.left[0], sides.left_weight, sides.right[0], sides.right_weight);
+        }
         let n_outputs = self.n_outputs();
         L::proxy(&sides.left[..n_outputs], sides.left_weight, &sides.right[..n_outputs], sides.right_weight)
     }
@@ -285,8 +304,7 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
         for i in 0..n {
             let (left, left_weight) = (sides.sums[i], sides.weights[i]);
             let (right, right_weight) = (sums - left, weights - left_weight);
-            let of = std::slice::from_ref::<f64>;
-            bounds[i] = L::proxy(of(&left), left_weight, of(&right), right_weight);
+            bounds[i] = L::single(left, left_weight, right, right_weight);
         }
     }
 
