@@ -1,8 +1,9 @@
 //! The data as trees see them: each feature as a column of ranks.
 //!
 //! A split asks of a feature only how its values are ordered, so a column holds, for each row, the position of its value
-//! among the distinct values of the column, and those values beside it. Ranks are half as long as the numbers (as long
-//! when a column has more than 65,535 distinct values), sort by counting, and are made once per data set, for all trees.
+//! among the distinct values of the column, and those values beside it. Such ranks are half as long as the numbers, sort by
+//! counting, and are made once per data set, for all trees. Where a column has more than 65,535 distinct values, the bits
+//! of the numbers, changed so that they sort as the numbers do, serve as ranks, and nothing need stand beside them.
 //!
 //! Values are compared in f32, as scikit-learn compares them; -0 and 0 are one value; NaN is missing and ranks after all.
 
@@ -30,8 +31,9 @@ pub struct Columns {
 #[derive(Debug)]
 pub struct Column {
     ranks: Ranks,
-    /// The distinct values, ascending. A missing value has the rank `values.len()`.
+    /// The distinct values, ascending; empty if ranks are bits of values. A missing value has the rank `missing`.
     values: Vec<f32>,
+    missing: u32,
     has_missing: bool,
     is_coarse: bool,
     /// A bit for each rank: whether the next value is so close that they count as one. Empty if none is.
@@ -42,6 +44,7 @@ pub struct Column {
 #[derive(Debug)]
 enum Ranks {
     Narrow(Vec<u16>),
+    /// Bits of the values.
     Wide(Vec<u32>),
     /// The rows that differ from zero, ascending, their ranks, and the rank of zero.
     Sparse {
@@ -156,11 +159,16 @@ impl Column {
     /// From the keys of all rows, sorted.
     fn dense(keys: &[u64], n_rows: usize) -> Result<Self> {
         let mut column = Self::without_ranks(keys, 0)?;
-        column.ranks = if column.values.len() < NARROW {
-            Ranks::Narrow(column.ranks_of(keys, n_rows, |rank| rank as u16)?)
+        if column.values.len() < NARROW {
+            let mut ranks = memory::filled(n_rows, 0)?;
+            column.each_rank(keys, |row, rank| ranks[row as usize] = rank as u16);
+            column.ranks = Ranks::Narrow(ranks);
         } else {
-            Ranks::Wide(column.ranks_of(keys, n_rows, |rank| rank)?)
-        };
+            let mut bits = memory::filled(n_rows, 0)?;
+            keys.iter().for_each(|&key| bits[key as u32 as usize] = (key >> 32) as u32);
+            column.ranks = Ranks::Wide(bits);
+            (column.values, column.close, column.missing) = (Vec::new(), Vec::new(), u32::MAX);
+        }
         Ok(column)
     }
 
@@ -227,13 +235,9 @@ impl Column {
             }
         }
         let is_coarse = values.len() * COARSE <= keys.len() + zeros;
-        Ok(Self { ranks: Ranks::Wide(Vec::new()), values, has_missing, is_coarse, close })
-    }
-
-    fn ranks_of<R: Copy + Default>(&self, keys: &[u64], n_rows: usize, narrow: impl Fn(u32) -> R) -> Result<Vec<R>> {
-        let mut ranks = memory::filled(n_rows, R::default())?;
-        self.each_rank(keys, |row, rank| ranks[row as usize] = narrow(rank));
-        Ok(ranks)
+        values.shrink_to_fit();
+        let missing = values.len() as u32;
+        Ok(Self { ranks: Ranks::Narrow(Vec::new()), values, missing, has_missing, is_coarse, close })
     }
 
     /// Tells the row and the rank of each of the sorted `keys`.
@@ -248,21 +252,20 @@ impl Column {
         }
     }
 
+    fn is_wide(&self) -> bool {
+        self.missing == u32::MAX
+    }
+
     /// The value that a rank stands for.
     #[inline]
     pub fn value(&self, rank: u32) -> f32 {
-        self.values[rank as usize]
+        if self.is_wide() { unordered(rank) } else { self.values[rank as usize] }
     }
 
-    /// The rank of missing values: one past the largest.
+    /// The rank of missing values: larger than all others.
     #[inline]
     pub fn missing(&self) -> u32 {
-        self.values.len() as u32
-    }
-
-    /// Whether rows share values so often that ties among them shape the order of samples.
-    pub fn is_coarse(&self) -> bool {
-        self.is_coarse
+        self.missing
     }
 
     /// Whether a value is missing in some row.
@@ -271,22 +274,29 @@ impl Column {
         self.has_missing
     }
 
-    /// Whether the value above this one is so close that no split falls between them.
-    #[inline]
-    pub fn is_close(&self, rank: u32) -> bool {
-        self.close.get(rank as usize / 64).is_some_and(|word| word >> (rank % 64) & 1 == 1)
+    /// Whether rows share values so often that ties among them shape the order of samples.
+    pub fn is_coarse(&self) -> bool {
+        self.is_coarse
     }
 
     /// Whether a split may fall between two ranks, the lower first: scikit-learn takes close values for one.
     #[inline]
     pub fn apart(&self, low: u32, high: u32) -> bool {
-        low != high && (!self.is_close(low) || self.values[high as usize] > self.values[low as usize] + CLOSE)
+        if self.is_wide() {
+            return unordered(high) > unordered(low) + CLOSE;
+        }
+        let is_close = |rank: u32| self.close.get(rank as usize / 64).is_some_and(|word| word >> (rank % 64) & 1 == 1);
+        low != high && (!is_close(low) || self.values[high as usize] > self.values[low as usize] + CLOSE)
     }
 
-    /// The last rank whose value is at most `threshold`, given `least`, a rank of which that is true, and `beyond`, one
-    /// of which it is not, or the number of ranks.
-    pub fn last_within(&self, threshold: f64, least: u32, beyond: u32) -> u32 {
-        let among = &self.values[least as usize..beyond as usize];
+    /// The last rank whose value is at most `threshold`, given `least`, a rank of which that is true, and `most`, one of
+    /// which it is not, or the largest.
+    pub fn last_within(&self, threshold: f64, least: u32, most: u32) -> u32 {
+        if self.is_wide() {
+            let near = threshold as f32;
+            return ordered(if f64::from(near) > threshold { near.next_down() } else { near });
+        }
+        let among = &self.values[least as usize..=most as usize];
         least + (among.partition_point(|&value| f64::from(value) <= threshold) as u32).saturating_sub(1)
     }
 
@@ -324,23 +334,31 @@ fn check_rows(n_rows: usize) -> Result<()> {
 
 /// A value and its row as a number that sorts by value, NaN last.
 fn key(value: f32, row: usize) -> u64 {
-    let bits = if value == 0.0 { 0 } else { value.to_bits() };
-    let ordered = match (value.is_nan(), bits >> 31) {
-        (true, _) => u32::MAX,
-        (false, 0) => bits | 0x8000_0000,
-        (false, _) => !bits,
-    };
-    u64::from(ordered) << 32 | row as u64
+    u64::from(ordered(value)) << 32 | row as u64
 }
 
 /// The value in a [`key`].
 fn value(key: u64) -> f32 {
-    let ordered = (key >> 32) as u32;
-    match (ordered, ordered >> 31) {
-        (u32::MAX, _) => f32::NAN,
-        (_, 1) => f32::from_bits(ordered & 0x7fff_ffff),
-        _ => f32::from_bits(!ordered),
+    match (key >> 32) as u32 {
+        u32::MAX => f32::NAN,
+        bits => unordered(bits),
     }
+}
+
+/// The bits of a value, changed so that they sort as values do: those of negative numbers are turned over.
+#[inline]
+fn ordered(value: f32) -> u32 {
+    if value.is_nan() {
+        return u32::MAX;
+    }
+    let bits = if value == 0.0 { 0 } else { value.to_bits() };
+    bits ^ (((bits as i32) >> 31) as u32 | 0x8000_0000)
+}
+
+/// The value that [`ordered`] was given.
+#[inline]
+fn unordered(bits: u32) -> f32 {
+    f32::from_bits(bits ^ (!((bits as i32 >> 31) as u32) | 0x8000_0000))
 }
 
 /// Sorts keys by value.

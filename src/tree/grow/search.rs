@@ -51,6 +51,8 @@ pub(super) struct Samples<'a> {
 /// Room for looking at one feature.
 pub(super) struct Scratch<S> {
     pub(super) ranks: Vec<u32>,
+    /// The ranks of the best feature so far.
+    pub(super) best: Vec<u32>,
     pub(super) keys: Vec<u64>,
     spare: Vec<u64>,
     pub(super) sides: S,
@@ -61,6 +63,7 @@ impl<S> Scratch<S> {
     pub(super) fn new<C: Criterion<Sides = S>>(criterion: &C, n: usize) -> Result<Self> {
         Ok(Self {
             ranks: memory::filled(n, 0)?,
+            best: memory::filled(n, 0)?,
             keys: memory::filled(n, 0)?,
             spare: memory::filled(n, 0)?,
             sides: criterion.sides(n)?,
@@ -110,14 +113,14 @@ pub(super) fn sort<C: Criterion>(
     }
     let values = keys.partition_point(|&key| !column.has_missing() || rank(key) != column.missing());
     let n_missing = n - values;
-    let has_ties = C::ORDERED && ties(&keys[..values], |rank| column.is_close(rank));
+    let has_ties = C::ORDERED && ties(&keys[..values], |low, high| !column.apart(low, high));
     let is_constant = values == 0 || (n_missing == 0 && !column.apart(rank(keys[0]), rank(keys[n - 1])));
     Sorted { n_missing, is_constant, has_ties }
 }
 
-/// Whether sorted keys share a rank, or one is close to the next.
-fn ties(keys: &[u64], is_close: impl Fn(u32) -> bool) -> bool {
-    keys.windows(2).any(|pair| rank(pair[0]) == rank(pair[1]) || is_close(rank(pair[0])))
+/// Whether two neighbours among sorted keys count as one.
+fn ties(keys: &[u64], are_one: impl Fn(u32, u32) -> bool) -> bool {
+    keys.windows(2).any(|pair| are_one(rank(pair[0]), rank(pair[1])))
 }
 
 /// Sorts keys and order as scikit-learn would; behind `values` samples are the missing ones, which stay.
@@ -141,7 +144,7 @@ fn sort_followed(
         order::sort_as_parent(sorted);
     } else {
         order::sort(sorted, &mut spare[..values]);
-        if values <= FOLLOWED && ties(sorted, |_| false) {
+        if values <= FOLLOWED && ties(sorted, |low, high| low == high) {
             fill(sorted, unsorted);
             order::sort_as_parent(sorted);
         }

@@ -11,8 +11,6 @@ use crate::common::{Context, Result, memory, parallel};
 
 /// Largest number of [`OurRandR`].
 const RAND_R_MAX: f64 = 2_147_483_647.0;
-/// In nodes of fewer samples all values are compared with a threshold: searching the ranks would take longer.
-const FEW: usize = 64;
 /// In nodes of at least this many samples features are looked at by several threads.
 const SHARED: usize = 4096;
 
@@ -80,6 +78,8 @@ struct Found {
 /// What the search of a node has come to.
 struct Searched {
     found: Option<Found>,
+    /// Whether the ranks of its feature are at hand.
+    has_ranks: bool,
     /// Whether `order` is parted as the best split wants it: parting it again would change the order on the right.
     is_parted: bool,
     /// Constant features that the children know.
@@ -137,7 +137,9 @@ impl<'a, C: Criterion> Splitter<'a, C> {
 
     /// Value of the node entered, of shape (`n_outputs`, `max_n_classes`).
     pub(super) fn value(&mut self, out: &mut [f64]) {
-        self.line_up();
+        if C::KEYED_VALUE {
+            self.line_up();
+        }
         self.criterion.value(&mut self.scratch.sides, &self.scratch.keys[..self.order.len()], out);
     }
 
@@ -171,6 +173,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
         let Self { columns, criterion, random, features, order, scratch, .. } = self;
         let mut draws = features.draws(task.n_constants, self.params.max_features);
         let (mut found, mut floor, mut last) = (None, f64::NEG_INFINITY, None);
+        let has_ranks = known.is_empty();
         while let Some((drawn, feature)) = draws.next(random) {
             let column = columns.column(feature);
             last = Some(feature);
@@ -200,6 +203,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             if let Some(candidate) = candidate {
                 floor = candidate.proxy;
                 found = Some(Found { feature, candidate, threshold: threshold(column, &candidate) });
+                std::mem::swap(&mut scratch.ranks, &mut scratch.best);
             }
         }
         if let Some(feature) = last.filter(|_| C::ORDERED && !follow && found.is_some()) {
@@ -209,7 +213,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
                 order.rotate_right(sorted.n_missing);
             }
         }
-        Ok(Searched { found, is_parted: false, n_constants: draws.finish() })
+        Ok(Searched { found, has_ranks, is_parted: false, n_constants: draws.finish() })
     }
 
     /// What [`Splitter::best`] would find for each feature by itself, by feature; None for known constants.
@@ -269,12 +273,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             if threshold == high {
                 threshold = low;
             }
-            let low = if n < FEW {
-                let within = |&rank: &u32| rank < column.missing() && f64::from(column.value(rank)) <= threshold;
-                ranks.iter().copied().filter(within).max().unwrap_or(least)
-            } else {
-                column.last_within(threshold, least, most)
-            };
+            let low = column.last_within(threshold, least, most);
             let missing = if missing_left { column.missing() } else { low };
             let goes_left = |rank: u32| rank <= low || rank == missing;
             let n_left = if C::ORDERED {
@@ -304,10 +303,11 @@ impl<'a, C: Criterion> Splitter<'a, C> {
                 let missing_left = if n_missing > 0 { missing_left } else { n_left > n - n_left };
                 let candidate = Candidate { proxy, n_left, low, high: None, missing_left };
                 found = Some(Found { feature, candidate, threshold });
+                std::mem::swap(&mut scratch.ranks, &mut scratch.best);
             }
         }
         let is_parted = C::ORDERED && found.is_some_and(|found| found.feature == last);
-        Ok(Searched { found, is_parted, n_constants: draws.finish() })
+        Ok(Searched { found, has_ranks: true, is_parted, n_constants: draws.finish() })
     }
 
     /// Parts the samples of the node by the split found.
@@ -316,9 +316,11 @@ impl<'a, C: Criterion> Splitter<'a, C> {
         let Found { feature, candidate, threshold } = found;
         let column = self.columns.column(feature);
         let rows = &mut self.samples[task.start..task.end];
-        let Scratch { ranks, keys, .. } = &mut self.scratch;
-        let ranks = &mut ranks[..n];
-        column.gather(rows, &self.at, task.start, ranks);
+        let Scratch { ranks: parted, best: ranks, keys, .. } = &mut self.scratch;
+        let (ranks, parted) = (&mut ranks[..n], &mut parted[..n]);
+        if !searched.has_ranks {
+            column.gather(rows, &self.at, task.start, ranks);
+        }
         let missing = if candidate.missing_left { column.missing() } else { candidate.low };
         let goes_left = |i: u32| ranks[i as usize] <= candidate.low || ranks[i as usize] == missing;
         if !C::ORDERED {
@@ -334,10 +336,10 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             part(&mut self.order, keys, goes_left);
         }
         let n_left = candidate.n_left;
-        for (rank, &i) in ranks.iter_mut().zip(&self.order) {
-            *rank = rows[i as usize];
+        for (row, &i) in parted.iter_mut().zip(&self.order) {
+            *row = rows[i as usize];
         }
-        rows.copy_from_slice(ranks);
+        rows.copy_from_slice(parted);
         if !self.at.is_empty() {
             rows.iter().zip(task.start as u32..).for_each(|(&row, p)| self.at[row as usize] = p);
         }

@@ -111,6 +111,7 @@ impl<'a> Absolute<'a> {
 
 impl Criterion for Absolute<'_> {
     const ORDERED: bool = true;
+    const KEYED_VALUE: bool = true;
     type Sides = Sides;
 
     fn sides(&self, n: usize) -> Result<Sides> {

@@ -25,6 +25,9 @@ pub(super) trait Criterion: Sync {
     /// Whether the order of samples can change a rounding, so that scikit-learn's order has to be kept.
     const ORDERED: bool;
 
+    /// Whether [`Criterion::value`] looks at the keys.
+    const KEYED_VALUE: bool = false;
+
     /// The two sides of a split in the making.
     type Sides: Send + Sync;
 
@@ -43,7 +46,8 @@ pub(super) trait Criterion: Sync {
     /// Impurity of the node; `keys` are those of all its samples, in order.
     fn impurity(&self, sides: &mut Self::Sides, keys: &[u64]) -> f64;
 
-    /// Writes the value of the node, of shape (`n_outputs`, `max_n_classes`); `keys` as in [`Criterion::impurity`].
+    /// Writes the value of the node, of shape (`n_outputs`, `max_n_classes`); `keys` as in [`Criterion::impurity`],
+    /// if [`Criterion::KEYED_VALUE`].
     fn value(&self, sides: &mut Self::Sides, keys: &[u64], out: &mut [f64]);
 
     /// Brings a node's value between the bounds that monotonic features above it set.
