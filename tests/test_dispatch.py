@@ -39,7 +39,7 @@ class TestPolicy:
         import sys
 
         run = subprocess.run(
-            [sys.executable, "-c", "import mlfast"],
+            [sys.executable, "-c", "import mlfast.cluster"],
             env=clean_environment(MLFAST_FALLBACK="never"),
             capture_output=True,
             text=True,

@@ -49,6 +49,10 @@ def test_dependencies_are_three():
 def test_imports_need_nothing_else(path):
     """scikit-learn itself requires joblib and threadpoolctl, so they are always there."""
     known = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl", "mlfast"} | sys.stdlib_module_names
+    if path.name == "pytest_plugin.py":  # loaded by pytest and nothing else
+        known |= {"pytest", "packaging", "yaml"}
+    if path.name == "onnx.py":  # says what is missing where it is not installed
+        known |= {"skl2onnx"}
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -77,6 +81,24 @@ def test_package_files():
     assert any(name.endswith("licenses/LICENSE") for name in files)
     strays = [name for name in files if name.split("/")[0] in {"tests", "benches", "examples", "src"}]
     assert strays == []
+
+
+def test_what_is_loaded_on_demand():
+    """Names are listed for users, for type checkers and with their homes: three lists that must agree."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen_by_checkers = {
+        alias.name: node.module for node in block.body for alias in node.names if node.module.startswith("mlfast")
+    }
+    assert seen_by_checkers == mlfast._HOMES
+    assert sorted(mlfast.__all__) == sorted(mlfast._HOMES)
+    for name, home in mlfast._HOMES.items():
+        assert getattr(mlfast, name) is getattr(importlib.import_module(home), name)
+    for room in mlfast._ROOMS:
+        assert getattr(mlfast, room) is importlib.import_module(f"mlfast.{room}")
+    assert {*mlfast.__all__, *mlfast._ROOMS} <= set(dir(mlfast))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = mlfast.nothing
 
 
 def stub_names(body):

@@ -24,9 +24,10 @@ import kmeans
 import neighbors
 import peers as contestants
 import report
+import tree
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = {"kmeans": kmeans, "neighbors": neighbors}
+ROOMS = {"kmeans": kmeans, "neighbors": neighbors, "tree": tree}
 
 
 def arguments() -> argparse.Namespace:

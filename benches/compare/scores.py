@@ -51,6 +51,23 @@ def values(_data: Data, result: Any, reference: Any) -> Scores:
     return {} if reference is None else {"apart by": apart(result, reference)}
 
 
+def trees(_data: Data, result: Any, reference: Any) -> Scores:
+    """Share of nodes that are scikit-learn's in every field; 0 where the trees differ in size."""
+    if reference is None:
+        return {}
+    got, want = (est.tree_.__getstate__()["nodes"] for est in (result, reference))
+    same = len(got) == len(want) and np.mean([got[field] == want[field] for field in want.dtype.names], axis=0) == 1
+    return {"equal nodes": float(np.mean(same))}
+
+
+def paths(_data: Data, result: Any, reference: Any) -> Scores:
+    """Whether the structure of a CSR matrix is scikit-learn's."""
+    if reference is None:
+        return {}
+    parts = [(np.array_equal(getattr(result, p), getattr(reference, p))) for p in ("indices", "indptr", "data")]
+    return {"equal": float(all(parts))}
+
+
 def neighbours(_data: Data, result: Any, reference: Any) -> Scores:
     """Of (distances, indices): share of equal indices, and how far the distances are apart."""
     if reference is None:

@@ -77,11 +77,10 @@ def dispatch(
             reason, refused = str(refusal), True
     if reason is not None:
         result = _fall_back(f"{name}.{method}", reason, refused, parent)
-    profile = _profile.active()
-    if profile is not None:
+    if _profile.is_wanted():
         engine = "rust" if reason is None else "sklearn"
         seconds = time.perf_counter() - start
-        profile.records.append(_profile.Record(name, method, engine, reason, seconds, _threads.get_num_threads()))
+        _profile.add(_profile.Record(name, method, engine, reason, seconds, _threads.get_num_threads()))
     return result
 
 

@@ -1,20 +1,33 @@
-"""State of fitted estimators: versions, pickling, conversion from and to scikit-learn."""
+"""State of fitted estimators: versions and pickling."""
 
-import copy
 import functools
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sklearn
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
+
+from mlfast._core import __version__
 
 #: Changes when the meaning of a fitted attribute changes.
 STATE_VERSION = 1
 
 T = TypeVar("T")
-_counterparts: dict[type, type] = {}
+
+
+class VersionWarning(InconsistentVersionWarning):
+    """An estimator was saved by another version of mlfast."""
+
+    def __init__(self, *, estimator_name: str, saved_by: str) -> None:
+        self.estimator_name = estimator_name
+        self.saved_by = saved_by
+
+    def __str__(self) -> str:
+        return (
+            f"{self.estimator_name} was saved by mlfast {self.saved_by} and is loaded by mlfast {__version__}; "
+            "its answers may differ from those it gave there."
+        )
 
 
 class DropIn:
@@ -25,16 +38,12 @@ class DropIn:
     """
 
     _doc_link_module = "mlfast"
+    #: Full names of types, other than scikit-learn's estimators, that fitted state consists of.
+    _skops_types: tuple[str, ...] = ()
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
         module = type(self).__module__.split("._")[0].replace("mlfast", "sklearn", 1)
         return {"estimator_module": module, "estimator_name": type(self).__name__}
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        parent = next((base for base in cls.__mro__ if base.__module__.startswith("sklearn.")), None)
-        if cls.__module__.startswith("mlfast.") and parent is not None and parent.__name__ == cls.__name__:
-            _counterparts[parent] = cls
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
@@ -46,18 +55,29 @@ class DropIn:
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
-        return state | {"_mlfast_state_version": STATE_VERSION, "_sklearn_version": sklearn.__version__}
+        return state | {
+            "_mlfast_state_version": STATE_VERSION,
+            "_mlfast_version": __version__,
+            "_sklearn_version": sklearn.__version__,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        name, state = type(self).__name__, dict(state)
         version = state.pop("_mlfast_state_version", None)
+        saved_by = state.pop("_mlfast_version", "unknown")
         trained_with = state.pop("_sklearn_version", "unknown")
         if version != STATE_VERSION:
-            raise ValueError(f"cannot read the state of {type(self).__name__}: version {version!r} is not known")
+            raise ValueError(
+                f"cannot read the state of {name}: mlfast {saved_by} saved it in version {version!r}, "
+                f"mlfast {__version__} reads version {STATE_VERSION}. Load it with the mlfast that saved it, "
+                "and save what mlfast.to_sklearn makes of it."
+            )
+        if saved_by != __version__:
+            warnings.warn(VersionWarning(estimator_name=name, saved_by=saved_by), stacklevel=2)
         if trained_with != sklearn.__version__:
             warnings.warn(
                 InconsistentVersionWarning(
-                    estimator_name=type(self).__name__,
+                    estimator_name=name,
                     current_sklearn_version=sklearn.__version__,
                     original_sklearn_version=trained_with,
                 ),
@@ -92,52 +112,3 @@ def keeps_state(method: Callable[..., T]) -> Callable[..., T]:
             raise
 
     return wrapper
-
-
-def to_sklearn(estimator: BaseEstimator) -> BaseEstimator:
-    """Return scikit-learn's own estimator with the same parameters and fitted state.
-
-    It can be used, pickled and loaded where mlfast is not installed.
-
-    Parameters
-    ----------
-    estimator : estimator
-        An estimator of mlfast, fitted or not.
-
-    Returns
-    -------
-    estimator
-        Of the scikit-learn class of the same name; arrays are copied.
-    """
-    return _converted(estimator, {ours: parent for parent, ours in _counterparts.items()})
-
-
-def from_sklearn(estimator: BaseEstimator) -> BaseEstimator:
-    """Return mlfast's estimator with the parameters and fitted state of one of scikit-learn's.
-
-    Parameters
-    ----------
-    estimator : estimator
-        An estimator of scikit-learn that mlfast has a counterpart of, fitted or not.
-
-    Returns
-    -------
-    estimator
-        Of the mlfast class of the same name; arrays are copied.
-    """
-    return _converted(estimator, _counterparts)
-
-
-def _converted(estimator: BaseEstimator, classes: dict[type, type]) -> BaseEstimator:
-    target = classes.get(type(estimator))
-    if target is None:
-        known = ", ".join(sorted(source.__name__ for source in classes))
-        raise TypeError(f"cannot convert {type(estimator).__module__}.{type(estimator).__qualname__}; known: {known}")
-    converted: BaseEstimator = object.__new__(target)
-    state = estimator._parents_state() if isinstance(estimator, DropIn) else estimator.__dict__
-    state = copy.deepcopy(state)
-    if isinstance(converted, DropIn):
-        state = converted._own_state(state)
-        converted._check_state(state)
-    converted.__dict__.update(state)
-    return converted

@@ -8,6 +8,8 @@ from joblib.parallel import get_active_backend
 
 from mlfast import _core
 
+_core.instruction_set()  # an MLFAST_ISA that this machine lacks is refused here
+
 
 def get_num_threads() -> int:
     """Return the number of threads that a call uses unless it says otherwise.

@@ -26,22 +26,34 @@ impl Monitor for Unmonitored {
 pub struct Context<'a> {
     threads: usize,
     monitor: &'a dyn Monitor,
+    enters_pool: bool,
 }
 
 impl<'a> Context<'a> {
     /// A context in which at most `threads` threads of the current pool work at a time.
     pub fn new(threads: usize, monitor: &'a dyn Monitor) -> Self {
-        Self { threads: threads.max(1), monitor }
+        Self { threads: threads.max(1), monitor, enters_pool: false }
+    }
+
+    /// A context for a thread outside the pool: it works along with the workers on what is shared out, and what comes
+    /// in between stays on it.
+    pub fn outside_pool(threads: usize, monitor: &'a dyn Monitor) -> Self {
+        Self { enters_pool: true, ..Self::new(threads, monitor) }
     }
 
     /// One thread, no interruption: tests and micro-benchmarks.
     pub fn serial() -> Context<'static> {
-        Context { threads: 1, monitor: &Unmonitored }
+        Context { threads: 1, monitor: &Unmonitored, enters_pool: false }
     }
 
     /// Most threads that may work for this call.
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// Whether a thread outside the pool may share work out to it.
+    pub fn enters_pool(&self) -> bool {
+        self.enters_pool
     }
 
     /// # Errors

@@ -23,6 +23,9 @@ pub enum Error {
     /// A sparse matrix whose parts contradict each other.
     #[error("invalid CSR matrix: {0}")]
     InvalidCsr(&'static str),
+    /// A stored model whose parts contradict each other.
+    #[error("corrupt state: {0}")]
+    Corrupt(&'static str),
     /// Arrays whose shapes do not fit together.
     #[error("{what} has length {actual}, expected {expected}")]
     Shape {

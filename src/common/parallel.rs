@@ -74,7 +74,9 @@ where
     T: Send,
 {
     let workers = ctx.threads().min(jobs.len());
-    if workers <= 1 || rayon::current_thread_index().is_none() {
+    let is_outside = rayon::current_thread_index().is_none();
+    let entered = if workers > 1 && is_outside && ctx.enters_pool() { pool(workers) } else { None };
+    if workers <= 1 || (is_outside && entered.is_none()) {
         let mut scratch = scratch()?;
         return jobs
             .into_iter()
@@ -110,12 +112,10 @@ where
             *lock(slot) = Slot::Done(result);
         }
     };
-    rayon::scope(|scope| {
-        for _ in 1..workers {
-            scope.spawn(|_| run_worker());
-        }
-        run_worker();
-    });
+    match entered {
+        Some(pool) => pool.inner.in_place_scope(|scope| share_out(scope, workers, &run_worker)),
+        None => rayon::scope(|scope| share_out(scope, workers, &run_worker)),
+    }
 
     let mut results = super::memory::with_capacity(slots.len())?;
     for slot in slots {
@@ -126,6 +126,14 @@ where
         }
     }
     if failed.into_inner() { Err(Error::Interrupted) } else { Ok(results) }
+}
+
+/// Runs `worker` so many times at once, one of them on the calling thread.
+fn share_out<'scope>(scope: &rayon::Scope<'scope>, workers: usize, worker: &'scope (impl Fn() + Sync)) {
+    for _ in 1..workers {
+        scope.spawn(|_| worker());
+    }
+    worker();
 }
 
 /// [`map_with`] without scratch.
@@ -259,6 +267,22 @@ mod tests {
             )
         });
         assert!(matches!(outcome, Err(Error::InvalidArgument("seventeen") | Error::Interrupted)));
+    }
+
+    #[test]
+    fn a_thread_outside_the_pool_shares_out_and_goes_on() {
+        let here = std::thread::current().id();
+        let ctx = Context::outside_pool(3, &Unmonitored);
+        for _ in 0..3 {
+            let nested = map(&ctx, (0..50).collect(), |i: u64| Ok(map(&ctx, vec![i, 1], Ok)?.iter().sum::<u64>()));
+            assert!(matches!(nested, Ok(values) if values.iter().enumerate().all(|(i, v)| *v == i as u64 + 1)));
+            assert_eq!(std::thread::current().id(), here);
+        }
+        let helped = map(&ctx, (0..3).collect(), |_: u64| {
+            std::thread::sleep(std::time::Duration::from_millis(50)); // long enough that each worker takes one
+            Ok(std::thread::current().id() != here)
+        });
+        assert!(matches!(helped, Ok(values) if values.contains(&true)));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //!
 //! Rows are packed so that a lane is a row: the running minimum of a row stays in its lane, and no sum is ever taken
 //! across lanes. Each product is one chain of fused multiply-adds over the features in order, which is also how
-//! OpenBLAS sums a `dgemm` of up to 384 features: labels agree with scikit-learn's to the bit, ties included.
+//! OpenBLAS sums a `dgemm` of up to 384 features: labels agree with scikit-learn's to the bit, ties included. Longer rows
+//! than [`CHAIN`] are several chains, added up in order.
+
+use std::ops::Range;
 
 use super::RowSet;
 use super::panels::PANEL;
@@ -10,6 +13,10 @@ use crate::common::simd::{Simd, SimdFloat, prefetch};
 
 /// Most vectors of rows in a tile.
 pub const MOST_VECTORS: usize = 3;
+
+/// Most features that one chain sums. The error of a chain grows with its length: a million features in one chain leave no
+/// correct digits in the distance of near rows. The limit is the same for all instruction sets, so that the bits are too.
+pub const CHAIN: usize = 1024;
 
 /// Bytes of a tile that are multiplied at a time: they stay in the first cache while all points pass by.
 const STRIP_BYTES: usize = 16 * 1024;
@@ -68,7 +75,8 @@ pub trait Epilogue<S: Simd, const V: usize> {
 ///
 /// # Safety
 /// The instruction set of `S`; `tile` holds `n_cols * V` vectors, `panels` `count` points of `n_cols` features; `partial`
-/// has room for `V` vectors per point, padded to whole panels, if [`strip`] is less than `n_cols`.
+/// has room for `V` vectors per point, padded to whole panels, if [`strip`] is less than `n_cols`, and for twice as many
+/// if [`CHAIN`] is.
 #[inline(always)]
 pub unsafe fn all_products<S: Simd, const V: usize, E: Epilogue<S, V>>(
     tile: *const S::F,
@@ -79,18 +87,20 @@ pub unsafe fn all_products<S: Simd, const V: usize, E: Epilogue<S, V>>(
     epilogue: &mut E,
 ) {
     let strip = strip::<S::F>(V * S::WIDTH);
-    for start in (0..n_cols.max(1)).step_by(strip) {
-        let columns = start..(start + strip).min(n_cols);
+    let closed = partial.wrapping_add(count.next_multiple_of(PANEL) * V * S::WIDTH);
+    let mut start = 0;
+    loop {
+        let end = (start + strip).min((start / CHAIN + 1) * CHAIN).min(n_cols);
         for first in (0..count).step_by(S::COLUMNS) {
             // SAFETY: `first / PANEL` is a panel, S::COLUMNS divides PANEL, and the columns exist.
             unsafe {
                 let part = Part {
                     tile: tile.add(start * V * S::WIDTH),
                     panel: panels.add((first / PANEL * n_cols + start) * PANEL + first % PANEL),
-                    n_cols: columns.len(),
-                    is_first: start == 0,
-                    is_last: columns.end == n_cols,
-                    partial: partial.wrapping_add(first * V * S::WIDTH),
+                    columns: start..end,
+                    is_last: end == n_cols,
+                    open: partial.wrapping_add(first * V * S::WIDTH),
+                    closed: closed.wrapping_add(first * V * S::WIDTH),
                     first,
                 };
                 match count - first {
@@ -102,44 +112,75 @@ pub unsafe fn all_products<S: Simd, const V: usize, E: Epilogue<S, V>>(
                 }
             }
         }
+        if end == n_cols {
+            return;
+        }
+        start = end;
     }
 }
 
-/// Some columns of a tile and of some points.
+/// Some columns, all of one chain, of a tile and of some points.
 struct Part<F> {
     tile: *const F,
     panel: *const F,
-    n_cols: usize,
-    is_first: bool,
+    columns: Range<usize>,
     is_last: bool,
-    /// Sums of the columns before, and then of these too.
-    partial: *mut F,
+    /// Sums of the chain so far.
+    open: *mut F,
+    /// Sums of the chains before.
+    closed: *mut F,
     first: usize,
 }
 
 impl<F: SimdFloat> Part<F> {
     #[inline(always)]
     unsafe fn show<S: Simd<F = F>, const V: usize, E: Epilogue<S, V>, const C: usize>(&self, epilogue: &mut E) {
+        let Range { start, end } = self.columns;
         // SAFETY: the promise of the caller of `all_products`.
         unsafe {
-            let mut sums = epilogue.start(self.first);
-            if !self.is_first {
+            let sums = match start {
+                0 => epilogue.start(self.first),
+                _ if start % CHAIN == 0 => [[S::splat(F::ZERO); V]; C],
+                _ => load::<S, V, C>(self.open),
+            };
+            let mut sums = products::<S, V, C>(sums, self.tile, self.panel, end - start);
+            let closes = self.is_last || end % CHAIN == 0;
+            if closes && start >= CHAIN {
+                let before = load::<S, V, C>(self.closed);
                 for c in 0..C {
                     for v in 0..V {
-                        sums[c][v] = S::load(self.partial.add((c * V + v) * S::WIDTH));
+                        sums[c][v] = S::add(before[c][v], sums[c][v]);
                     }
                 }
             }
-            let sums = products::<S, V, C>(sums, self.tile, self.panel, self.n_cols);
             if self.is_last {
                 return epilogue.visit(self.first, sums);
             }
+            let target = if closes { self.closed } else { self.open };
             for c in 0..C {
                 for v in 0..V {
-                    S::store(self.partial.add((c * V + v) * S::WIDTH), sums[c][v]);
+                    S::store(target.add((c * V + v) * S::WIDTH), sums[c][v]);
                 }
             }
         }
+    }
+}
+
+/// The sums of `V` row vectors with `C` points.
+///
+/// # Safety
+/// The instruction set of `S`; `sums` holds `C * V` vectors.
+#[inline(always)]
+unsafe fn load<S: Simd, const V: usize, const C: usize>(sums: *const S::F) -> [[S::V; V]; C] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut loaded = [[S::splat(<S::F as SimdFloat>::ZERO); V]; C];
+        for c in 0..C {
+            for v in 0..V {
+                loaded[c][v] = S::load(sums.add((c * V + v) * S::WIDTH));
+            }
+        }
+        loaded
     }
 }
 
@@ -164,7 +205,8 @@ impl<'b, F: SimdFloat> Buffers<'b, F> {
     pub fn new(buffer: &'b mut Vec<F>, n_cols: usize, stride: usize) -> Self {
         let lanes = most_rows::<F>();
         let tile_len = n_cols * lanes + 16;
-        let partial_len = if n_cols > strip::<F>(lanes) { stride * lanes } else { 0 };
+        let sums = usize::from(n_cols > strip::<F>(lanes)) + usize::from(n_cols > CHAIN);
+        let partial_len = sums * stride * lanes;
         if buffer.len() < tile_len + partial_len {
             buffer.resize(tile_len + partial_len, F::ZERO);
         }

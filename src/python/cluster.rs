@@ -11,6 +11,7 @@ use super::host::PythonHost;
 use super::random::Pulled;
 use super::run::run;
 use crate::cluster::kmeans::{self, bisecting, init, init::Init, lloyd, minibatch};
+use crate::common::error::check_length;
 use crate::common::{Context, Float, memory};
 use crate::linalg::{Dense, Rows};
 use crate::metrics::pairwise;
@@ -54,8 +55,8 @@ impl<'py, F: Element + Float> GivenInit<'py, F> {
     }
 }
 
-fn host(report: Option<Bound<'_, PyAny>>) -> PythonHost {
-    PythonHost { report: report.map(Bound::unbind), choose: None }
+fn host(report: Option<Bound<'_, PyAny>>, watch: Option<Bound<'_, PyAny>>) -> PythonHost {
+    PythonHost { report: report.map(Bound::unbind), choose: None, watch: watch.map(Bound::unbind) }
 }
 
 fn n_distinct(labels: &[i32], n_clusters: usize) -> usize {
@@ -72,7 +73,7 @@ pub(super) mod cluster {
     /// Fits k-means; see `mlfast.cluster.KMeans`.
     #[pyfunction]
     #[pyo3(signature = (*, x, sample_weight, n_clusters, init, init_is_centred, n_init, max_iter, tol, elkan,
-                        random_state, report, n_threads))]
+                        random_state, report, watch, n_threads))]
     fn kmeans_fit<'py>(
         x: &Bound<'py, PyAny>,
         sample_weight: Option<&Bound<'py, PyAny>>,
@@ -85,6 +86,7 @@ pub(super) mod cluster {
         elkan: bool,
         random_state: &Bound<'py, PyAny>,
         report: Option<Bound<'py, PyAny>>,
+        watch: Option<Bound<'py, PyAny>>,
         n_threads: usize,
     ) -> PyResult<Bound<'py, PyDict>> {
         fn typed<'py, F: Element + Float>(
@@ -104,7 +106,7 @@ pub(super) mod cluster {
             let view = x.view()?;
             let passes = TYPICAL_ITERATIONS.min(params.max_iter as u64).saturating_mul(params.n_init as u64);
             let random = &mut pulled.generator;
-            let fit = run(py, n_threads, work(x.stored(), params.n_clusters, passes), |ctx| match &view {
+            let fit = host.run(py, n_threads, work(x.stored(), params.n_clusters, passes), |ctx| match &view {
                 View::Dense(x) => kmeans::fit_dense(ctx, x, weights, &params, random, &host),
                 View::Csr(x) => kmeans::fit_csr(ctx, x, weights, &params, random, &host),
             })?;
@@ -119,7 +121,7 @@ pub(super) mod cluster {
             Ok(out)
         }
         let mut pulled = Pulled::new(random_state)?;
-        let host = host(report);
+        let host = host(report, watch);
         with_dtype!(Samples::new(x)?, x => {
             let params = kmeans::Params {
                 n_clusters, init: Init::Random, init_is_centred, n_init, max_iter, tol, elkan
@@ -166,6 +168,36 @@ pub(super) mod cluster {
                 with_storage!(&view, x => kmeans::assign_and_score(ctx, x, weights, centers))
             })?;
             Ok((PyArray1::from_vec(py, labels), inertia))
+        })
+    }
+
+    /// Weighted sum of the squared distances of the rows of `x` to the centres of their clusters.
+    #[pyfunction]
+    #[pyo3(signature = (*, x, sample_weight, centers, labels, n_threads))]
+    fn inertia<'py>(
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        sample_weight: Option<&Bound<'py, PyAny>>,
+        centers: &Bound<'py, PyAny>,
+        labels: Vec<i32>,
+        n_threads: usize,
+    ) -> PyResult<f64> {
+        with_dtype!(Samples::new(x)?, x => {
+            let weights = optional(sample_weight)?;
+            let weights = weights.as_ref().map(Values::slice);
+            let centers = points(&x, centers)?;
+            let n_clusters = centers.slice().len() / x.n_cols();
+            let (view, centers) = (x.view()?, centers.slice());
+            if !labels.iter().all(|&label| usize::try_from(label).is_ok_and(|label| label < n_clusters)) {
+                return Err(PyValueError::new_err("a label without a centre"));
+            }
+            run(py, n_threads, work(x.stored(), 1, 1), |ctx| {
+                with_storage!(&view, x => {
+                    check_length("labels", labels.len(), x.n_rows())?;
+                    check_length("sample_weight", weights.map_or(x.n_rows(), <[_]>::len), x.n_rows())?;
+                    lloyd::inertia(ctx, x, weights, centers, &labels, None)
+                })
+            })
         })
     }
 
@@ -263,7 +295,7 @@ pub(super) mod cluster {
     #[pyfunction]
     #[pyo3(signature = (*, x, sample_weight, n_clusters, init, n_init, init_size, validation, draws_subset, batch_size,
                         n_steps, tol, max_no_improvement, reassignment_ratio, compute_labels, random_state, report,
-                        n_threads))]
+                        watch, n_threads))]
     fn minibatch_fit<'py>(
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
@@ -282,10 +314,11 @@ pub(super) mod cluster {
         compute_labels: bool,
         random_state: &Bound<'py, PyAny>,
         report: Option<Bound<'py, PyAny>>,
+        watch: Option<Bound<'py, PyAny>>,
         n_threads: usize,
     ) -> PyResult<Bound<'py, PyDict>> {
         let mut pulled = Pulled::new(random_state)?;
-        let host = host(report);
+        let host = host(report, watch);
         with_dtype!(Samples::new(x)?, x => {
             let weights = optional(sample_weight)?;
             let weights = weights.as_ref().map(Values::slice);
@@ -295,7 +328,7 @@ pub(super) mod cluster {
             let init = given.as_init();
             let random = &mut pulled.generator;
             // Batches run one after another; what is shared out is the seeding and the labels of all rows.
-            let (fit, tol) = run(py, n_threads, work(x.stored(), n_clusters, 1), |ctx| {
+            let (fit, tol) = host.run(py, n_threads, work(x.stored(), n_clusters, 1), |ctx| {
                 let tol = match &view {
                     _ if tol == 0.0 => Float::from_f64(0.0),
                     View::Dense(x) => kmeans::dense_tolerance(ctx, x, tol)?,
@@ -341,7 +374,7 @@ pub(super) mod cluster {
         n_threads: usize,
     ) -> PyResult<Bound<'py, PyDict>> {
         let mut pulled = Pulled::new(random_state)?;
-        let host = host(report);
+        let host = host(report, None);
         with_dtype!(Samples::new(x)?, x => {
             let weights = optional(sample_weight)?;
             let weights = weights.as_ref().map(Values::slice);
@@ -367,7 +400,7 @@ pub(super) mod cluster {
     /// Fits bisecting k-means; see `mlfast.cluster.BisectingKMeans`.
     #[pyfunction]
     #[pyo3(signature = (*, x, sample_weight, n_clusters, init, n_init, max_iter, tol, elkan, by_inertia, random_state,
-                        report, n_threads))]
+                        report, watch, n_threads))]
     fn bisecting_fit<'py>(
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
@@ -381,11 +414,12 @@ pub(super) mod cluster {
         by_inertia: bool,
         random_state: &Bound<'py, PyAny>,
         report: Option<Bound<'py, PyAny>>,
+        watch: Option<Bound<'py, PyAny>>,
         n_threads: usize,
     ) -> PyResult<Bound<'py, PyDict>> {
         let mut pulled = Pulled::new(random_state)?;
         let is_called = init.is_callable();
-        let host = PythonHost { choose: is_called.then(|| init.clone().unbind()), ..host(report) };
+        let host = PythonHost { choose: is_called.then(|| init.clone().unbind()), ..host(report, watch) };
         with_dtype!(Samples::new(x)?, x => {
             let weights = optional(sample_weight)?;
             let weights = weights.as_ref().map(Values::slice);
@@ -394,7 +428,7 @@ pub(super) mod cluster {
             let n_cols = x.n_cols();
             let init = given.as_ref().map(GivenInit::as_init);
             let random = &mut pulled.generator;
-            let fit = run(py, n_threads, work(x.stored(), 2 * n_clusters, TYPICAL_ITERATIONS), |ctx| {
+            let fit = host.run(py, n_threads, work(x.stored(), 2 * n_clusters, TYPICAL_ITERATIONS), |ctx| {
                 let params = bisecting::Params {
                     n_clusters, init, n_init, max_iter, tol: Float::from_f64(tol), elkan, by_inertia
                 };

@@ -26,7 +26,7 @@ pub(super) fn exception(error: Error) -> PyErr {
         Error::OutOfMemory { .. } | Error::MemoryShort => PyMemoryError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         Error::TooFewNonZeroWeights | Error::InvalidArgument(_) => RefusedError::new_err(message),
-        Error::InvalidCsr(_) | Error::Shape { .. } => PyValueError::new_err(message),
+        Error::Corrupt(_) | Error::InvalidCsr(_) | Error::Shape { .. } => PyValueError::new_err(message),
         Error::Host(payload) => match payload.downcast::<PyErr>() {
             Ok(error) => *error,
             Err(_) => InternalError::new_err(message),

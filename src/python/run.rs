@@ -1,12 +1,14 @@
 //! The one door from Python into a computation.
 //!
 //! The GIL is released; small work stays on the calling thread, larger work goes to the pool while the calling thread
-//! waits and listens for signals; panics and errors come out as Python exceptions.
+//! waits and listens for signals; panics and errors come out as Python exceptions. Work that calls the user's functions
+//! as it goes along stays on the calling thread, where these find their own thread's state, and only shares parts out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
@@ -26,15 +28,33 @@ pub(super) fn run<T: Send>(
     work: u64,
     job: impl FnOnce(&Context) -> Result<T> + Send,
 ) -> PyResult<T> {
+    conclude(
+        py,
+        |listener| {
+            if is_small(threads, work) { listener.on_caller(1, job) } else { listener.beside_pool(threads, job) }
+        },
+    )
+}
+
+/// As [`run`], for a job that calls back into Python: it stays on the calling thread and shares out only what it maps.
+pub(super) fn run_on_caller<T: Send>(
+    py: Python<'_>,
+    threads: usize,
+    work: u64,
+    job: impl FnOnce(&Context) -> Result<T> + Send,
+) -> PyResult<T> {
+    let threads = if is_small(threads, work) { 1 } else { threads };
+    conclude(py, |listener| listener.on_caller(threads, job))
+}
+
+fn is_small(threads: usize, work: u64) -> bool {
+    threads <= 1 || work < settings().par_threshold
+}
+
+fn conclude<T: Send>(py: Python<'_>, start: impl FnOnce(&Listener) -> thread::Result<Result<T>> + Send) -> PyResult<T> {
     reserve::set_aside();
     let listener = Listener::new();
-    let outcome = py.detach(|| {
-        if threads <= 1 || work < settings().par_threshold {
-            return listener.on_caller(job);
-        }
-        listener.beside_pool(threads, job)
-    });
-    match outcome {
+    match py.detach(|| start(&listener)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(Error::Interrupted)) => {
             Err(listener.into_signal().unwrap_or_else(|| error::exception(Error::Interrupted)))
@@ -56,6 +76,8 @@ struct Listener {
     polled: AtomicU64,
     /// Whether the computation runs on the calling thread, and so has to look for signals itself.
     polls: AtomicBool,
+    /// The calling thread: the only one that can hear a signal.
+    caller: ThreadId,
     stop: AtomicBool,
     signal: Mutex<Option<PyErr>>,
 }
@@ -66,21 +88,22 @@ impl Listener {
             start: Instant::now(),
             polled: AtomicU64::new(0),
             polls: AtomicBool::new(false),
+            caller: thread::current().id(),
             stop: AtomicBool::new(false),
             signal: Mutex::new(None),
         }
     }
 
-    fn on_caller<T>(&self, job: impl FnOnce(&Context) -> Result<T>) -> std::thread::Result<Result<T>> {
+    fn on_caller<T>(&self, threads: usize, job: impl FnOnce(&Context) -> Result<T>) -> thread::Result<Result<T>> {
         self.polls.store(true, Ordering::Relaxed);
-        catch_unwind(AssertUnwindSafe(|| job(&Context::new(1, self))))
+        catch_unwind(AssertUnwindSafe(|| job(&Context::outside_pool(threads, self))))
     }
 
     fn beside_pool<T: Send>(
         &self,
         threads: usize,
         job: impl FnOnce(&Context) -> Result<T> + Send,
-    ) -> std::thread::Result<Result<T>> {
+    ) -> thread::Result<Result<T>> {
         let work = |job| catch_unwind(AssertUnwindSafe(|| call(job, &Context::new(threads, self))));
         let (sender, receiver) = sync_channel(1);
         let mut outcome = None;
@@ -97,7 +120,7 @@ impl Listener {
         };
         match parallel::beside_pool(threads, job, in_pool, wait) {
             Ok(()) => outcome.unwrap_or(Ok(Err(Error::Interrupted))),
-            Err(job) => self.on_caller(job),
+            Err(job) => self.on_caller(1, job),
         }
     }
 
@@ -116,7 +139,7 @@ impl Listener {
 
 impl Monitor for Listener {
     fn check(&self) -> Result<()> {
-        if self.polls.load(Ordering::Relaxed) {
+        if self.polls.load(Ordering::Relaxed) && thread::current().id() == self.caller {
             let now = self.start.elapsed().as_millis() as u64;
             if now >= self.polled.load(Ordering::Relaxed) + POLL.as_millis() as u64 {
                 self.polled.store(now, Ordering::Relaxed);

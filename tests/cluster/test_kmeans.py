@@ -96,6 +96,14 @@ def test_methods_that_fit_and_apply(digits):
     np.testing.assert_allclose(ours.score(digits), theirs.score(digits), rtol=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_centers_are_at_distance_zero_from_themselves(digits, dtype):
+    model = KMeans(10, random_state=0).fit(digits.astype(dtype) / 7)
+    distances = model.transform(model.cluster_centers_)
+    assert not distances.diagonal().any()
+    np.testing.assert_allclose(distances, model.transform(model.cluster_centers_.copy()), atol=2e-6)
+
+
 class TestGivenCentres:
     @pytest.mark.parametrize("kind", ["dense", "csr"])
     @pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])

@@ -4,9 +4,9 @@ The list of all public estimators and functions, with what the contract tests mu
 A new estimator gets every test of this folder by one more `Entry` in the file of its room.
 """
 
-from . import centroids, clusterers, imputers, neighbors, pairwise
+from . import centroids, clusterers, imputers, neighbors, pairwise, trees
 
-ENTRIES = [*clusterers.ENTRIES, *neighbors.ENTRIES, *centroids.ENTRIES, *imputers.ENTRIES]
+ENTRIES = [*clusterers.ENTRIES, *neighbors.ENTRIES, *centroids.ENTRIES, *imputers.ENTRIES, *trees.ENTRIES]
 FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}

@@ -12,6 +12,7 @@ import mlfast.cluster
 import mlfast.impute
 import mlfast.metrics.pairwise
 import mlfast.neighbors
+import mlfast.tree
 
 from .registry import ENTRIES
 

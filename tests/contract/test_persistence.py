@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.tree._tree import Tree
 from sklearn.utils.validation import check_is_fitted
 
 import mlfast
@@ -215,20 +216,25 @@ def load_and_use(entry, est, state):
     entry.results(est, new(entry))
 
 
+def broken_arrays(value):
+    return value[:, :-1].copy(), value[0], value.astype("U5"), None, value[:0]
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_corrupt_state(entry):
     """A model whose arrays were tampered with: ValueError at load or at first use, never a wrong read."""
     est = entry.fit(train(entry))
-    arrays = {k: v for k, v in est.__getstate__().items() if isinstance(v, np.ndarray)}
-    floats = [k for k, v in arrays.items() if v.dtype.kind == "f" and v.ndim == 2]
-    assert floats
-    for name in floats:
-        value = getattr(est, name)
-        for broken in (value[:, :-1].copy(), value[0], value.astype("U5"), None, value[:0]):
-            state = {**est.__getstate__(), name: broken}
+    state = est.__getstate__()
+    arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray) and v.ndim == 2 and v.dtype.kind == "f"}
+    broken_ones = {name: broken_arrays(value) for name, value in arrays.items()}
+    trees = [name for name, value in state.items() if isinstance(value, Tree)]
+    broken_ones |= dict.fromkeys(trees, ("tree", None, Tree(4, np.ones(1, np.intp), 1)))
+    assert broken_ones
+    for name, others in broken_ones.items():
+        for broken in others:
             other = entry.ours.__new__(entry.ours)
             with pytest.raises(ValueError):
-                load_and_use(entry, other, state)
+                load_and_use(entry, other, {**state, name: broken})
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)

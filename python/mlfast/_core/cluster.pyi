@@ -9,6 +9,7 @@ __all__ = [
     "assign_and_score",
     "bisecting_fit",
     "bisecting_predict",
+    "inertia",
     "kmeans_fit",
     "kmeans_plusplus",
     "minibatch_fit",
@@ -19,6 +20,7 @@ __all__ = [
 
 _Samples = Any  # ndarray, or scipy.sparse CSR, of float32 or float64
 _Report = Callable[[str, list[Any]], None] | None
+_Watch = object | None  # with the methods centred(means), begin(task) and end(task, snapshot)
 
 def assign(*, x: _Samples, centers: NDArray[Any], n_threads: int) -> NDArray[np.int32]: ...
 def assign_and_score(
@@ -41,6 +43,7 @@ def bisecting_fit(
     by_inertia: bool,
     random_state: Any,
     report: _Report,
+    watch: _Watch,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def bisecting_predict(
@@ -51,6 +54,14 @@ def bisecting_predict(
     node_labels: list[int],
     n_threads: int,
 ) -> NDArray[np.int32]: ...
+def inertia(
+    *,
+    x: _Samples,
+    sample_weight: NDArray[Any] | None,
+    centers: NDArray[Any],
+    labels: NDArray[np.int32],
+    n_threads: int,
+) -> float: ...
 def kmeans_fit(
     *,
     x: _Samples,
@@ -64,6 +75,7 @@ def kmeans_fit(
     elkan: bool,
     random_state: Any,
     report: _Report,
+    watch: _Watch,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def kmeans_plusplus(
@@ -94,6 +106,7 @@ def minibatch_fit(
     compute_labels: bool,
     random_state: Any,
     report: _Report,
+    watch: _Watch,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def minibatch_step(

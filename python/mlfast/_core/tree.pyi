@@ -1,14 +1,17 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Columns", "grow"]
+__all__ = ["Columns", "apply", "check", "classify", "decision_path", "few", "grow", "predict", "prune", "pruning_path"]
 
+_Nodes = NDArray[np.void]  # records of scikit-learn's NODE_DTYPE
+_Samples = Any  # ndarray, or scipy.sparse CSR, of float32
+_State = dict[str, Any]  # what Tree.__setstate__ takes, the nodes as words of 64 bits
+
+@final
 class Columns:
-    """A data set made ready for growing trees: float32 or float64, an array or a SciPy CSC matrix or array."""
-
     def __new__(cls, *, x: Any, n_threads: int) -> Columns: ...
 
 # `y` is of shape (n_samples, n_outputs): int64 codes with `n_classes` by output, or float64 with None.
@@ -27,7 +30,15 @@ def grow(
     max_features: int,
     max_leaf_nodes: int | None,
     min_impurity_decrease: float,
-    monotonic: Sequence[int] | None,
+    monotonic: NDArray[np.int8] | None,
     seed: int,
     n_threads: int,
-) -> dict[str, Any]: ...
+) -> _State: ...
+def predict(*, nodes: _Nodes, values: NDArray[np.float64], x: _Samples, n_threads: int) -> NDArray[np.float64]: ...
+def classify(*, nodes: _Nodes, values: NDArray[np.float64], x: _Samples, n_threads: int) -> NDArray[np.int64]: ...
+def apply(*, nodes: _Nodes, x: _Samples, n_threads: int) -> NDArray[np.int64]: ...
+def decision_path(*, nodes: _Nodes, x: _Samples, n_threads: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def few(x: object, n_features: int) -> NDArray[np.float32] | None: ...
+def check(*, nodes: _Nodes, n_features: int, max_depth: int) -> None: ...
+def pruning_path(*, nodes: _Nodes, n_features: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def prune(*, nodes: _Nodes, values: NDArray[np.float64], n_features: int, alpha: float) -> _State: ...

@@ -11,14 +11,17 @@ from sklearn.cluster._kmeans import _kmeans_single_elkan, _kmeans_single_lloyd
 from sklearn.utils import check_random_state
 
 from mlfast import _threads
+from mlfast._callbacks import Level
 from mlfast._core import cluster as core
-from mlfast._dispatch import dispatch
 from mlfast._state import keeps_state
-from mlfast.cluster._kmeans_base import FIT_CONDITIONS, KMeansDropIn, centred, printer
+from mlfast.cluster._kmeans_base import KMeansDropIn, centred, printer
 
 
 class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
     __doc__ = sklearn.cluster.BisectingKMeans.__doc__
+    _skops_types = tuple(
+        f"{part.__module__}.{part.__name__}" for part in (_BisectingTree, _kmeans_single_elkan, _kmeans_single_lloyd)
+    )
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
@@ -41,17 +44,16 @@ class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
         """
         call = self._prepare_fit(X, sample_weight)
         call.random_state = check_random_state(self.random_state)
-        return dispatch(
-            self,
-            "fit",
-            FIT_CONDITIONS,
-            call,
-            lambda: self._fit_in_rust(call),
-            lambda: super(BisectingKMeans, self).fit(X, y, sample_weight),
-        )
+        return self._run_fit(call, self._levels, X, y, sample_weight)
+
+    def _levels(self) -> list[Level]:
+        splits = Level("split", "split", self.n_clusters - 1)
+        iterations = Level("iteration", "iteration", self.max_iter)
+        return [splits, iterations] if self.n_init == 1 else [splits, Level("run", "init", self.n_init), iterations]
 
     def _fit_in_rust(self, call: SimpleNamespace) -> "BisectingKMeans":
         is_elkan = self.algorithm == "elkan" and self.n_clusters > 1
+        self.__dict__.pop("_X_mean", None)
         init = self._chooser(call) if callable(call.init) else call.init
         fit = core.bisecting_fit(
             x=call.X,
@@ -65,21 +67,33 @@ class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
             by_inertia=self.bisecting_strategy == "biggest_inertia",
             random_state=call.random_state,
             report=printer(self.verbose),
+            watch=call.watch,
             n_threads=_threads.resolve(),
         )
         self._random_state = call.random_state
         self._kmeans_single = _kmeans_single_elkan if is_elkan else _kmeans_single_lloyd
-        self.__dict__.pop("_X_mean", None)
-        if fit["means"].size:
-            self._X_mean = fit["means"]
-        self._bisecting_tree = _tree(fit)
+        self.__dict__.update(_grown(fit, fit["means"] if fit["means"].size else None))
         self.labels_ = fit["labels"]
-        self.cluster_centers_ = fit["node_centers"][fit["leaves"]]
-        if fit["means"].size:
-            self.cluster_centers_ += self._X_mean
         self.inertia_ = fit["inertia"]
-        self._n_features_out = self.cluster_centers_.shape[0]
         return self
+
+    def _fitted_so_far(
+        self, call: SimpleNamespace, snapshot: dict[str, Any], means: np.ndarray | None
+    ) -> dict[str, Any] | None:
+        if "leaves" not in snapshot:
+            return None  # in the middle of a split there is no model
+        X = call.X
+        node_centers = snapshot["node_centers"].reshape(-1, X.shape[1])
+        attributes = _grown(snapshot | {"node_centers": node_centers}, means)
+        labels = _descended(X, attributes["_bisecting_tree"], attributes["cluster_centers_"], means)
+        inertia = core.inertia(
+            x=X,
+            sample_weight=call.sample_weight,
+            centers=attributes["cluster_centers_"],
+            labels=labels,
+            n_threads=_threads.resolve(),
+        )
+        return attributes | {"labels_": labels, "inertia_": inertia}
 
     def _chooser(self, call: SimpleNamespace) -> Any:
         """Return what calls a callable ``init`` for some rows, as the parent does for the rows of each split."""
@@ -99,19 +113,33 @@ class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
         labels : ndarray of shape (n_samples,), dtype int32
             Index of the cluster.
         """
-        return self._apply("predict", X, self._descended, lambda: sklearn.cluster.BisectingKMeans.predict(self, X))
 
-    def _descended(self, X: Any) -> np.ndarray:
-        centers, children, labels = _flattened(self._bisecting_tree, self.cluster_centers_)
-        if hasattr(self, "_X_mean"):
-            centers = centers + self._X_mean
-        return core.bisecting_predict(
-            x=X,
-            node_centers=centers,
-            node_children=children,
-            node_labels=labels,
-            n_threads=_threads.resolve(),
-        )
+        def rust(X: Any) -> np.ndarray:
+            return _descended(X, self._bisecting_tree, self.cluster_centers_, getattr(self, "_X_mean", None))
+
+        return self._apply("predict", X, rust, lambda: sklearn.cluster.BisectingKMeans.predict(self, X))
+
+
+def _grown(fit: dict[str, Any], means: np.ndarray | None) -> dict[str, Any]:
+    """Return the attributes that hold the splits. Centers of nodes are relative to ``means``."""
+    centers = fit["node_centers"][fit["leaves"]]
+    attributes = {"_bisecting_tree": _tree(fit), "cluster_centers_": centers, "_n_features_out": len(centers)}
+    if means is not None:
+        centers += means
+        attributes["_X_mean"] = means
+    return attributes
+
+
+def _descended(X: Any, tree: _BisectingTree, like: np.ndarray, means: np.ndarray | None) -> np.ndarray:
+    """Return the clusters of the rows of ``X``, of shape (n_samples,)."""
+    centers, children, labels = _flattened(tree, like)
+    return core.bisecting_predict(
+        x=X,
+        node_centers=centers if means is None else centers + means,
+        node_children=children,
+        node_labels=labels,
+        n_threads=_threads.resolve(),
+    )
 
 
 def _tree(fit: dict[str, Any]) -> _BisectingTree:

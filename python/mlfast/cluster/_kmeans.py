@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import validate_params
 from sklearn.utils.validation import _check_sample_weight
 
 from mlfast import _threads
+from mlfast._callbacks import Level
 from mlfast._core import RefusedError
 from mlfast._core import cluster as core
 from mlfast._dispatch import dispatch
@@ -41,14 +42,11 @@ class KMeans(KMeansDropIn, sklearn.cluster.KMeans):
             The fitted estimator.
         """
         call = self._prepare_fit(X, sample_weight)
-        return dispatch(
-            self,
-            "fit",
-            FIT_CONDITIONS,
-            call,
-            lambda: self._fit_in_rust(call),
-            lambda: super(KMeans, self).fit(X, y, sample_weight),
-        )
+        return self._run_fit(call, self._levels, X, y, sample_weight)
+
+    def _levels(self) -> list[Level]:
+        iterations = Level("iteration", "iteration", self.max_iter)
+        return [iterations] if self._n_init == 1 else [Level("run", "init", self._n_init), iterations]
 
     def _fit_in_rust(self, call: SimpleNamespace) -> "KMeans":
         init, is_called = call.init, callable(call.init)
@@ -69,6 +67,7 @@ class KMeans(KMeansDropIn, sklearn.cluster.KMeans):
             elkan=self._algorithm == "elkan",
             random_state=call.random_state,
             report=printer(self.verbose),
+            watch=call.watch,
             n_threads=_threads.resolve(),
         )
         self._warn_if_fewer(fit["n_distinct"])

@@ -1,7 +1,7 @@
 """What the estimators of the k-means family share: conditions, validation, prediction."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +19,8 @@ from sklearn.utils.validation import (
 )
 
 from mlfast import _profile, _threads
-from mlfast._core import RefusedError
+from mlfast._callbacks import CallbackDropIn, Level, Watch
+from mlfast._core import RefusedError, metrics
 from mlfast._core import cluster as core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._state import DropIn
@@ -70,7 +71,7 @@ def printer(verbose: Any) -> Callable[..., None] | None:
     return (lambda template, numbers: print(template.format(*numbers))) if verbose else None
 
 
-class KMeansDropIn(DropIn, _BaseKMeans):
+class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
     """Validation and prediction of the k-means family."""
 
     def _check_state(self, state: dict[str, Any]) -> None:
@@ -109,6 +110,39 @@ class KMeansDropIn(DropIn, _BaseKMeans):
             init = check_array(init, dtype=X.dtype, copy=True, order="C")
             self._validate_center_shape(X, init)
         return SimpleNamespace(X=X, sample_weight=sample_weight, random_state=random_state, init=init)
+
+    def _run_fit(
+        self: Any, call: SimpleNamespace, levels: Callable[[], Sequence[Level]], X: Any, y: Any, sample_weight: Any
+    ) -> Any:
+        """Fit in Rust or in scikit-learn; tell callbacks, if there are any, about the tasks of ``levels``."""
+        call.watch = None
+        if getattr(self, "_skl_callbacks", None):
+            call.watch = Watch(self, X, y, sample_weight, levels(), lambda *at: self._fitted_so_far(call, *at))
+        # Without what is wrapped around the parent's fit: parameters are checked, and callbacks go on after it.
+        parent = super().fit.__wrapped__  # type: ignore[misc]
+        result = dispatch(
+            self,
+            "fit",
+            FIT_CONDITIONS,
+            call,
+            lambda: self._fit_in_rust(call),
+            lambda: parent(self, X, y, sample_weight),
+        )
+        if call.watch is not None:
+            call.watch.finish()
+        return result
+
+    def _fitted_so_far(self: Any, call: SimpleNamespace, snapshot: dict[str, Any], means: np.ndarray | None) -> Any:
+        """Return the attributes that the estimator would have if its fit stopped at this snapshot."""
+        centers = snapshot["centers"].reshape(self.n_clusters, -1)
+        if means is not None:
+            centers += means
+        attributes = {"cluster_centers_": centers, "_n_features_out": len(centers), "n_iter_": snapshot["n_iter"]}
+        if getattr(self, "compute_labels", True):
+            attributes["labels_"], attributes["inertia_"] = core.assign_and_score(
+                x=call.X, sample_weight=call.sample_weight, centers=centers, n_threads=_threads.resolve()
+            )
+        return attributes
 
     def _called_init(
         self: Any, X: Any, init: Callable[..., Any], random_state: Any, n_centroids: int | None = None
@@ -159,7 +193,7 @@ class KMeansDropIn(DropIn, _BaseKMeans):
         """
         # A few plain rows need no more checks than Rust makes by itself.
         state = self.__dict__
-        if type(X) is np.ndarray and "feature_names_in_" not in state and _profile.active() is None:
+        if type(X) is np.ndarray and "feature_names_in_" not in state and not _profile.is_wanted():
             labels = core.predict_few(X, state.get("cluster_centers_"))
             if labels is not None:
                 return labels
@@ -188,7 +222,10 @@ class KMeansDropIn(DropIn, _BaseKMeans):
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
     def _distances(self: Any, X: Any) -> np.ndarray:
-        return core.transform(x=X, centers=self.cluster_centers_, n_threads=_threads.resolve())
+        n_threads = _threads.resolve()
+        if X is self.cluster_centers_:  # every center is at distance 0 from itself, whatever rounding would say
+            return metrics.euclidean(x=X, y=None, squared=False, x_norms=None, y_norms=None, n_threads=n_threads)
+        return core.transform(x=X, centers=self.cluster_centers_, n_threads=n_threads)
 
     def score(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the opposite of the inertia of ``X``.

@@ -12,6 +12,7 @@ from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import _check_sample_weight, _is_arraylike_not_scalar
 
 from mlfast import _threads
+from mlfast._callbacks import Level
 from mlfast._core import cluster as core
 from mlfast._dispatch import dispatch
 from mlfast._state import keeps_state
@@ -41,14 +42,8 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
             The fitted estimator.
         """
         call = self._prepare_fit(X, sample_weight)
-        return dispatch(
-            self,
-            "fit",
-            FIT_CONDITIONS,
-            call,
-            lambda: self._fit_in_rust(call),
-            lambda: super(MiniBatchKMeans, self).fit(X, y, sample_weight),
-        )
+        call.n_steps = (self.max_iter * call.X.shape[0]) // self._batch_size
+        return self._run_fit(call, lambda: [Level("iteration", "step", call.n_steps)], X, y, sample_weight)
 
     def _fit_in_rust(self, call: SimpleNamespace) -> "MiniBatchKMeans":
         X, init, random, validation = call.X, call.init, call.random_state, None
@@ -70,13 +65,14 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
             validation=validation,
             draws_subset=not is_called,
             batch_size=self._batch_size,
-            n_steps=(self.max_iter * n_samples) // self._batch_size,
+            n_steps=call.n_steps,
             tol=self.tol,
             max_no_improvement=self.max_no_improvement,
             reassignment_ratio=self.reassignment_ratio,
             compute_labels=self.compute_labels,
             random_state=random,
             report=self._printer(),
+            watch=call.watch,
             n_threads=_threads.resolve(),
         )
         self._tol = X.dtype.type(fit["tol"]) if self.tol else 0
@@ -85,13 +81,23 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
         self._ewa_inertia_min = fit["least_smoothed"]
         self._no_improvement = fit["no_improvement"]
         self.n_steps_ = fit["n_steps"]
-        self.n_iter_ = int(np.ceil(self.n_steps_ * self._batch_size / n_samples))
+        self.n_iter_ = self._passes(self.n_steps_, n_samples)
         if self.compute_labels:
             self.labels_, self.inertia_ = fit["labels"], fit["inertia"]
         else:
             total = X.dtype.type(n_samples) if call.sample_weight is None else np.sum(call.sample_weight)
             self.inertia_ = self._ewa_inertia * total
         return self
+
+    def _passes(self, n_steps: int, n_samples: int) -> int:
+        return int(np.ceil(n_steps * self._batch_size / n_samples))
+
+    def _fitted_so_far(
+        self, call: SimpleNamespace, snapshot: dict[str, Any], means: np.ndarray | None
+    ) -> dict[str, Any]:
+        n_steps = snapshot["n_iter"]
+        attributes = super()._fitted_so_far(call, snapshot, means)
+        return attributes | {"n_steps_": n_steps, "n_iter_": self._passes(n_steps, call.X.shape[0])}
 
     def _called_on_subset(self, X: Any, init: Any, random: np.random.RandomState) -> np.ndarray:
         if self._init_size < X.shape[0]:

@@ -1,5 +1,6 @@
 """Imputation of missing values: `KNNImputer`."""
 
+import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
 from mlfast.impute._knn import KNNImputer
 
 __all__ = ["KNNImputer"]

@@ -1,5 +1,6 @@
 """Metrics: the distances that `sklearn.metrics` has at this level; the others are in `mlfast.metrics.pairwise`."""
 
+import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
 from mlfast.metrics.pairwise import (
     euclidean_distances,
     nan_euclidean_distances,

@@ -1,5 +1,6 @@
 """Nearest neighbours: searches, graphs, classification, regression, outliers."""
 
+import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
 from mlfast.neighbors._classification import KNeighborsClassifier, RadiusNeighborsClassifier
 from mlfast.neighbors._graph import (
     KNeighborsTransformer,

@@ -16,6 +16,7 @@ from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import centroids as core
 from mlfast._dispatch import Condition, callers_level, dispatch
+from mlfast._sparse import with_checked_indices
 from mlfast._state import DropIn, keeps_state
 
 
@@ -51,7 +52,7 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
         self : NearestCentroid
             The fitted estimator.
         """
-        X = _with_checked_indices(X)
+        X = with_checked_indices(X)
         accepted = ["csc"] if self.metric == "manhattan" else ["csr", "csc"]
         checked, labels = validate_data(self, X, y, accept_sparse=accepted)
         check_classification_targets(labels)
@@ -195,23 +196,6 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
 def _floats(X: Any) -> Any:
     """Return ``X`` as it is if it is of float32 or float64, else as float64."""
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
-
-
-def _with_checked_indices(X: Any) -> Any:
-    """Return ``X``, or a copy of a CSR or CSC matrix whose indices were found to stay inside.
-
-    SciPy's conversions believe the indices and write where they point. A copy cannot change after the check.
-    """
-    if not sp.issparse(X) or X.format not in ("csr", "csc"):
-        return X
-    X = X.copy()
-    rows, columns = X.shape if X.format == "csr" else X.shape[::-1]
-    starts, indices = X.indptr, X.indices
-    if len(starts) != rows + 1 or starts[0] != 0 or (np.diff(starts) < 0).any() or starts[-1] > len(indices):
-        raise ValueError("indptr of the sparse matrix does not describe its rows")
-    if len(indices) > 0 and (indices.min() < 0 or indices.max() >= columns):
-        raise ValueError("a column index of the sparse matrix is out of range")
-    return X
 
 
 def _transposed(X: Any) -> Any:

@@ -3,11 +3,11 @@
 //! Reference: M. Steinbach, G. Karypis and V. Kumar, "A comparison of document clustering techniques", KDD workshop on
 //! text mining 2000.
 
-use super::host::Host;
+use super::host::{Host, Snapshot, Task};
 use super::init::{self, Init};
 use super::{column_means, lloyd, uncentre};
 use crate::common::random::Mt19937;
-use crate::common::{Context, Float, Result, memory};
+use crate::common::{Context, Error, Float, Result, memory};
 use crate::linalg::{Csr, Dense, Nearest, RowSet, Rows, Scratch};
 
 /// A run must be better by this share to replace an earlier one.
@@ -72,6 +72,7 @@ pub fn fit_dense<F: Float>(
     host: &dyn Host<F>,
 ) -> Result<Fit<F>> {
     let means = column_means(x);
+    host.centred(&means)?;
     let mut fit = split(ctx, &x.shifted(&means)?, weights, params, random, host)?;
     let mut centers = fit.leaf_centers(x.n_cols());
     uncentre(&mut centers, &means);
@@ -118,6 +119,10 @@ struct Leaf {
     rows: Vec<u32>,
 }
 
+fn nodes(leaves: &[Leaf]) -> Vec<usize> {
+    leaves.iter().map(|leaf| leaf.node).collect()
+}
+
 fn split<F: Float, R: Rows<F>>(
     ctx: &Context,
     x: &R,
@@ -137,6 +142,7 @@ fn split<F: Float, R: Rows<F>>(
     let mut tree = Tree { centers: root, scores: vec![0.0], children: vec![None] };
     let mut leaves = vec![Leaf { node: 0, rows }];
     for _ in 1..params.n_clusters {
+        host.begin(Task::Split)?;
         // The first of the largest, leaves taken from left to right.
         let score = |leaf: &Leaf| tree.scores[leaf.node];
         let at =
@@ -158,12 +164,15 @@ fn split<F: Float, R: Rows<F>>(
             Leaf { node: left + side as usize, rows: rows.collect() }
         };
         leaves.splice(at..at, [side(0), side(1)]);
+        if host.end(Task::Split, Snapshot::Splits(&tree, &nodes(&leaves)))? {
+            break;
+        }
     }
     let mut labels = memory::filled(n_rows, -1)?;
     for (cluster, leaf) in leaves.iter().enumerate() {
         leaf.rows.iter().for_each(|&row| labels[row as usize] = cluster as i32);
     }
-    let leaves = leaves.iter().map(|leaf| leaf.node).collect();
+    let leaves = nodes(&leaves);
     Ok(Fit { tree, leaves, labels, inertia: 0.0, means: Vec::new() })
 }
 
@@ -190,15 +199,21 @@ impl<F: Float, R: Rows<F>> Part<F, R> {
             Some(init) => init::centers(ctx, &self.x, &self.norms, weights, init, 0, 2, random),
             None => host.choose_centers(rows),
         };
-        let first = seed(random)?;
-        let mut best = lloyd::run(ctx, &self.x, weights, first, &single, host)?;
-        for _ in 1..params.n_init {
-            let centers = seed(random)?;
-            let run = lloyd::run(ctx, &self.x, weights, centers, &single, host)?;
-            if run.inertia < best.inertia * (1.0 - MARGIN) {
-                best = run;
+        let mut best: Option<lloyd::Run<F>> = None;
+        for _ in 0..params.n_init {
+            host.begin(Task::Run)?;
+            let seeds = seed(random)?;
+            let run = lloyd::run(ctx, &self.x, weights, seeds, &single, host)?;
+            if best.as_ref().is_none_or(|best| run.inertia < best.inertia * (1.0 - MARGIN)) {
+                best = Some(run);
+            }
+            if let Some(best) = &best
+                && host.end(Task::Run, Snapshot::Centers(&best.centers, best.n_iter))?
+            {
+                break;
             }
         }
+        let best = best.ok_or(Error::InvalidArgument("n_init must be at least 1"))?;
         host.report_matrix("New centroids from bisection: ", &best.centers, self.x.n_cols())?;
         let score = |side: i32| {
             if params.by_inertia {

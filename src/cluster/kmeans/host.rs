@@ -1,5 +1,7 @@
-//! What k-means asks of its host: NumPy's orderings, which are part of scikit-learn's answer, and an ear for progress.
+//! What k-means asks of its host: NumPy's orderings, which are part of scikit-learn's answer, and an ear for progress,
+//! as lines to print and as tasks that begin and end.
 
+use super::bisecting::Tree;
 use crate::common::{Error, Result};
 
 /// A number in a progress line.
@@ -9,6 +11,26 @@ pub enum Number {
     Count(usize),
     /// A measurement.
     Real(f64),
+}
+
+/// A part of a fit that is told of when it begins and when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// One of the runs from different seeds.
+    Run,
+    /// One pass over the rows, or over a mini-batch.
+    Iteration,
+    /// The bisection of one cluster.
+    Split,
+}
+
+/// The model as it would be if the fit ended with the task that has just ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Snapshot<'a, F> {
+    /// Centres, row-major, and the iterations that led to them.
+    Centers(&'a [F], usize),
+    /// A tree of splits and its leaves, in the order of their clusters' numbers.
+    Splits(&'a Tree<F>, &'a [usize]),
 }
 
 /// The program that k-means runs in. Called between passes over the data, never from a worker.
@@ -27,6 +49,34 @@ pub trait Host<F>: Sync {
     /// # Errors
     /// [`crate::common::Error::Host`].
     fn report_matrix(&self, text: &'static str, values: &[F], n_cols: usize) -> Result<()>;
+
+    /// From here on centres are those of rows less these `means`, shape `(n_features,)`.
+    ///
+    /// # Errors
+    /// [`crate::common::Error::Host`].
+    fn centred(&self, means: &[F]) -> Result<()> {
+        let _ = means;
+        Ok(())
+    }
+
+    /// A task begins, within the one that began last and has not ended.
+    ///
+    /// # Errors
+    /// [`crate::common::Error::Host`].
+    fn begin(&self, task: Task) -> Result<()> {
+        let _ = task;
+        Ok(())
+    }
+
+    /// The task that began last has ended. Returns whether to make this the last of its kind in its loop; nothing else
+    /// that the host answers bears on the result.
+    ///
+    /// # Errors
+    /// [`crate::common::Error::Host`].
+    fn end(&self, task: Task, snapshot: Snapshot<F>) -> Result<bool> {
+        let _ = (task, snapshot);
+        Ok(false)
+    }
 
     /// Positions of the `count` largest values in the order of `numpy.argpartition(values, -count)[:-count - 1:-1]`.
     ///
@@ -47,7 +97,7 @@ pub trait Host<F>: Sync {
     fn argsort(&self, values: &[F]) -> Result<Vec<usize>>;
 }
 
-/// No host: equal values keep their order, nobody listens.
+/// No host: equal values keep their order, nobody listens or watches.
 #[derive(Debug)]
 pub struct Alone;
 

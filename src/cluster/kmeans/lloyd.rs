@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::bounds::{Drift, Pass, Plan};
 use super::centers;
-use super::host::{Host, Number};
+use super::host::{Host, Number, Snapshot, Task};
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
@@ -47,7 +47,7 @@ pub struct Run<F> {
 }
 
 /// Iterates from `centers` (row-major, shape `(n_clusters, n_features)`) until no label changes, the centres hardly
-/// move, or `max_iter`. `weights`, if any, has one entry per row.
+/// move, `max_iter`, or the host says so. `weights`, if any, has one entry per row.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::OutOfMemory`], [`Error::Host`], [`Error::Interrupted`].
@@ -67,6 +67,7 @@ pub fn run<F: Float, R: Rows<F>>(
     let mut strict = false;
     let mut n_iter = 0;
     while n_iter < params.max_iter {
+        host.begin(Task::Iteration)?;
         let changed = state.assign_and_sum(ctx)?;
         if host.is_listening() {
             let inertia = inertia(ctx, x, weights, &state.centers, &state.labels, None)?;
@@ -75,6 +76,7 @@ pub fn run<F: Float, R: Rows<F>>(
         }
         state.move_centers(ctx, host)?;
         n_iter += 1;
+        let is_last = host.end(Task::Iteration, Snapshot::Centers(&state.centers, n_iter))?;
         if changed == 0 {
             host.report("Converged at iteration {}: strict convergence.", &[Number::Count(n_iter - 1)])?;
             strict = true;
@@ -85,6 +87,9 @@ pub fn run<F: Float, R: Rows<F>>(
         if moved <= params.tol {
             let numbers = [Number::Count(n_iter - 1), Number::Real(moved.to_f64()), Number::Real(params.tol.to_f64())];
             host.report("Converged at iteration {}: center shift {} within tolerance {}.", &numbers)?;
+            break;
+        }
+        if is_last {
             break;
         }
     }

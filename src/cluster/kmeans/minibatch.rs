@@ -3,7 +3,7 @@
 //! Reference: D. Sculley, "Web-scale k-means clustering", WWW 2010. Which rows a batch holds, when starved centres are
 //! put elsewhere and when to stop follow scikit-learn step by step.
 
-use super::host::{Host, Number};
+use super::host::{Host, Number, Snapshot, Task};
 use super::init::{self, Init};
 use crate::common::error::check_length;
 use crate::common::random::{Mt19937, choice::Cumulative};
@@ -91,6 +91,7 @@ pub fn fit<F: Float, R: Rows<F>>(
     let mut former = memory::filled(fit.progress.centers.len(), F::ZERO)?;
     while fit.n_steps < params.n_steps {
         ctx.check()?;
+        host.begin(Task::Iteration)?;
         batch.iter_mut().for_each(|row| *row = chances.draw(random) as u32);
         former.copy_from_slice(&fit.progress.centers);
         let (rows, size, ratio) = (RowSet::List(&batch), params.batch_size, params.reassignment_ratio);
@@ -103,7 +104,9 @@ pub fn fit<F: Float, R: Rows<F>>(
         } else {
             F::ZERO
         };
-        if fit.has_converged(params, n_rows, moved, inertia, host)? {
+        let has_converged = fit.has_converged(params, n_rows, moved, inertia, host)?;
+        let is_last = host.end(Task::Iteration, Snapshot::Centers(&fit.progress.centers, fit.n_steps))?;
+        if has_converged || is_last {
             break;
         }
     }

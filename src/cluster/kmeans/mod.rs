@@ -20,7 +20,7 @@ pub mod minibatch;
 use crate::common::random::Mt19937;
 use crate::common::{Context, Float, Result, memory};
 use crate::linalg::{Csr, Dense, Rows, norms};
-use host::Host;
+use host::{Host, Snapshot, Task};
 use init::Init;
 
 /// Parameters of [`fit_dense`] and [`fit_csr`].
@@ -70,6 +70,7 @@ pub fn fit_dense<F: Float>(
     host: &dyn Host<F>,
 ) -> Result<Fit<F>> {
     let means = column_means(x);
+    host.centred(&means)?;
     let centred = x.shifted(&means)?;
     let tol = if params.tol == 0.0 { F::ZERO } else { scaled_tolerance(&lloyd::variances(ctx, &centred)?, params.tol) };
     let given = match params.init {
@@ -120,6 +121,7 @@ fn best_run<F: Float, R: Rows<F>>(
     let single = lloyd::Params { max_iter: params.max_iter, tol, elkan: params.elkan };
     let mut best: Option<Fit<F>> = None;
     for run in 0..params.n_init {
+        host.begin(Task::Run)?;
         let seeds = init::centers(ctx, x, &norms, weights, &params.init, run, params.n_clusters, random)?;
         host.report("Initialization complete", &[])?;
         let lloyd::Run { labels, inertia, centers, n_iter } = lloyd::run(ctx, x, weights, seeds, &single, host)?;
@@ -129,6 +131,11 @@ fn best_run<F: Float, R: Rows<F>>(
             .is_none_or(|best| inertia < best.inertia && !same_clustering(&labels, &best.labels, params.n_clusters));
         if better {
             best = Some(Fit { centers, labels, inertia, n_iter, tol });
+        }
+        if let Some(best) = &best
+            && host.end(Task::Run, Snapshot::Centers(&best.centers, best.n_iter))?
+        {
+            break;
         }
     }
     best.ok_or(crate::common::Error::InvalidArgument("n_init must be at least 1"))

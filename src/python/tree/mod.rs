@@ -1,7 +1,8 @@
-//! The door of the tree room: [`grow`] makes trees, [`records`] gives them out.
+//! The door of the tree room: [`grow`] makes trees, [`walk`] uses them, [`records`] takes them in and gives them out.
 
 mod grow;
 mod records;
+mod walk;
 
 use pyo3::prelude::*;
 
@@ -10,4 +11,6 @@ use pyo3::prelude::*;
 pub(super) mod tree {
     #[pymodule_export]
     use super::grow::{Columns, grow};
+    #[pymodule_export]
+    use super::walk::{apply, check, classify, decision_path, few, predict, prune, pruning_path};
 }

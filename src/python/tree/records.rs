@@ -1,10 +1,71 @@
-//! Trees to Python, as the arrays that scikit-learn's `Tree` is made of: nothing is translated.
+//! Trees to and from Python, as the arrays that scikit-learn's `Tree` is made of: neither way is anything translated.
 
-use numpy::{PyArray1, PyArrayMethods};
+use numpy::{PyArray1, PyArrayDescrMethods, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::super::array::Values;
 use crate::tree::{Node, Tree};
+
+/// The nodes of a tree, which a Python array keeps alive.
+pub(super) struct Nodes<'py> {
+    array: Bound<'py, PyUntypedArray>,
+}
+
+impl<'py> Nodes<'py> {
+    /// From an array of scikit-learn's node records.
+    pub(super) fn new(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let array = object.cast::<PyUntypedArray>()?;
+        let aligned = (Self::data(array) as usize).is_multiple_of(align_of::<Node>());
+        let is_table = array.ndim() == 1 && array.is_c_contiguous() && (aligned || array.is_empty());
+        if !is_table || array.dtype().kind() != b'V' || array.dtype().itemsize() != size_of::<Node>() {
+            return Err(PyTypeError::new_err("expected an array of nodes"));
+        }
+        Ok(Self { array: array.clone() })
+    }
+
+    fn data(array: &Bound<'py, PyUntypedArray>) -> *const Node {
+        // SAFETY: it is an array, and of its elements nothing is read here but where they lie.
+        let array = unsafe { array.as_any().cast_unchecked::<PyArray1<u64>>() };
+        array.data().cast_const().cast()
+    }
+
+    /// The nodes.
+    pub(super) fn slice(&self) -> &[Node] {
+        if self.array.is_empty() {
+            return &[]; // an empty array may point anywhere
+        }
+        // SAFETY: contiguous records of a node's size, aligned (checked in `new`), kept alive by `self`. Every bit
+        // pattern is a node; whether its children and its feature are there is checked wherever they are used.
+        unsafe { std::slice::from_raw_parts(Self::data(&self.array), self.array.len()) }
+    }
+}
+
+/// The nodes and values of a tree of Python.
+pub(super) struct Table<'py> {
+    pub(super) nodes: Nodes<'py>,
+    pub(super) values: Values<'py, f64>,
+}
+
+impl<'py> Table<'py> {
+    /// From an array of nodes and one of values, of shape (nodes, outputs, classes).
+    pub(super) fn new(nodes: &Bound<'py, PyAny>, values: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let table = Self { nodes: Nodes::new(nodes)?, values: Values::new(values)? };
+        match *table.values.shape() {
+            [count, _, _] if count == table.nodes.slice().len() => Ok(table),
+            _ => Err(PyTypeError::new_err("expected values of shape (nodes, outputs, classes)")),
+        }
+    }
+
+    /// Outputs and classes.
+    pub(super) fn shape(&self) -> (usize, usize) {
+        match *self.values.shape() {
+            [_, n_outputs, n_classes] => (n_outputs, n_classes),
+            _ => (0, 0),
+        }
+    }
+}
 
 /// What `Tree.__setstate__` of scikit-learn takes; the nodes are words of 64 bits, to be viewed as records.
 pub(in super::super) fn state<'py>(py: Python<'py>, tree: Tree) -> PyResult<Bound<'py, PyDict>> {

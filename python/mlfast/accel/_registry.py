@@ -1,0 +1,55 @@
+"""What mlfast replaces: for each public module of scikit-learn the names, one a line.
+
+The counterpart of ``sklearn.<module>.<name>`` is ``mlfast.<module>.<name>``. A class or function joins by its line.
+"""
+
+REGISTRY: dict[str, tuple[str, ...]] = {
+    "sklearn.cluster": (
+        "BisectingKMeans",
+        "KMeans",
+        "MiniBatchKMeans",
+        "k_means",
+        "kmeans_plusplus",
+    ),
+    "sklearn.impute": ("KNNImputer",),
+    "sklearn.metrics": (
+        "euclidean_distances",
+        "nan_euclidean_distances",
+        "pairwise_distances",
+        "pairwise_distances_argmin",
+        "pairwise_distances_argmin_min",
+        "pairwise_distances_chunked",
+    ),
+    "sklearn.metrics.pairwise": (
+        "cosine_distances",
+        "euclidean_distances",
+        "manhattan_distances",
+        "nan_euclidean_distances",
+        "pairwise_distances",
+        "pairwise_distances_argmin",
+        "pairwise_distances_argmin_min",
+        "pairwise_distances_chunked",
+    ),
+    "sklearn.neighbors": (
+        "KNeighborsClassifier",
+        "KNeighborsRegressor",
+        "KNeighborsTransformer",
+        "LocalOutlierFactor",
+        "NearestCentroid",
+        "NearestNeighbors",
+        "RadiusNeighborsClassifier",
+        "RadiusNeighborsRegressor",
+        "RadiusNeighborsTransformer",
+        "kneighbors_graph",
+        "radius_neighbors_graph",
+    ),
+    "sklearn.tree": (
+        "DecisionTreeClassifier",
+        "DecisionTreeRegressor",
+        "ExtraTreeClassifier",
+        "ExtraTreeRegressor",
+    ),
+}
+
+#: Every replaced name in full, such as ``sklearn.cluster.KMeans``.
+KNOWN = frozenset(f"{module}.{name}" for module, names in REGISTRY.items() for name in names)

@@ -1,0 +1,6 @@
+"""Decision trees."""
+
+import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast.tree._classes import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
+
+__all__ = ["DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"]

@@ -1,0 +1,90 @@
+"""mlfast in other processes: switched on by the environment or a notebook, and kept out by a strange scikit-learn."""
+
+import importlib.metadata
+import subprocess
+import sys
+
+import pytest
+
+from ..isolated import clean_environment
+
+
+def output_of(words, **changes):
+    found = subprocess.run(
+        [sys.executable, *words], env=clean_environment(**changes), capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+    return found.stdout.split()
+
+
+def test_the_wheel_brings_what_python_reads_at_its_start():
+    assert "mlfast_accel.pth" in map(str, importlib.metadata.files("mlfast"))
+
+
+LOADED = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules} & {'mlfast', 'sklearn', 'numpy'}))"
+
+
+@pytest.mark.parametrize(("value", "loaded"), [(None, []), ("", []), ("0", []), ("1", ["mlfast"])])
+def test_the_variable_alone_loads_little(value, loaded):
+    assert output_of(["-c", LOADED], **({} if value is None else {"MLFAST_ACCEL": value})) == loaded
+
+
+NOTEBOOK = """
+from sklearn.cluster import KMeans
+%load_ext mlfast
+from sklearn.cluster import MiniBatchKMeans
+print(KMeans.__module__, MiniBatchKMeans.__module__)
+%unload_ext mlfast
+from sklearn.cluster import MiniBatchKMeans
+print(KMeans.__module__, MiniBatchKMeans.__module__)
+"""
+
+
+def test_notebook(tmp_path):
+    """A name of the notebook that was bound before is bound anew, and given back."""
+    path = tmp_path / "cells.ipy"
+    path.write_text(NOTEBOOK)
+    words = ["-m", "IPython", "--quick", "--colors=NoColor", "--HistoryManager.enabled=False", str(path)]
+    assert output_of(words, IPYTHONDIR=tmp_path) == [
+        "mlfast.cluster._kmeans",
+        "mlfast.cluster._minibatch_kmeans",
+        "sklearn.cluster._kmeans",
+        "sklearn.cluster._kmeans",
+    ]
+
+
+STRANGE = """
+import warnings
+import sklearn
+sklearn.__version__ = "1.7.2"
+import mlfast.accel
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    mlfast.accel.install()
+    import sklearn.cluster, sklearn.impute
+    mlfast.accel.install()
+assert len(seen) == 1, [str(one.message) for one in seen]
+assert "leaves scikit-learn as it is" in str(seen[0].message) and "1.7.2 is installed" in str(seen[0].message)
+assert mlfast.accel.installed() == []
+print(sklearn.cluster.KMeans.__module__, sklearn.impute.KNNImputer.__module__)
+import importlib
+rooms = [room for room in mlfast._ROOMS if room != "accel"]
+for room in rooms:
+    try:
+        importlib.import_module(f"mlfast.{room}")
+    except ImportError as problem:
+        assert "pip install 'scikit-learn>=1.9" in str(problem), problem
+    else:
+        raise AssertionError(room)
+assert rooms
+try:
+    mlfast.profile
+except ImportError:
+    print("refused")
+"""
+
+
+def test_a_scikit_learn_that_is_not_supported():
+    """The switch leaves it alone with one warning; whoever asks for mlfast itself is told that it cannot work."""
+    assert output_of(["-c", STRANGE]) == ["sklearn.cluster._kmeans", "sklearn.impute._knn", "refused"]

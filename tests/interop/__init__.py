@@ -1,0 +1,1 @@
+"""mlfast inside other people's tools: meta-estimators, files, converters."""
