@@ -40,6 +40,7 @@ pub fn fit(
     let n_rows = columns.n_rows();
     check_length("rows of the portions", portions.n_rows(), n_rows)?;
     check_length("weights", weights.map_or(n_rows, <[f64]>::len), n_rows)?;
+    columns.prepare_for(ctx, &params.tree, portions.features_each())?;
     // Threads that have no tree of their own help with the others.
     let each = if seeds.len() < ctx.threads() { *ctx } else { ctx.alone() };
     parallel::map_with(

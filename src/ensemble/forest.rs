@@ -57,6 +57,7 @@ pub fn fit(
     if let Rows::Drawn { bootstrap, .. } = rows {
         check_length("rows of the bootstrap", bootstrap.n_rows(), n_rows)?;
     }
+    columns.prepare(ctx, &params.tree)?;
     // Threads that have no tree of their own help with the others.
     let each = if seeds.len() < ctx.threads() { *ctx } else { ctx.alone() };
     let scratch = || memory::filled(if matches!(rows, Rows::Drawn { .. }) { n_rows } else { 0 }, 0.0);

@@ -79,6 +79,11 @@ impl<'a> Portions<'a> {
         !self.features.replace && self.features.n == self.n_features
     }
 
+    /// Features that an estimator has.
+    pub fn features_each(&self) -> usize {
+        self.features.n
+    }
+
     /// Rows of the data.
     pub fn n_rows(&self) -> usize {
         self.n_rows

@@ -27,6 +27,7 @@ def decided_by_data(X, weights, params):
 def entry_of(kind, trees_of_kind, fuzz, **more):
     name = f"AdaBoost{kind}"
     return Entry(
+        like="AdaBoostClassifier" if kind == "Regressor" else "",
         ours=getattr(mlfast.ensemble, name),
         parent=getattr(sklearn.ensemble, name),
         params={"random_state": 0, "n_estimators": 3},

@@ -37,6 +37,7 @@ BAD = (
 def entry_of(kind, known, **more):
     name, tree = f"Bagging{kind}", getattr(mlfast.tree, f"DecisionTree{kind}")
     return Entry(
+        like="BaggingClassifier" if kind == "Regressor" else "",
         ours=getattr(mlfast.ensemble, name),
         parent=getattr(sklearn.ensemble, name),
         params={"random_state": 0, "n_estimators": 2},

@@ -79,7 +79,8 @@ class Ground:
         """
         columns, targets = self.columns, self.targets
         if rows is not None:
-            columns, targets = columns.take(rows=rows, n_threads=self.common["n_threads"]), targets[rows]
+            params, n_threads = self.common["params"], self.common["n_threads"]
+            columns, targets = columns.take(rows=rows, params=params, n_threads=n_threads), targets[rows]
         if self.class_weights is not None:
             weights = self.class_weights if weights is None else weights * self.class_weights
         states = core.grow_forest(

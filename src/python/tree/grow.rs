@@ -48,12 +48,14 @@ impl Columns {
         Ok(Self { columns })
     }
 
-    /// The data set whose row i is row `rows[i]` of this one; `rows` of shape (n_taken,), int64.
-    #[pyo3(signature = (*, rows, n_threads))]
-    fn take(&self, py: Python<'_>, rows: &Array<'_>, n_threads: usize) -> PyResult<Self> {
+    /// The data set whose row i is row `rows[i]` of this one, for trees with these parameters; `rows` of shape (n_taken,),
+    /// int64.
+    #[pyo3(signature = (*, rows, params, n_threads))]
+    fn take(&self, py: Python<'_>, rows: &Array<'_>, params: Numbers, n_threads: usize) -> PyResult<Self> {
         let rows = indices(Values::<i64>::new(rows)?.slice(), "a row is out of range")?;
-        let work = (rows.len() * self.columns.len()) as u64;
-        Ok(Self { columns: run(py, n_threads, work, |ctx| self.columns.take(ctx, &rows))? })
+        let work = (rows.len() * self.columns.len()) as u64 * LOOK;
+        let params = params.params(0.0)?;
+        Ok(Self { columns: run(py, n_threads, work, |ctx| self.columns.take(ctx, &params, &rows))? })
     }
 }
 
