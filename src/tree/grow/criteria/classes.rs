@@ -304,3 +304,46 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
         sides.left[0] / (2.0 * sides.left_weight) + sides.right[0] / (2.0 * sides.right_weight)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::common::random::Mt19937;
+    use crate::common::{Context, Result};
+    use crate::tree::grow::{Columns, CriterionKind, Params, SplitterKind, Targets, grow};
+
+    #[test]
+    fn what_is_swept_is_what_is_moved_one_by_one() -> Result<()> {
+        let (ctx, mut random) = (Context::serial(), Mt19937::seeded(2));
+        let (n, n_columns) = (400, 4);
+        let values: Vec<f32> = (0..n * n_columns).map(|_| random.next_f64() as f32).collect();
+        let columns = Columns::dense(&ctx, &values, n, n_columns)?;
+        for n_classes in [1, 2, 3, 5] {
+            let codes: Vec<u32> = (0..n).map(|_| random.at_most(n_classes as u64 - 1) as u32).collect();
+            let targets = Targets::Classes { codes: &codes, n_classes: &[n_classes] };
+            for scale in [1.0, 1e-12, 1e-160, 1e150] {
+                let weights: Vec<f64> = (0..n).map(|_| scale * random.next_f64().powi(9)).collect();
+                for max_features in [1, n_columns] {
+                    // Any least weight of a leaf keeps samples from being swept; this one keeps nothing else.
+                    let [swept, moved] = [0.0, f64::MIN_POSITIVE].map(|min_weight_leaf| {
+                        let params = Params {
+                            criterion: CriterionKind::Gini,
+                            splitter: SplitterKind::Best,
+                            max_depth: 5,
+                            min_samples_split: 2,
+                            min_samples_leaf: 1,
+                            min_weight_leaf,
+                            max_features,
+                            max_leaf_nodes: None,
+                            min_impurity_decrease: 0.0,
+                            monotonic: None,
+                        };
+                        grow(&ctx, &columns, &targets, Some(&weights), &params, 9)
+                    });
+                    // In bits, for an impurity may be no number.
+                    assert_eq!(format!("{:?}", swept?), format!("{:?}", moved?), "{n_classes} classes, {scale}");
+                }
+            }
+        }
+        Ok(())
+    }
+}
