@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod common;
+pub mod ensemble;
 pub mod impute;
 pub mod linalg;
 pub mod metrics;

@@ -7,16 +7,32 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator
 from sklearn.tree._tree import Tree
 
 
 def fitted(est):
-    """Public fitted attributes: names that end, but do not begin, with an underscore. A tree is taken apart."""
+    """Public fitted attributes: names that end, but do not begin, with an underscore. Trees are taken apart."""
     found = {}
     for name, value in sorted(vars(est).items()):
         if name.endswith("_") and not name.startswith("_"):
-            found |= parts_of(name, value) if isinstance(value, Tree) else {name: value}
+            found |= taken_apart(name, value)
     return found
+
+
+def taken_apart(name, value):
+    """The plain values of which an attribute consists, by name: those of a tree, of an estimator, of a list of them."""
+    if isinstance(value, Tree):
+        return parts_of(name, value)
+    if isinstance(value, BaseEstimator):
+        own = {f"{name}.{part}": given for part, given in value.get_params(deep=False).items()}
+        return {name: type(value).__name__, **own, **{f"{name}.{part}": v for part, v in fitted(value).items()}}
+    if isinstance(value, list) and value and isinstance(value[0], BaseEstimator):
+        members = (taken_apart(f"{name}[{i}]", member).items() for i, member in enumerate(value))
+        return {part: v for member in members for part, v in member}
+    if isinstance(value, list) and any(isinstance(part, np.ndarray) for part in value):
+        return {f"{name}[{i}]": part for i, part in enumerate(value)}
+    return {name: value}
 
 
 def parts_of(name, tree):
@@ -47,6 +63,8 @@ def bits(value):
         return f"{type(value).__name__} {value!r}"
     if isinstance(value, Tree):
         return bits(parts_of("tree", value))
+    if isinstance(value, type):
+        return f"type {value.__qualname__}"
     if hasattr(value, "__dict__"):
         return [type(value).__name__, bits(vars(value))]
     return repr(value)

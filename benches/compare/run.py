@@ -19,6 +19,7 @@ import os
 import sys
 from pathlib import Path
 
+import ensemble
 import harness
 import kmeans
 import neighbors
@@ -27,7 +28,7 @@ import report
 import tree
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = {"kmeans": kmeans, "neighbors": neighbors, "tree": tree}
+ROOMS = {"kmeans": kmeans, "neighbors": neighbors, "tree": tree, "ensemble": ensemble}
 
 
 def arguments() -> argparse.Namespace:

@@ -60,12 +60,25 @@ def trees(_data: Data, result: Any, reference: Any) -> Scores:
     return {"equal nodes": float(np.mean(same))}
 
 
+def forests(data: Data, result: Any, reference: Any) -> Scores:
+    """Mean of `trees` over the trees of a forest."""
+    if reference is None:
+        return {}
+    pairs = zip(result.estimators_, reference.estimators_, strict=True)
+    return {"equal nodes": float(np.mean([trees(data, *pair)["equal nodes"] for pair in pairs]))}
+
+
 def paths(_data: Data, result: Any, reference: Any) -> Scores:
     """Whether the structure of a CSR matrix is scikit-learn's."""
     if reference is None:
         return {}
     parts = [(np.array_equal(getattr(result, p), getattr(reference, p))) for p in ("indices", "indptr", "data")]
     return {"equal": float(all(parts))}
+
+
+def first_paths(data: Data, result: Any, reference: Any) -> Scores:
+    """`paths` of the first of two results."""
+    return {} if reference is None else paths(data, result[0], reference[0])
 
 
 def neighbours(_data: Data, result: Any, reference: Any) -> Scores:

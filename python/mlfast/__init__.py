@@ -59,7 +59,7 @@ _HOMES = {
     "to_sklearn": "mlfast._conversion",
     "unload_ipython_extension": "mlfast.accel._notebook",
 }
-_ROOMS = ("accel", "cluster", "impute", "metrics", "neighbors", "tree")
+_ROOMS = ("accel", "cluster", "ensemble", "impute", "metrics", "neighbors", "tree")
 
 
 def __getattr__(name: str) -> Any:

@@ -46,6 +46,11 @@ impl<'a> Context<'a> {
         Context { threads: 1, monitor: &Unmonitored, enters_pool: false }
     }
 
+    /// The same for work that is one job among several: one thread.
+    pub fn alone(&self) -> Self {
+        Self { threads: 1, ..*self }
+    }
+
     /// Most threads that may work for this call.
     pub fn threads(&self) -> usize {
         self.threads

@@ -4,6 +4,7 @@ pub mod context;
 pub mod error;
 pub mod float;
 pub mod memory;
+pub mod pairwise;
 pub mod parallel;
 pub mod random;
 pub mod settings;

@@ -51,6 +51,16 @@ impl<'py, F: Element> Values<'py, F> {
         unsafe { std::slice::from_raw_parts(self.array.data(), self.array.len()) }
     }
 
+    /// To be kept past the call, by whoever is the only one to know the array: see [`Values::kept`].
+    pub(super) fn keep(self) -> Py<PyArrayDyn<F>> {
+        self.array.unbind()
+    }
+
+    /// What [`Values::keep`] gave.
+    pub(super) fn kept(py: Python<'py>, array: &Py<PyArrayDyn<F>>) -> Self {
+        Self { array: array.bind(py).clone() }
+    }
+
     /// The lengths of the dimensions.
     pub(super) fn shape(&self) -> &[usize] {
         self.array.shape()

@@ -6,6 +6,7 @@
 mod array;
 mod centroids;
 mod cluster;
+mod ensemble;
 mod error;
 mod host;
 mod impute;
@@ -29,6 +30,8 @@ mod _core {
     #[pymodule_export]
     use super::cluster::cluster;
     #[pymodule_export]
+    use super::ensemble::ensemble;
+    #[pymodule_export]
     use super::error::{InternalError, RefusedError};
     #[pymodule_export]
     use super::impute::impute;
@@ -47,7 +50,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Importable by their full names too, as stub checkers and pickles expect of modules.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in ["centroids", "cluster", "impute", "metrics", "neighbors", "random", "tree"] {
+        for name in ["centroids", "cluster", "ensemble", "impute", "metrics", "neighbors", "random", "tree"] {
             let inner = module.getattr(name)?;
             inner.setattr("__name__", format!("mlfast._core.{name}"))?;
             modules.set_item(format!("mlfast._core.{name}"), inner)?;

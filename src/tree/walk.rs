@@ -10,9 +10,10 @@ use crate::common::context::{Blocks, Context};
 use crate::common::{Error, Result, memory, parallel};
 use crate::linalg::Csr;
 
-/// Samples of which a block holds at least so many, and there are at most so many blocks.
-pub(super) const BLOCK_ROWS: usize = 1024;
-pub(super) const BLOCKS: usize = 64;
+/// Samples that a block holds at least.
+pub const BLOCK_ROWS: usize = 1024;
+/// Blocks that there are at most.
+pub const BLOCKS: usize = 64;
 
 /// A tree of more nodes than so many times the samples is not packed.
 const NODES_PER_ROW: usize = 4;
@@ -44,7 +45,10 @@ impl Samples<'_> {
 
     /// Calls `visit` with consecutive rows, of shape (rows, n_cols), and the position of the first, until the range is
     /// covered. Dense rows come all at once, sparse ones by [`LANES`].
-    pub(super) fn for_each_group(
+    ///
+    /// # Errors
+    /// Those of `visit`, or memory refused.
+    pub fn for_each_group(
         &self,
         range: std::ops::Range<usize>,
         mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
@@ -87,11 +91,43 @@ pub(super) fn descend(nodes: &[Node], row: &[f32], mut visit: impl FnMut(usize) 
     }
     loop {
         visit(at)?;
-        let Some([left, right]) = check::children(nodes, at)? else { return Ok(at) };
-        let node = &nodes[at];
-        let x = row[check::feature(node, row.len())?];
-        let goes_left = if x.is_nan() { node.missing_go_to_left != 0 } else { f64::from(x) <= node.threshold };
-        at = if goes_left { left } else { right };
+        let Some(child) = step(nodes, at, row)? else { return Ok(at) };
+        at = child;
+    }
+}
+
+/// The child of a node to which a sample goes; None from a leaf.
+#[inline(always)]
+fn step(nodes: &[Node], at: usize, row: &[f32]) -> Result<Option<usize>> {
+    let Some([left, right]) = check::children(nodes, at)? else { return Ok(None) };
+    let node = &nodes[at];
+    let x = row[check::feature(node, row.len())?];
+    let goes_left = if x.is_nan() { node.missing_go_to_left != 0 } else { f64::from(x) <= node.threshold };
+    Ok(Some(if goes_left { left } else { right }))
+}
+
+/// The leaf of one sample, of shape (n_features,), in each of a few trees. It goes down all of them step by step, so that
+/// there is one tree to look at while the nodes of another are fetched.
+///
+/// # Errors
+/// [`Error::Corrupt`] if a way down is broken.
+#[inline]
+pub fn leaf_of_each(trees: &[&[Node]], row: &[f32], leaves: &mut [usize]) -> Result<()> {
+    if trees.iter().any(|nodes| nodes.is_empty()) {
+        return Err(Error::Corrupt("a tree has no root"));
+    }
+    leaves.fill(0);
+    loop {
+        let mut moved = false;
+        for (nodes, at) in trees.iter().zip(&mut *leaves) {
+            if let Some(child) = step(nodes, *at, row)? {
+                *at = child;
+                moved = true;
+            }
+        }
+        if !moved {
+            return Ok(());
+        }
     }
 }
 
@@ -144,7 +180,12 @@ pub fn classify(
     Ok(found)
 }
 
-fn values_of(values: &[f64], leaf: usize, width: usize) -> Result<&[f64]> {
+/// The values of one leaf, of the values of all nodes, of shape (nodes, `width`).
+///
+/// # Errors
+/// [`Error::Corrupt`] if they are not there.
+#[inline]
+pub fn values_of(values: &[f64], leaf: usize, width: usize) -> Result<&[f64]> {
     values.get(leaf * width..(leaf + 1) * width).ok_or(Error::Corrupt("a tree has fewer values than nodes"))
 }
 
@@ -162,7 +203,7 @@ fn largest(shares: &[f64]) -> usize {
 }
 
 /// Whether there are samples enough for a look at the whole tree.
-pub(super) fn are_many(samples: Samples, nodes: &[Node]) -> bool {
+pub fn are_many(samples: Samples, nodes: &[Node]) -> bool {
     nodes.len() <= samples.n_rows().saturating_mul(NODES_PER_ROW)
 }
 

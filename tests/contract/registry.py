@@ -4,10 +4,26 @@ The list of all public estimators and functions, with what the contract tests mu
 A new estimator gets every test of this folder by one more `Entry` in the file of its room.
 """
 
-from . import centroids, clusterers, imputers, neighbors, pairwise, trees
+import os
 
-ENTRIES = [*clusterers.ENTRIES, *neighbors.ENTRIES, *centroids.ENTRIES, *imputers.ENTRIES, *trees.ENTRIES]
+from . import centroids, clusterers, forests, imputers, neighbors, pairwise, trees
+from .entry import Entry
+
+ENTRIES = [
+    *clusterers.ENTRIES,
+    *neighbors.ENTRIES,
+    *centroids.ENTRIES,
+    *imputers.ENTRIES,
+    *trees.ENTRIES,
+    *forests.ENTRIES,
+]
 FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
+
+#: Tests that set up processes for each go over these; at night over all.
+OWN_WAYS = [
+    thing for thing in [*ENTRIES, *FUNCTIONS] if not thing.like or os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+]
+OWN_ENTRIES = [thing for thing in OWN_WAYS if isinstance(thing, Entry)]
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 FUNCTION_BY_NAME = {function.name: function for function in FUNCTIONS}

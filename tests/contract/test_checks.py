@@ -8,11 +8,7 @@ from sklearn.utils._test_common.instance_generator import (
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import mlfast
-import mlfast.cluster
-import mlfast.impute
 import mlfast.metrics.pairwise
-import mlfast.neighbors
-import mlfast.tree
 
 from .registry import ENTRIES
 
@@ -20,6 +16,8 @@ PARENT_OF = {entry.ours: entry.parent for entry in ENTRIES}
 
 # Checks that feed what only the parent may judge, see the list of fallback conditions.
 REACH_PARENT = {"check_all_zero_sample_weights_error"}
+# What scikit-learn expects of its own estimator to fail, and what it passes.
+PASSED_BY_PARENT = {"RandomForestClassifier": {"check_classifiers_one_label_sample_weights"}}
 SPARSE_SCORES = {"check_estimator_sparse_array", "check_estimator_sparse_matrix"}
 
 
@@ -33,6 +31,8 @@ def reaches_parent(est, check):
     """Whether scikit-learn may answer: it alone takes distances that were computed before."""
     if type(est).__name__ == "NearestCentroid" and check in SPARSE_SCORES:
         return True
+    if type(est).__name__ == "IsolationForest" and check == "check_estimators_pickle":  # with missing values
+        return True
     return check in REACH_PARENT or getattr(est, "metric", None) == "precomputed"
 
 
@@ -40,7 +40,12 @@ def expected_to_fail(est):
     """What fails for the parent, and nothing else: what scikit-learn calls not applicable, the parent passes."""
     parent = PARENT_OF[type(est)]
     expected = _get_expected_failed_checks(parent(**est.get_params(deep=False)))
-    return {check: reason for check, reason in expected.items() if reason != "check is not applicable."}
+    passed = PASSED_BY_PARENT.get(parent.__name__, ())
+    return {
+        check: reason
+        for check, reason in expected.items()
+        if reason != "check is not applicable." and check not in passed
+    }
 
 
 @pytest.mark.filterwarnings("default")  # the checks provoke warnings of all kinds; errors are what they look for
@@ -95,8 +100,17 @@ def test_registry_is_complete():
     from .registry import FUNCTIONS
 
     listed = {entry.ours for entry in ENTRIES} | {function.ours for function in FUNCTIONS}
-    for room in [mlfast.cluster, mlfast.neighbors, mlfast.impute, mlfast.metrics.pairwise]:
+    rooms = [getattr(mlfast, name) for name in mlfast._ROOMS if name not in ("accel", "metrics")]
+    for room in [*rooms, mlfast.metrics.pairwise]:
         for name in room.__all__:
             thing = getattr(room, name)
             if inspect.isclass(thing) or inspect.isfunction(thing):
                 assert thing in listed, f"{room.__name__}.{name} is missing in tests/contract/registry.py"
+
+
+def test_what_is_like_another_has_one_that_is_tested():
+    from .registry import BY_NAME, FUNCTION_BY_NAME
+
+    by_name = {**BY_NAME, **FUNCTION_BY_NAME}
+    for thing in by_name.values():
+        assert not thing.like or not by_name[thing.like].like, thing.name

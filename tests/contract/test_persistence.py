@@ -11,7 +11,7 @@ import cloudpickle
 import joblib
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.tree._tree import Tree
 from sklearn.utils.validation import check_is_fitted
@@ -229,6 +229,8 @@ def test_corrupt_state(entry):
     broken_ones = {name: broken_arrays(value) for name, value in arrays.items()}
     trees = [name for name, value in state.items() if isinstance(value, Tree)]
     broken_ones |= dict.fromkeys(trees, ("tree", None, Tree(4, np.ones(1, np.intp), 1)))
+    members = [name for name, value in state.items() if isinstance(value, list) and isinstance(value[0], BaseEstimator)]
+    broken_ones |= dict.fromkeys(members, ("trees", None, [], [object()], [entry.parent()]))
     assert broken_ones
     for name, others in broken_ones.items():
         for broken in others:

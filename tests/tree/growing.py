@@ -42,10 +42,10 @@ class Builder:
 
     def __init__(self, splitter, min_samples_split, min_samples_leaf, min_weight_leaf, max_depth, *rest):
         self.splitter = splitter
+        self.min_weight_leaf = float(min_weight_leaf)
         self.numbers = {
             "min_samples_split": int(min_samples_split),
             "min_samples_leaf": int(min_samples_leaf),
-            "min_weight_leaf": float(min_weight_leaf),
             "max_depth": int(max_depth),
             "max_leaf_nodes": rest[0] if len(rest) == 2 else None,
             "min_impurity_decrease": float(rest[-1]),
@@ -54,18 +54,22 @@ class Builder:
     def build(self, tree, X, y, sample_weight=None, missing_values_in_feature_mask=None):
         chosen = self.splitter
         is_classification = chosen.criterion in ("gini", "entropy")
+        params = {
+            "criterion": chosen.criterion,
+            "splitter": chosen.kind,
+            "max_features": int(chosen.max_features),
+            "monotonic": chosen.monotonic,
+            **self.numbers,
+        }
         state = core.grow(
             columns=core.Columns(x=X, n_threads=self.n_threads),
             y=y.astype(np.int64) if is_classification else y,
             n_classes=tree.n_classes.tolist() if is_classification else None,
             weights=sample_weight,
-            criterion=chosen.criterion,
-            splitter=chosen.kind,
-            max_features=int(chosen.max_features),
-            monotonic=chosen.monotonic,
+            min_weight_leaf=self.min_weight_leaf,
+            params=params,
             seed=chosen.random_state.randint(0, RAND_R_MAX),
             n_threads=self.n_threads,
-            **self.numbers,
         )
         state["nodes"] = state["nodes"].view(NODE_DTYPE)
         tree.__setstate__(state)

@@ -1,5 +1,6 @@
 from mlfast._core import centroids as centroids
 from mlfast._core import cluster as cluster
+from mlfast._core import ensemble as ensemble
 from mlfast._core import impute as impute
 from mlfast._core import metrics as metrics
 from mlfast._core import neighbors as neighbors
@@ -12,6 +13,7 @@ __all__ = [
     "__version__",
     "centroids",
     "cluster",
+    "ensemble",
     "get_num_threads",
     "impute",
     "instruction_set",

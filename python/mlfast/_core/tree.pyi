@@ -8,6 +8,7 @@ __all__ = ["Columns", "apply", "check", "classify", "decision_path", "few", "gro
 
 _Nodes = NDArray[np.void]  # records of scikit-learn's NODE_DTYPE
 _Samples = Any  # ndarray, or scipy.sparse CSR, of float32
+_Params = dict[str, Any]  # as `mlfast.tree._base.TreeDropIn._params` names them
 _State = dict[str, Any]  # what Tree.__setstate__ takes, the nodes as words of 64 bits
 
 @final
@@ -21,16 +22,8 @@ def grow(
     y: NDArray[np.int64] | NDArray[np.float64],
     n_classes: Sequence[int] | None,
     weights: NDArray[np.float64] | None,
-    criterion: str,
-    splitter: str,
-    max_depth: int,
-    min_samples_split: int,
-    min_samples_leaf: int,
     min_weight_leaf: float,
-    max_features: int,
-    max_leaf_nodes: int | None,
-    min_impurity_decrease: float,
-    monotonic: NDArray[np.int8] | None,
+    params: _Params,
     seed: int,
     n_threads: int,
 ) -> _State: ...

@@ -11,6 +11,14 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "k_means",
         "kmeans_plusplus",
     ),
+    "sklearn.ensemble": (
+        "ExtraTreesClassifier",
+        "ExtraTreesRegressor",
+        "IsolationForest",
+        "RandomForestClassifier",
+        "RandomForestRegressor",
+        "RandomTreesEmbedding",
+    ),
     "sklearn.impute": ("KNNImputer",),
     "sklearn.metrics": (
         "euclidean_distances",

@@ -4,6 +4,7 @@ A fit validates, turns parameters into numbers as scikit-learn does, and makes o
 would not accept is refused, and scikit-learn is asked to say why.
 """
 
+import sys
 from collections.abc import Callable
 from math import ceil
 from numbers import Integral
@@ -75,25 +76,19 @@ class TreeDropIn(DropIn):
         if class_weights is not None:
             weights = class_weights if weights is None else weights * class_weights
         total = n_samples if weights is None else np.sum(weights)
-        params = self._numbers(n_samples)
+        params = self._params(n_samples, n_classes)
         self.max_features_ = params["max_features"]
         n_threads = _threads.resolve()
-        try:
-            state = core.grow(
-                columns=core.Columns(x=_readable(X), n_threads=n_threads),
-                y=targets,
-                n_classes=n_classes,
-                weights=weights,
-                criterion=self.criterion,
-                splitter=self.splitter,
-                min_weight_leaf=self.min_weight_fraction_leaf * total,
-                monotonic=self._signs(X.shape[1], n_classes),
-                seed=int(random.randint(0, SEEDS)),
-                n_threads=n_threads,
-                **params,
-            )
-        except OverflowError as error:
-            raise RefusedError("a parameter does not fit a machine word") from error
+        state = core.grow(
+            columns=core.Columns(x=readable(X), n_threads=n_threads),
+            y=targets,
+            n_classes=n_classes,
+            weights=weights,
+            min_weight_leaf=self.min_weight_fraction_leaf * total,
+            params=params,
+            seed=int(random.randint(0, SEEDS)),
+            n_threads=n_threads,
+        )
         self.tree_ = tree_of(self.n_features_in_, n_classes or [1] * self.n_outputs_, state)
         self._name_classes()
         self._prune_tree()
@@ -110,7 +105,7 @@ class TreeDropIn(DropIn):
             X = with_checked_indices(X)
             X, y = validate_data(self, X, y, validate_separately=(for_X, {"ensure_2d": False, "dtype": None}))
             self._compute_missing_values_in_feature_mask(X)  # refuses what is infinite
-            X = _readable(X)
+            X = readable(X)
         if self.criterion == "poisson" and (np.any(y < 0) or np.sum(y) <= 0):
             raise RefusedError("y is no target of Poisson regression")
         return X, y
@@ -119,11 +114,19 @@ class TreeDropIn(DropIn):
         """Return targets of shape (n_samples, n_outputs), the number of classes of each output, weights by class."""
         return np.ascontiguousarray(y, dtype=np.float64), None, None
 
+    def _learn_shape(self: Any, n_features: int, n_outputs: int, n_classes: list[int] | None) -> None:
+        """Set what a fit sets before it grows the tree, if classes are their codes."""
+        self.n_features_in_, self.n_outputs_ = n_features, n_outputs
+        if n_classes is not None:
+            self.classes_ = [np.arange(count, dtype=np.float64) for count in n_classes]
+            self.n_classes_ = np.array(n_classes, dtype=np.intp)
+        self._name_classes()
+
     def _name_classes(self: Any) -> None:
         """Set what depends on whether there is one output."""
 
-    def _numbers(self: Any, n_samples: int) -> dict[str, Any]:
-        """Return the parameters that may be shares, or None, as numbers."""
+    def _params(self: Any, n_samples: int, n_classes: list[int] | None) -> dict[str, Any]:
+        """Return the parameters as Rust takes them: numbers in place of shares and None."""
         leaf: Any
         split: Any
         leaf, split, features = self.min_samples_leaf, self.min_samples_split, self.max_features
@@ -136,14 +139,20 @@ class TreeDropIn(DropIn):
             features = max(1, int({"sqrt": np.sqrt, "log2": np.log2}[features](n_features)))
         elif not isinstance(features, Integral):
             features = max(1, int(features * n_features)) if features > 0.0 else 0
-        return {
+        params: dict[str, Any] = {
+            "criterion": self.criterion,
+            "splitter": self.splitter,
             "max_depth": NO_DEPTH if self.max_depth is None else self.max_depth,
             "min_samples_leaf": leaf,
             "min_samples_split": max(split, 2 * leaf),
             "max_features": features,
             "max_leaf_nodes": self.max_leaf_nodes,
             "min_impurity_decrease": self.min_impurity_decrease,
+            "monotonic": self._signs(n_features, n_classes),
         }
+        if any(isinstance(params[name], Integral) and int(params[name]) > sys.maxsize for name in params):
+            raise RefusedError("a parameter does not fit a machine word")
+        return params
 
     def _signs(self: Any, n_features: int, n_classes: list[int] | None) -> np.ndarray | None:
         """Return the monotonic constraints on what a node says first: in classification on the first class."""
@@ -219,7 +228,7 @@ class TreeDropIn(DropIn):
 
         def rust() -> T:
             if not check_input:
-                _refuse_unreadable(samples)
+                refuse_unreadable(samples)
             return walk(tree.__getstate__(), samples, _threads.resolve())
 
         return dispatch(self, method, (), None, rust, parent)
@@ -288,7 +297,7 @@ def _are_plain_targets(y: Any) -> bool:
     return y.dtype.kind != "f" or bool(np.isfinite(y).all())
 
 
-def _readable(X: Any) -> Any:
+def readable(X: Any) -> Any:
     """Return the data of a fit as Rust reads them: rows in order, or CSC with indices in order."""
     if not sp.issparse(X):
         return X
@@ -299,7 +308,7 @@ def _readable(X: Any) -> Any:
     return X
 
 
-def _refuse_unreadable(X: Any) -> None:
+def refuse_unreadable(X: Any) -> None:
     """Refuse what scikit-learn's `Tree` does not take, or takes as it happens."""
     if sp.issparse(X):
         is_csr = X.format == "csr" and {X.indices.dtype, X.indptr.dtype} == {np.dtype(np.intc)}

@@ -18,8 +18,8 @@ type Array<'py> = Bound<'py, PyAny>;
 
 /// A data set made ready for growing any number of trees on it: see `mlfast.tree`.
 #[pyclass(frozen, module = "mlfast._core.tree")]
-pub(super) struct Columns {
-    columns: growing::Columns,
+pub(in super::super) struct Columns {
+    pub(in super::super) columns: growing::Columns,
 }
 
 #[pymethods]
@@ -50,7 +50,7 @@ impl Columns {
 }
 
 /// Classes or numbers to learn.
-enum Learnt<'py> {
+pub(in super::super) enum Learnt<'py> {
     Classes(Vec<u32>, Vec<usize>),
     Values(Values<'py, f64>, usize),
 }
@@ -58,7 +58,7 @@ enum Learnt<'py> {
 impl<'py> Learnt<'py> {
     /// `y` is of shape (n_samples, n_outputs): codes in int64 where `n_classes` has the number of classes by output,
     /// float64 where it is None.
-    fn new(y: &Array<'py>, n_classes: Option<Vec<usize>>) -> PyResult<Self> {
+    pub(in super::super) fn new(y: &Array<'py>, n_classes: Option<Vec<usize>>) -> PyResult<Self> {
         let Some(n_classes) = n_classes else {
             let values = Values::<f64>::new(y)?;
             return match *values.shape() {
@@ -74,7 +74,7 @@ impl<'py> Learnt<'py> {
         Ok(Self::Classes(checked, n_classes))
     }
 
-    fn targets(&self) -> Targets<'_> {
+    pub(in super::super) fn targets(&self) -> Targets<'_> {
         match self {
             Self::Classes(codes, n_classes) => Targets::Classes { codes, n_classes },
             Self::Values(values, n_outputs) => Targets::Values { values: values.slice(), n_outputs: *n_outputs },
@@ -82,63 +82,77 @@ impl<'py> Learnt<'py> {
     }
 }
 
-fn criterion_of(name: &str) -> PyResult<CriterionKind> {
-    match name {
-        "gini" => Ok(CriterionKind::Gini),
-        "entropy" | "log_loss" => Ok(CriterionKind::Entropy),
-        "squared_error" => Ok(CriterionKind::SquaredError),
-        "absolute_error" => Ok(CriterionKind::AbsoluteError),
-        "poisson" => Ok(CriterionKind::Poisson),
-        _ => Err(PyValueError::new_err(format!("unknown criterion {name:?}"))),
+/// The parameters of a tree, as they cross.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(in super::super) struct Numbers {
+    criterion: String,
+    splitter: String,
+    max_depth: usize,
+    min_samples_split: usize,
+    min_samples_leaf: usize,
+    max_features: usize,
+    max_leaf_nodes: Option<usize>,
+    min_impurity_decrease: f64,
+    monotonic: Option<Vec<i8>>,
+}
+
+impl Numbers {
+    pub(in super::super) fn params(&self, min_weight_leaf: f64) -> PyResult<Params<'_>> {
+        let criterion = match &*self.criterion {
+            "gini" => CriterionKind::Gini,
+            "entropy" | "log_loss" => CriterionKind::Entropy,
+            "squared_error" => CriterionKind::SquaredError,
+            "absolute_error" => CriterionKind::AbsoluteError,
+            "poisson" => CriterionKind::Poisson,
+            name => return Err(PyValueError::new_err(format!("unknown criterion {name:?}"))),
+        };
+        let splitter = match &*self.splitter {
+            "best" => SplitterKind::Best,
+            "random" => SplitterKind::Random,
+            name => return Err(PyValueError::new_err(format!("unknown splitter {name:?}"))),
+        };
+        Ok(Params {
+            criterion,
+            splitter,
+            max_depth: self.max_depth,
+            min_samples_split: self.min_samples_split,
+            min_samples_leaf: self.min_samples_leaf,
+            min_weight_leaf,
+            max_features: self.max_features,
+            max_leaf_nodes: self.max_leaf_nodes,
+            min_impurity_decrease: self.min_impurity_decrease,
+            monotonic: self.monotonic.as_deref(),
+        })
     }
+}
+
+/// What growing a tree costs, in multiply-adds.
+pub(in super::super) fn work(columns: &growing::Columns, params: &Params) -> u64 {
+    let looks = (columns.n_rows() as u64).saturating_mul(columns.len().min(params.max_features) as u64);
+    looks.saturating_mul(LOOK)
 }
 
 /// The state of the tree, as `sklearn.tree._tree.Tree.__setstate__` takes it.
 #[pyfunction]
-#[pyo3(signature = (*, columns, y, n_classes, weights, criterion, splitter, max_depth, min_samples_split, min_samples_leaf,
-                    min_weight_leaf, max_features, max_leaf_nodes, min_impurity_decrease, monotonic, seed, n_threads))]
+#[pyo3(signature = (*, columns, y, n_classes, weights, min_weight_leaf, params, seed, n_threads))]
 pub(super) fn grow<'py>(
     py: Python<'py>,
     columns: &Bound<'py, Columns>,
     y: &Array<'py>,
     n_classes: Option<Vec<usize>>,
     weights: Option<&Array<'py>>,
-    criterion: &str,
-    splitter: &str,
-    max_depth: usize,
-    min_samples_split: usize,
-    min_samples_leaf: usize,
     min_weight_leaf: f64,
-    max_features: usize,
-    max_leaf_nodes: Option<usize>,
-    min_impurity_decrease: f64,
-    monotonic: Option<Vec<i8>>,
+    params: Numbers,
     seed: u32,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     let columns = &columns.get().columns;
     let learnt = Learnt::new(y, n_classes)?;
     let weights = weights.map(Values::<f64>::new).transpose()?;
-    let splitter = match splitter {
-        "best" => SplitterKind::Best,
-        "random" => SplitterKind::Random,
-        _ => return Err(PyValueError::new_err(format!("unknown splitter {splitter:?}"))),
-    };
-    let params = Params {
-        criterion: criterion_of(criterion)?,
-        splitter,
-        max_depth,
-        min_samples_split,
-        min_samples_leaf,
-        min_weight_leaf,
-        max_features,
-        max_leaf_nodes,
-        min_impurity_decrease,
-        monotonic: monotonic.as_deref(),
-    };
+    let params = params.params(min_weight_leaf)?;
     let (targets, weights) = (learnt.targets(), weights.as_ref().map(Values::slice));
-    let looks = (columns.n_rows() as u64).saturating_mul(columns.len().min(max_features) as u64);
-    let tree = run(py, n_threads, looks.saturating_mul(LOOK), |ctx| {
+    let tree = run(py, n_threads, work(columns, &params), |ctx| {
         growing::grow(ctx, columns, &targets, weights, &params, seed)
     })?;
     state(py, tree)

@@ -1,8 +1,8 @@
 //! The door of the tree room: [`grow`] makes trees, [`walk`] uses them, [`records`] takes them in and gives them out.
 
-mod grow;
-mod records;
-mod walk;
+pub(super) mod grow;
+pub(super) mod records;
+pub(super) mod walk;
 
 use pyo3::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Trees to and from Python, as the arrays that scikit-learn's `Tree` is made of: neither way is anything translated.
 
-use numpy::{PyArray1, PyArrayDescrMethods, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -9,7 +9,7 @@ use super::super::array::Values;
 use crate::tree::{Node, Tree};
 
 /// The nodes of a tree, which a Python array keeps alive.
-pub(super) struct Nodes<'py> {
+pub(in super::super) struct Nodes<'py> {
     array: Bound<'py, PyUntypedArray>,
 }
 
@@ -32,7 +32,7 @@ impl<'py> Nodes<'py> {
     }
 
     /// The nodes.
-    pub(super) fn slice(&self) -> &[Node] {
+    pub(in super::super) fn slice(&self) -> &[Node] {
         if self.array.is_empty() {
             return &[]; // an empty array may point anywhere
         }
@@ -43,14 +43,26 @@ impl<'py> Nodes<'py> {
 }
 
 /// The nodes and values of a tree of Python.
-pub(super) struct Table<'py> {
-    pub(super) nodes: Nodes<'py>,
-    pub(super) values: Values<'py, f64>,
+pub(in super::super) struct Table<'py> {
+    pub(in super::super) nodes: Nodes<'py>,
+    pub(in super::super) values: Values<'py, f64>,
+}
+
+/// A [`Table`] that outlives the call. Nobody else knows its arrays, so they stay what was checked.
+pub(in super::super) struct Kept {
+    nodes: Py<PyUntypedArray>,
+    values: Py<PyArrayDyn<f64>>,
+}
+
+impl Kept {
+    pub(in super::super) fn table<'py>(&self, py: Python<'py>) -> Table<'py> {
+        Table { nodes: Nodes { array: self.nodes.bind(py).clone() }, values: Values::kept(py, &self.values) }
+    }
 }
 
 impl<'py> Table<'py> {
     /// From an array of nodes and one of values, of shape (nodes, outputs, classes).
-    pub(super) fn new(nodes: &Bound<'py, PyAny>, values: &Bound<'py, PyAny>) -> PyResult<Self> {
+    pub(in super::super) fn new(nodes: &Bound<'py, PyAny>, values: &Bound<'py, PyAny>) -> PyResult<Self> {
         let table = Self { nodes: Nodes::new(nodes)?, values: Values::new(values)? };
         match *table.values.shape() {
             [count, _, _] if count == table.nodes.slice().len() => Ok(table),
@@ -58,8 +70,13 @@ impl<'py> Table<'py> {
         }
     }
 
+    /// To be kept past the call, by whoever is the only one to know the arrays.
+    pub(in super::super) fn keep(self) -> Kept {
+        Kept { nodes: self.nodes.array.unbind(), values: self.values.keep() }
+    }
+
     /// Outputs and classes.
-    pub(super) fn shape(&self) -> (usize, usize) {
+    pub(in super::super) fn shape(&self) -> (usize, usize) {
         match *self.values.shape() {
             [_, n_outputs, n_classes] => (n_outputs, n_classes),
             _ => (0, 0),

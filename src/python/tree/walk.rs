@@ -38,8 +38,10 @@ macro_rules! with_samples {
         }
     };
 }
+pub(in super::super) use with_samples;
 
-fn work(samples: Samples) -> u64 {
+/// What it costs to send samples down a tree, in multiply-adds.
+pub(in super::super) fn work(samples: Samples) -> u64 {
     (samples.n_rows() as u64).saturating_mul(WAY)
 }
 

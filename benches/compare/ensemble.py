@@ -1,0 +1,144 @@
+"""The rows of the ensemble room: forests.
+
+The data are those of the tree room: classes and numbers follow from half of the features, with noise, and nothing
+limits the trees where the row does not say so. Everybody may use all threads. sklearnex looks at 256 values of a
+feature only, and so grows other trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import scores
+from harness import Data, Row, Work
+from peers import Peer
+from tree import labelled
+
+TITLE = "Forests"
+PAIR = ("mlfast", "sklearn")
+TRIO = (*PAIR, "sklearnex")
+Job = Callable[[Peer, Data, int], Work]
+CLASSIFIER, REGRESSOR = "ensemble.RandomForestClassifier", "ensemble.RandomForestRegressor"
+EXTRA, ISOLATION = "ensemble.ExtraTreesClassifier", "ensemble.IsolationForest"
+
+
+def made(peer: Peer, estimator: str, threads: int, params: dict[str, Any]) -> Any:
+    return peer.build(estimator, threads, **{"random_state": 0, "n_jobs": threads, **params})
+
+
+def fit(estimator: str, target: str, **params: Any) -> Job:
+    def job(peer: Peer, data: Data, threads: int) -> Work:
+        return lambda: made(peer, estimator, threads, params).fit(data["x"], data[target])
+
+    return job
+
+
+def ask(estimator: str, target: str, method: str, rows: int | None = None, **params: Any) -> Job:
+    """A method of a fitted forest on q, or on its first rows."""
+
+    def job(peer: Peer, data: Data, threads: int) -> Work:
+        model = made(peer, estimator, threads, params).fit(data["x"], data[target])
+        asked, call = data["q"][:rows], getattr(model, method)
+        return lambda: call(asked)
+
+    return job
+
+
+def scored(peer: Peer, data: Data, threads: int) -> Work:
+    """Fit an isolation forest and score what it was fitted on."""
+    return lambda: made(peer, ISOLATION, threads, {}).fit(data["x"]).score_samples(data["x"])
+
+
+def embedded(peer: Peer, data: Data, threads: int) -> Work:
+    model = made(peer, "ensemble.RandomTreesEmbedding", threads, {})
+    return lambda: model.fit_transform(data["x"])
+
+
+def row(
+    key: str, title: str, n: int, job: Job, judge: Any, goal: float = 1.0, who: tuple[str, ...] = PAIR, **more: Any
+) -> Row:
+    return Row(key, title, labelled(n), dict.fromkeys(who, job), judge, goal, "sklearn", **more)
+
+
+MAIN = [
+    row(
+        "forest-classifier",
+        f"{CLASSIFIER[9:]} fit, 50k x 20, 100 trees",
+        50_000,
+        fit(CLASSIFIER, "y"),
+        scores.forests,
+        1.5,
+        TRIO,
+    ),
+    row(
+        "forest-regressor",
+        f"{REGRESSOR[9:]} fit, 50k x 20, 50 trees",
+        50_000,
+        fit(REGRESSOR, "z", n_estimators=50),
+        scores.forests,
+        3,
+        TRIO,
+    ),
+    row(
+        "extra-trees",
+        f"{EXTRA[9:]} fit, 50k x 20, 100 trees",
+        50_000,
+        fit(EXTRA, "y"),
+        scores.forests,
+        2.5,
+        TRIO,
+    ),
+    row(
+        "forest-balanced",
+        "the first, classes balanced in each sample, out-of-bag score",
+        20_000,
+        fit(CLASSIFIER, "y", class_weight="balanced_subsample", oob_score=True, n_estimators=20),
+        scores.forests,
+    ),
+    row(
+        "forest-proba",
+        f"{CLASSIFIER[9:]}.predict_proba, 100k x 20, 100 trees",
+        100_000,
+        ask(CLASSIFIER, "y", "predict_proba"),
+        scores.values,
+        3,
+    ),
+    row(
+        "forest-path",
+        f"{CLASSIFIER[9:]}.decision_path, 10k x 20, 20 trees",
+        10_000,
+        ask(CLASSIFIER, "y", "decision_path", n_estimators=20),
+        scores.first_paths,
+    ),
+    row("isolation", "IsolationForest fit and score, 100k x 20", 100_000, scored, scores.values, 6),
+    row("embedding", "RandomTreesEmbedding fit_transform, 20k x 20", 20_000, embedded, scores.paths),
+    row(
+        "forest-one-row",
+        f"{CLASSIFIER[9:]}.predict_proba of one row, 10k x 20, 100 trees",
+        10_000,
+        ask(CLASSIFIER, "y", "predict_proba", 1),
+        scores.values,
+        limit=25e-6,
+        short=True,
+    ),
+]
+
+
+def small_row(name: str, method: str) -> Row:
+    """A row on 1,000 x 10 data with 10 trees, n_jobs=None: mlfast must not be slower than scikit-learn."""
+    target = "z" if name.endswith("Regressor") else "y"
+    estimator, params = f"ensemble.{name}", {"n_estimators": 10, "n_jobs": None}
+    job = fit(estimator, target, **params) if method == "fit" else ask(estimator, target, method, **params)
+    judge = scores.forests if method == "fit" else scores.values
+    key, title = f"small-{name.lower()}-{method}", f"1,000 x 10, 10 trees: {name}.{method}"
+    data = labelled(1000, 10)
+    return Row(key, title, data, dict.fromkeys(PAIR, job), judge, 1.0, "sklearn", short=True, minor=True)
+
+
+SMALL = [
+    (name, method)
+    for name in ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor")
+    for method in ("fit", "predict", "apply")
+] + [("IsolationForest", method) for method in ("fit", "predict", "score_samples")]
+ROWS = [*MAIN, *(small_row(name, method) for name, method in SMALL)]

@@ -1,0 +1,55 @@
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlfast._core.tree import Columns
+
+__all__ = ["Draws", "Forest", "grow_forest", "isolate"]
+
+_Samples = Any  # ndarray, or scipy.sparse CSR, of float32
+
+@final
+class Draws:
+    def __new__(cls, *, n_rows: int, n_draws: int, probabilities: NDArray[np.float64] | None) -> Draws: ...
+
+# `y` is of shape (n_samples, n_outputs): int64 codes with `n_classes` by output, or float64 with None.
+def grow_forest(
+    *,
+    columns: Columns,
+    y: NDArray[np.int64] | NDArray[np.float64],
+    n_classes: Sequence[int] | None,
+    weights: NDArray[np.float64] | None,
+    draws: Draws | None,
+    is_balanced: bool,
+    min_weight_fraction_leaf: float,
+    ccp_alpha: float,
+    params: dict[str, Any],
+    seeds: Sequence[int],
+    n_threads: int,
+) -> list[dict[str, Any]]: ...
+def isolate(
+    *,
+    x: _Samples,
+    y: NDArray[np.float64],
+    probabilities: NDArray[np.float64] | None,
+    n_draws: int,
+    replace: bool,
+    n_features: int,
+    max_depth: int,
+    seeds: Sequence[int],
+    n_threads: int,
+) -> list[tuple[dict[str, Any], NDArray[np.int64], int]]: ...
+
+@final
+class Forest:
+    def __new__(cls, estimators: list[Any], said: Sequence[NDArray[np.float64]] | None = None) -> Forest: ...
+    def holds(self, estimators: list[Any]) -> bool: ...
+    def mean(self, *, x: _Samples, n_threads: int) -> NDArray[np.float64]: ...
+    def sum(self, *, x: _Samples, n_threads: int) -> NDArray[np.float64]: ...
+    def apply(self, *, x: _Samples, n_threads: int) -> NDArray[np.int64]: ...
+    def decision_path(self, *, x: _Samples, n_threads: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+    def out_of_bag(
+        self, *, x: _Samples, draws: Draws, seeds: Sequence[int], n_threads: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...

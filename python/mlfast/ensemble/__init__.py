@@ -1,0 +1,20 @@
+"""Ensembles of trees."""
+
+import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast.ensemble._embedding import RandomTreesEmbedding
+from mlfast.ensemble._forest import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from mlfast.ensemble._isolation import IsolationForest
+
+__all__ = [
+    "ExtraTreesClassifier",
+    "ExtraTreesRegressor",
+    "IsolationForest",
+    "RandomForestClassifier",
+    "RandomForestRegressor",
+    "RandomTreesEmbedding",
+]

@@ -1,0 +1,123 @@
+"""The trees of an ensemble: made from what Rust grows, kept at hand for predictions, checked before they are believed.
+
+What Rust needs to walk a forest, where the nodes of each tree lie, is looked up at the first prediction and kept beside
+the fitted state. It copies no node, and it is looked up again when a tree was replaced or has moved.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.tree._tree import Tree
+
+from mlfast._core import RefusedError
+from mlfast._core import ensemble as core
+from mlfast._state import DropIn
+from mlfast.tree._state import tree_of
+
+
+class _Cache:
+    """What is looked up when it is first needed."""
+
+    __slots__ = ("forest",)
+
+    def __init__(self) -> None:
+        self.forest: core.Forest | None = None
+
+
+class Members(DropIn):
+    """State of an ensemble with trees in ``estimators_``."""
+
+    def _forest(self: Any) -> core.Forest:
+        """Return the trees as Rust walks them."""
+        # It stands in __dict__ from the fit on, so that a prediction changes nothing there.
+        cache: _Cache | None = self.__dict__.get("_cache")
+        if cache is None:
+            cache = self.__dict__["_cache"] = _Cache()
+        forest, trees = cache.forest, self.estimators_
+        if forest is None or not forest.holds(trees):
+            forest = cache.forest = self._looked_up(trees)
+        return forest
+
+    def _looked_up(self, trees: list[Any]) -> core.Forest:
+        return core.Forest(trees)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("_cache", None)
+        return state
+
+    def _parents_state(self) -> dict[str, Any]:
+        state = super()._parents_state()
+        state.pop("_cache", None)
+        return state
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        if "estimators_" not in state:
+            return
+        trees = state["estimators_"]
+        if not isinstance(trees, list) or not trees:
+            raise ValueError("corrupt state: estimators_ must be a list of trees")
+        shape = self._shape(state)
+        for estimator in trees:
+            tree = getattr(estimator, "tree_", None)
+            if not isinstance(tree, Tree) or (tree.n_features, tree.n_outputs) != shape:
+                raise ValueError("corrupt state: estimators_ must be trees of the features and outputs of the ensemble")
+            if tree.n_classes.tolist() != trees[0].tree_.n_classes.tolist():
+                raise ValueError("corrupt state: the trees of estimators_ disagree")
+
+    def _shape(self, state: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the features and outputs that each tree has."""
+        return state.get("n_features_in_"), state.get("n_outputs_")
+
+
+def probabilities(weights: np.ndarray | None) -> np.ndarray | None:
+    """Return the share of each row, as `numpy.random.RandomState.choice` takes it.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_samples,) or None
+        Weights; None: all 1.
+
+    Returns
+    -------
+    probabilities : ndarray of shape (n_samples,) or None
+        The shares in float64, computed in the type of the weights.
+
+    Raises
+    ------
+    RefusedError
+        If they are none.
+    """
+    if weights is None:
+        return None
+    shares = weights / np.sum(weights)
+    slack = np.sqrt(np.finfo(shares.dtype).eps)
+    if not (np.all(shares >= 0) and abs(np.sum(shares, dtype=np.float64) - 1) <= slack):
+        raise RefusedError("the weights are no probabilities")
+    return shares.astype(np.float64)
+
+
+def planted(template: Any, states: list[dict[str, Any]], seeds: list[int]) -> list[Any]:
+    """Return fitted estimators.
+
+    Parameters
+    ----------
+    template : estimator
+        Has all that its trees have in common, but no tree.
+    states : list of dict
+        What Rust grew; emptied, so that no tree is held twice for long.
+    seeds : list of int
+        ``random_state`` of each.
+    """
+    kind: Any = type(template)
+    common = template.__dict__
+    n_classes = common.get("n_classes_")
+    counts = [1] * template.n_outputs_ if n_classes is None else [n_classes] if template.n_outputs_ == 1 else n_classes
+    estimators = []
+    states.reverse()
+    for seed in seeds:
+        estimator = kind.__new__(kind)
+        tree = tree_of(template.n_features_in_, counts, states.pop())
+        estimator.__dict__.update(common | {"random_state": seed, "tree_": tree})
+        estimators.append(estimator)
+    return estimators

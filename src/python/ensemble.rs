@@ -1,0 +1,262 @@
+//! The door of the ensemble room: forests are grown in one call, and asked in one call.
+
+use numpy::{PyArray1, PyArrayMethods};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::array::{Matrix, Values};
+use super::error;
+use super::run::run;
+use super::tree::grow::{self, Columns, Learnt, Numbers};
+use super::tree::records::{Kept, Table, state};
+use super::tree::walk::{self, with_samples};
+use crate::common::memory;
+use crate::ensemble::bootstrap::Bootstrap;
+use crate::ensemble::forest::{self, Params, Rows};
+use crate::ensemble::isolation;
+use crate::ensemble::vote::{self, Member};
+use crate::linalg::Csr;
+use crate::tree::walk::Samples;
+
+type Array<'py> = Bound<'py, PyAny>;
+
+/// How the rows of each tree are drawn, with replacement.
+#[pyclass(frozen, module = "mlfast._core.ensemble")]
+struct Draws {
+    bootstrap: Bootstrap,
+}
+
+#[pymethods]
+impl Draws {
+    /// `probabilities` of shape (n_rows,), or None: all rows alike.
+    #[new]
+    #[pyo3(signature = (*, n_rows, n_draws, probabilities))]
+    fn new(n_rows: usize, n_draws: usize, probabilities: Option<&Array<'_>>) -> PyResult<Self> {
+        let known = probabilities.map(Values::<f64>::new).transpose()?;
+        let bootstrap = Bootstrap::new(n_rows, n_draws, known.as_ref().map(Values::slice));
+        Ok(Self { bootstrap: bootstrap.map_err(error::exception)? })
+    }
+}
+
+/// The states of trees, one for each of `seeds`, as `sklearn.tree._tree.Tree.__setstate__` takes them.
+#[pyfunction]
+#[pyo3(signature = (*, columns, y, n_classes, weights, draws, is_balanced, min_weight_fraction_leaf, ccp_alpha, params,
+                    seeds, n_threads))]
+fn grow_forest<'py>(
+    py: Python<'py>,
+    columns: &Bound<'py, Columns>,
+    y: &Array<'py>,
+    n_classes: Option<Vec<usize>>,
+    weights: Option<&Array<'py>>,
+    draws: Option<&Bound<'py, Draws>>,
+    is_balanced: bool,
+    min_weight_fraction_leaf: f64,
+    ccp_alpha: f64,
+    params: Numbers,
+    seeds: Vec<u32>,
+    n_threads: usize,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let columns = &columns.get().columns;
+    let learnt = Learnt::new(y, n_classes)?;
+    let weights = weights.map(Values::<f64>::new).transpose()?;
+    let rows = match draws {
+        Some(draws) => Rows::Drawn { bootstrap: &draws.get().bootstrap, is_balanced },
+        None => Rows::All(weights.as_ref().map(Values::slice)),
+    };
+    let params = Params { tree: params.params(0.0)?, min_weight_fraction_leaf, ccp_alpha };
+    let work = grow::work(columns, &params.tree).saturating_mul(seeds.len() as u64);
+    let targets = learnt.targets();
+    let trees = run(py, n_threads, work, |ctx| forest::fit(ctx, columns, &targets, &rows, &params, &seeds))?;
+    trees.into_iter().map(|tree| state(py, tree)).collect()
+}
+
+/// Work of a tree of an isolation forest for each row and feature that it sees, in multiply-adds.
+const LOOK: u64 = 64;
+
+/// For each of `seeds` the state of a tree, the features that it drew, of shape (n_features,), and its own seed. `x` is an
+/// array or a SciPy CSR matrix or array of float32; `y` and `probabilities` of shape (n_samples,).
+#[pyfunction]
+#[pyo3(signature = (*, x, y, probabilities, n_draws, replace, n_features, max_depth, seeds, n_threads))]
+fn isolate<'py>(
+    py: Python<'py>,
+    x: &Array<'py>,
+    y: &Array<'py>,
+    probabilities: Option<&Array<'py>>,
+    n_draws: usize,
+    replace: bool,
+    n_features: usize,
+    max_depth: usize,
+    seeds: Vec<u32>,
+    n_threads: usize,
+) -> PyResult<Vec<(Bound<'py, PyDict>, Array<'py>, u32)>> {
+    let y = Values::<f64>::new(y)?;
+    let known = probabilities.map(Values::<f64>::new).transpose()?;
+    let (targets, known) = (y.slice(), known.as_ref().map(Values::slice));
+    let params = isolation::Params { n_draws, replace, n_features, max_depth };
+    let work = (n_draws as u64).saturating_mul(n_features as u64 * LOOK).saturating_mul(seeds.len() as u64);
+    with_samples!(x, samples => {
+        let trees = run(py, n_threads, work, |ctx| isolation::fit(ctx, samples, targets, known, &params, &seeds))?;
+        let crossed = trees.into_iter().map(|isolated| {
+            let features: Vec<i64> = isolated.features.iter().map(|&feature| feature as i64).collect();
+            Ok((state(py, isolated.tree)?, PyArray1::from_vec(py, features).into_any(), isolated.seed))
+        });
+        crossed.collect()
+    })
+}
+
+/// A tree of a forest, and the room that it had for nodes when its arrays were looked up.
+struct Tree {
+    tree: Py<PyAny>,
+    capacity: isize,
+    arrays: Kept,
+}
+
+/// The trees of a forest, found once for many calls. The arrays are those of the trees: what is written there is seen.
+#[pyclass(frozen, module = "mlfast._core.ensemble")]
+struct Forest {
+    trees: Vec<Tree>,
+    /// Outputs and classes of every tree.
+    shape: (usize, usize),
+}
+
+impl Forest {
+    /// What `use_them` makes of the trees.
+    fn with_members<T>(&self, py: Python<'_>, use_them: impl FnOnce(&[Member]) -> PyResult<T>) -> PyResult<T> {
+        let tables: Vec<Table> = self.trees.iter().map(|tree| tree.arrays.table(py)).collect();
+        let members: Vec<Member> =
+            tables.iter().map(|table| Member { nodes: table.nodes.slice(), values: table.values.slice() }).collect();
+        use_them(&members)
+    }
+
+    fn width(&self) -> PyResult<usize> {
+        memory::area(self.shape.0, self.shape.1).map_err(error::exception)
+    }
+
+    fn work(&self, samples: Samples) -> u64 {
+        walk::work(samples).saturating_mul(self.trees.len() as u64)
+    }
+}
+
+/// The tree of a fitted estimator, and the room that it has for nodes. A tree moves its nodes when that changes.
+fn tree_of<'py>(estimator: &Array<'py>) -> PyResult<(Array<'py>, isize)> {
+    let py = estimator.py();
+    let tree = estimator.getattr(pyo3::intern!(py, "tree_"))?;
+    let capacity = tree.getattr(pyo3::intern!(py, "capacity"))?.extract()?;
+    Ok((tree, capacity))
+}
+
+#[pymethods]
+impl Forest {
+    /// From fitted trees, all of one shape. `said` has what the nodes of each tree say, of shape (nodes, outputs, classes);
+    /// None: the values of the trees.
+    #[new]
+    #[pyo3(signature = (estimators, said = None))]
+    fn new(estimators: &Bound<'_, PyList>, said: Option<Vec<Array<'_>>>) -> PyResult<Self> {
+        if said.as_ref().is_some_and(|said| said.len() != estimators.len()) {
+            return Err(PyTypeError::new_err("expected one array for each tree"));
+        }
+        let mut trees = Vec::with_capacity(estimators.len());
+        let mut shape = None;
+        for (i, estimator) in estimators.iter().enumerate() {
+            let (tree, capacity) = tree_of(&estimator)?;
+            let state = tree.call_method0("__getstate__")?;
+            let values = match &said {
+                Some(said) => said[i].call_method0("copy")?, // so that nobody else knows it
+                None => state.get_item("values")?,
+            };
+            let table = Table::new(&state.get_item("nodes")?, &values)?;
+            if *shape.get_or_insert(table.shape()) != table.shape() {
+                return Err(PyTypeError::new_err("the trees of a forest differ in outputs or classes"));
+            }
+            trees.push(Tree { tree: tree.unbind(), capacity, arrays: table.keep() });
+        }
+        Ok(Self { trees, shape: shape.unwrap_or((0, 0)) })
+    }
+
+    /// Whether these are still the trees of the estimators, where they were.
+    fn holds(&self, estimators: &Bound<'_, PyList>) -> PyResult<bool> {
+        if estimators.len() != self.trees.len() {
+            return Ok(false);
+        }
+        for (estimator, known) in estimators.iter().zip(&self.trees) {
+            let (tree, capacity) = tree_of(&estimator)?;
+            if !tree.is(&known.tree) || capacity != known.capacity {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Mean of the values of each sample's leaves, shape (n_samples, outputs, classes).
+    #[pyo3(signature = (*, x, n_threads))]
+    fn mean<'py>(&self, py: Python<'py>, x: &Array<'py>, n_threads: usize) -> PyResult<Array<'py>> {
+        let width = self.width()?;
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let found = run(py, n_threads, self.work(samples), |ctx| vote::mean(ctx, members, width, samples))?;
+            Ok(PyArray1::from_vec(py, found).reshape([samples.n_rows(), self.shape.0, self.shape.1])?.into_any())
+        }))
+    }
+
+    /// Sum of the values of each sample's leaves, shape (n_samples, outputs, classes).
+    #[pyo3(signature = (*, x, n_threads))]
+    fn sum<'py>(&self, py: Python<'py>, x: &Array<'py>, n_threads: usize) -> PyResult<Array<'py>> {
+        let width = self.width()?;
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let found = run(py, n_threads, self.work(samples), |ctx| vote::sum(ctx, members, width, samples))?;
+            Ok(PyArray1::from_vec(py, found).reshape([samples.n_rows(), self.shape.0, self.shape.1])?.into_any())
+        }))
+    }
+
+    /// The leaf of each sample in each tree, shape (n_trees, n_samples).
+    #[pyo3(signature = (*, x, n_threads))]
+    fn apply<'py>(&self, py: Python<'py>, x: &Array<'py>, n_threads: usize) -> PyResult<Array<'py>> {
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let found = run(py, n_threads, self.work(samples), |ctx| vote::apply(ctx, members, samples))?;
+            Ok(PyArray1::from_vec(py, found).reshape([self.trees.len(), samples.n_rows()])?.into_any())
+        }))
+    }
+
+    /// The nodes that each sample passes, numbered through the forest: starts, of shape (n_samples + 1,), and the nodes of
+    /// all samples.
+    #[pyo3(signature = (*, x, n_threads))]
+    fn decision_path<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Array<'py>,
+        n_threads: usize,
+    ) -> PyResult<(Array<'py>, Array<'py>)> {
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let paths = run(py, n_threads, self.work(samples), |ctx| vote::decision_path(ctx, members, samples))?;
+            Ok((PyArray1::from_vec(py, paths.starts).into_any(), PyArray1::from_vec(py, paths.nodes).into_any()))
+        }))
+    }
+
+    /// What the trees say of the samples that they have not learnt from: sums of shape (n_samples, outputs, classes), and
+    /// how many trees were asked, of shape (n_samples,). `seeds` has one for each tree.
+    #[pyo3(signature = (*, x, draws, seeds, n_threads))]
+    fn out_of_bag<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Array<'py>,
+        draws: &Bound<'py, Draws>,
+        seeds: Vec<u32>,
+        n_threads: usize,
+    ) -> PyResult<(Array<'py>, Array<'py>)> {
+        let (width, bootstrap) = (self.width()?, &draws.get().bootstrap);
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let (sums, asked) = run(py, n_threads, self.work(samples), |ctx| {
+                vote::out_of_bag(ctx, members, width, samples, bootstrap, &seeds)
+            })?;
+            let sums = PyArray1::from_vec(py, sums).reshape([samples.n_rows(), self.shape.0, self.shape.1])?;
+            Ok((sums.into_any(), PyArray1::from_vec(py, asked).into_any()))
+        }))
+    }
+}
+
+/// Ensembles of trees.
+#[pymodule]
+pub(super) mod ensemble {
+    #[pymodule_export]
+    use super::{Draws, Forest, grow_forest, isolate};
+}

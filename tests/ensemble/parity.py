@@ -1,0 +1,30 @@
+"""What it means that two ensembles are the same."""
+
+from ..compare import assert_same_complaint, bits, fitted, outcome
+from ..tree.parity import assert_same_parts
+
+
+def fit_both(ours, theirs, *args, **kwargs):
+    """Fit both: errors and warnings and all public attributes are the same, each tree node for node."""
+    did = [outcome(est.fit, *args, **kwargs) for est in (ours, theirs)]
+    assert_same_complaint(*did)
+    assert did[1].error is None, did[1].error
+    assert_same_state(ours, theirs)
+    return ours, theirs
+
+
+def assert_same_state(ours, theirs):
+    """Attribute for attribute, and tree for tree, bit for bit."""
+    assert_same_parts(fitted(ours), fitted(theirs))
+    for tree, parents in zip(ours.estimators_, theirs.estimators_, strict=True):
+        assert list(vars(tree)) == list(vars(parents))
+
+
+def assert_same_answers(ours, theirs, X, methods=("predict", "apply", "decision_path")):
+    """Every method says the same of X to the bit, or raises the same."""
+    methods = (*methods, *(("predict_proba", "predict_log_proba") if hasattr(theirs, "predict_proba") else ()))
+    for method in methods:
+        mine, parents = (outcome(getattr(est, method), X) for est in (ours, theirs))
+        assert_same_complaint(mine, parents)
+        assert type(mine.value) is type(parents.value), method
+        assert bits(mine.value) == bits(parents.value), method
