@@ -1,6 +1,7 @@
 //! The data as trees see them, made ready once for any number of trees.
 //!
-//! What a tree needs depends on how it splits. Random thresholds need no more than values that compare fast. The best
+//! What a tree needs depends on how it splits. Random thresholds need no more than values that compare fast, column by
+//! column for nodes of many samples and row by row for those of few, whose rows stay in the cache. The best
 //! split of a few features drawn per node needs ranks that sort fast. Where nodes look at many of the features, nothing is
 //! sorted but the columns, once. The first tree that needs the one or the other has it made, and it stays.
 
@@ -15,6 +16,8 @@ use crate::common::{Context, Error, Float, Result, memory, parallel};
 /// Columns converted together: one pass over the rows serves them all.
 const TOGETHER: usize = 8;
 
+/// Rows turned to row order together.
+const BLOCK: usize = 128;
 /// Up to this many features for each that a node looks at, parting the lists of all is faster than sorting those few.
 const LISTED: usize = 8;
 
@@ -26,6 +29,7 @@ pub struct Columns {
     ranked: OnceLock<Vec<Arc<Ranked>>>,
     ordered: OnceLock<Vec<Arc<Ordered>>>,
     stored: OnceLock<Stored>,
+    cells: OnceLock<Vec<u32>>,
 }
 
 /// What sorting a column has brought: shorter ranks, if they can be had.
@@ -35,10 +39,10 @@ struct Ranked {
     is_coarse: bool,
 }
 
-/// What sorting a column has brought: its rows in the order of their values.
+/// What sorting a column has brought: its [keys](Column::keys).
 #[derive(Debug)]
 struct Ordered {
-    rows: Vec<u32>,
+    keys: Vec<u64>,
     is_coarse: bool,
 }
 
@@ -59,8 +63,8 @@ pub(super) struct Feature<'a> {
     pub(super) column: &'a Column,
     /// Whether rows share values so often that ties among them shape the order of samples; false if nothing is sorted.
     pub(super) is_coarse: bool,
-    /// The rows by value, of [`Form::Lists`].
-    pub(super) rows: &'a [u32],
+    /// The sorted [keys](Column::keys), of [`Form::Lists`].
+    pub(super) keys: &'a [u64],
 }
 
 impl Columns {
@@ -122,7 +126,14 @@ impl Columns {
     }
 
     fn new(n_rows: usize, plain: Vec<Arc<Column>>) -> Self {
-        Self { n_rows, plain, ranked: OnceLock::new(), ordered: OnceLock::new(), stored: OnceLock::new() }
+        Self {
+            n_rows,
+            plain,
+            ranked: OnceLock::new(),
+            ordered: OnceLock::new(),
+            stored: OnceLock::new(),
+            cells: OnceLock::new(),
+        }
     }
 
     /// Rows of the data set.
@@ -159,6 +170,11 @@ impl Columns {
         }
     }
 
+    /// Whether criteria that heed the order of samples number them by row.
+    pub(super) fn numbers_rows(&self, form: Form) -> bool {
+        form == Form::Lists || (form == Form::Values && !self.has_sparse())
+    }
+
     /// Makes what trees with these parameters need and is not there yet. Growing asks for it; whoever grows many trees
     /// at once asks before, lest each of them make it.
     ///
@@ -188,11 +204,16 @@ impl Columns {
             }
             Form::Lists if self.ordered.get().is_none() => {
                 let ordered = self.sorted(ctx, |_, keys| {
-                    let mut rows = memory::with_capacity(keys.len())?;
-                    rows.extend(keys.iter().map(|&key| key as u32));
-                    Ok(Arc::new(Ordered { rows, is_coarse: Column::is_coarse(keys, self.n_rows) }))
+                    Ok(Arc::new(Ordered {
+                        keys: memory::copied(keys)?,
+                        is_coarse: Column::is_coarse(keys, self.n_rows),
+                    }))
                 })?;
                 self.ordered.get_or_init(|| ordered);
+            }
+            Form::Values if n_features == self.len() && self.cells.get().is_none() && !self.has_sparse() => {
+                let cells = self.by_row()?;
+                self.cells.get_or_init(|| cells);
             }
             _ => {}
         }
@@ -224,7 +245,9 @@ impl Columns {
     pub fn take(&self, ctx: &Context, params: &Params, rows: &[u32]) -> Result<Self> {
         check_rows(rows.len())?;
         let places = Places::new(rows, self.n_rows)?;
-        self.prepare(ctx, params)?;
+        if self.form(params) != Form::Values {
+            self.prepare(ctx, params)?;
+        }
         let plain = parallel::map(ctx, self.plain.iter().collect(), |column| column.take(rows, &places).map(Arc::new))?;
         let taken = Self::new(rows.len(), plain);
         if taken.has_sparse() || self.has_sparse() {
@@ -240,12 +263,27 @@ impl Columns {
         if let Some(ordered) = self.ordered.get() {
             let ordered = parallel::map(ctx, ordered.iter().collect(), |ordered| {
                 let mut own = memory::with_capacity(rows.len())?;
-                ordered.rows.iter().for_each(|&row| own.extend_from_slice(places.of(row)));
-                Ok(Arc::new(Ordered { rows: own, is_coarse: ordered.is_coarse }))
+                for key in &ordered.keys {
+                    own.extend(places.of(*key as u32).iter().map(|&place| key >> 32 << 32 | u64::from(place)));
+                }
+                Ok(Arc::new(Ordered { keys: own, is_coarse: ordered.is_coarse }))
             })?;
             taken.ordered.get_or_init(|| ordered);
         }
         Ok(taken)
+    }
+
+    /// The bits of all dense columns, row after row.
+    fn by_row(&self) -> Result<Vec<u32>> {
+        let mut cells = memory::filled(memory::area(self.n_rows, self.len())?, 0)?;
+        let blocks = cells.chunks_mut((BLOCK * self.len()).max(1)).zip((0..).step_by(BLOCK));
+        for (block, start) in blocks {
+            for (j, bits) in self.plain.iter().map(|column| column.bits().unwrap_or(&[])).enumerate() {
+                let cells = block.iter_mut().skip(j).step_by(self.len());
+                cells.zip(&bits[start..]).for_each(|(cell, &bits)| *cell = bits);
+            }
+        }
+        Ok(cells)
     }
 
     /// What `make` makes of each column and its sorted [keys](Column::keys).
@@ -262,6 +300,11 @@ impl Columns {
         })
     }
 
+    /// Ranks of shape (`n_rows`, `len`) for [`Form::Values`], unless some column is sparse.
+    pub(super) fn cells(&self) -> Option<&[u32]> {
+        self.cells.get().map(Vec::as_slice)
+    }
+
     /// What differs from zero in sparse columns, by row, if a tree that looks for the best split is prepared for.
     pub(super) fn stored(&self) -> Option<&Stored> {
         self.stored.get()
@@ -270,7 +313,7 @@ impl Columns {
     /// The features for a tree of a form that is [prepared](Columns::prepare).
     pub(super) fn features(&self, form: Form) -> Result<Vec<Feature<'_>>> {
         let mut features = memory::with_capacity(self.len())?;
-        features.extend(self.plain.iter().map(|column| Feature { column, is_coarse: false, rows: &[] }));
+        features.extend(self.plain.iter().map(|column| Feature { column, is_coarse: false, keys: &[] }));
         match form {
             Form::Values => {}
             Form::Ranks => {
@@ -281,7 +324,7 @@ impl Columns {
             }
             Form::Lists => {
                 for (feature, ordered) in features.iter_mut().zip(self.ordered.get().into_iter().flatten()) {
-                    (feature.is_coarse, feature.rows) = (ordered.is_coarse, &ordered.rows);
+                    (feature.is_coarse, feature.keys) = (ordered.is_coarse, &ordered.keys);
                 }
             }
         }

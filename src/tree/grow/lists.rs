@@ -5,6 +5,7 @@
 //!
 //! Reference: J. Shafer, R. Agrawal, M. Mehta, "SPRINT: A Scalable Parallel Classifier for Data Mining", 1996.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::columns::Feature;
@@ -15,9 +16,9 @@ use crate::common::{Context, Result, memory, parallel};
 pub(super) const SHARED: usize = 50_000;
 
 /// The lists of a tree.
-pub(super) struct Lists {
-    /// By feature, the keys of all samples: rank above, row below.
-    keys: Vec<Vec<u64>>,
+pub(super) struct Lists<'a> {
+    /// By feature, the keys of all samples: rank above, row below. They are those of the data until they are parted.
+    keys: Vec<Cow<'a, [u64]>>,
     /// A bit per row: whether it goes left in the split last marked.
     sides: Vec<u64>,
     spare: Vec<u64>,
@@ -30,25 +31,29 @@ pub(super) struct GoesOn {
     pub(super) right: bool,
 }
 
-impl Lists {
+impl<'a> Lists<'a> {
     /// Of the rows that weigh something, `n_samples` of `n_rows`.
     pub(super) fn new(
         ctx: &Context,
-        features: &[Feature],
+        features: &[Feature<'a>],
         weights: Option<&[f64]>,
         n_samples: usize,
         n_rows: usize,
     ) -> Result<Self> {
-        let keys = parallel::map(ctx, features.iter().collect(), |feature| {
-            let mut keys = memory::with_capacity(n_samples)?;
-            let bits = feature.column.bits().unwrap_or(&[]);
-            let weighs = |row: u32| weights.is_none_or(|weights| weights[row as usize] != 0.0);
-            let key = |&row: &u32| u64::from(bits[row as usize]) << 32 | u64::from(row);
-            match weights {
-                None => keys.extend(feature.rows.iter().map(key)),
-                Some(_) => keys.extend(feature.rows.iter().filter(|&&row| weighs(row)).map(key)),
+        let mut weighs = memory::filled(n_rows, true)?;
+        weighs.iter_mut().zip(weights.into_iter().flatten()).for_each(|(weighs, &weight)| *weighs = weight != 0.0);
+        let keys = parallel::map(ctx, features.iter().collect(), |feature: &Feature<'a>| {
+            if n_samples == n_rows {
+                return Ok(Cow::Borrowed(feature.keys));
             }
-            Ok(keys)
+            // One place more than there are samples: whatever has no weight is written over.
+            let (mut keys, mut n) = (memory::filled(n_samples + 1, 0)?, 0);
+            for &key in feature.keys {
+                keys[n] = key;
+                n += usize::from(weighs[key as u32 as usize]);
+            }
+            keys.truncate(n_samples);
+            Ok(Cow::Owned(keys))
         })?;
         let sides = memory::filled(n_rows.div_ceil(64), 0)?;
         Ok(Self { keys, sides, spare: memory::filled(n_samples, 0)? })
@@ -96,7 +101,7 @@ impl Lists {
         let Self { keys, sides, spare } = self;
         if ctx.threads() == 1 || node.len() * features.len() < SHARED {
             for &feature in features.iter().filter(|&&feature| Some(feature as usize) != but) {
-                part(&mut keys[feature as usize][node.clone()], spare, sides, goes_on);
+                part(&mut own(&mut keys[feature as usize])?[node.clone()], spare, sides, goes_on);
             }
             return Ok(());
         }
@@ -106,14 +111,22 @@ impl Lists {
             is_open[feature] = false;
         }
         let open = keys.iter_mut().zip(is_open).filter(|(_, is_open)| *is_open);
-        let jobs = open.map(|(keys, _)| &mut keys[node.clone()]).collect();
+        let jobs = open.map(|(keys, _)| keys).collect();
         let scratch = || memory::filled(node.len(), 0);
         parallel::map_with(ctx, jobs, scratch, |spare, keys| {
-            part(keys, spare, sides, goes_on);
+            part(&mut own(keys)?[node.clone()], spare, sides, goes_on);
             Ok(())
         })?;
         Ok(())
     }
+}
+
+/// A list that may be written to.
+fn own<'b>(keys: &'b mut Cow<'_, [u64]>) -> Result<&'b mut [u64]> {
+    if let Cow::Borrowed(of_data) = keys {
+        *keys = Cow::Owned(memory::copied(of_data)?);
+    }
+    Ok(keys.to_mut())
 }
 
 /// Word and bit of a row.

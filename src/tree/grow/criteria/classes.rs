@@ -44,6 +44,8 @@ pub(in super::super) struct Sides {
     weights: [f64; SWEEP],
     lefts: [f64; SWEEP],
     rights: [f64; SWEEP],
+    /// Of two classes: the weight of each on the left.
+    both: [[f64; 2]; SWEEP],
     /// Weights on the left before the sweep, of each class and in all.
     before: Vec<f64>,
     before_weight: f64,
@@ -123,12 +125,12 @@ impl<I: Impurity> Classes<'_, I> {
             second += own_second;
             first += own - own_second;
             weight += own;
-            (sides.lefts[i], sides.rights[i], sides.weights[i]) = (first, second, weight);
+            (sides.both[i], sides.weights[i]) = ([first, second], weight);
         }
         (sides.left[0], sides.left[1], sides.left_weight) = (first, second, weight);
         let (firsts, seconds) = (self.totals[0], self.totals[1]);
-        for (left, right) in sides.lefts[..keys.len()].iter_mut().zip(&mut sides.rights) {
-            let (first, second) = (*left, *right);
+        let squares = sides.lefts.iter_mut().zip(&mut sides.rights);
+        for ((left, right), [first, second]) in squares.zip(&sides.both[..keys.len()]) {
             *left = first * first + second * second;
             *right = (firsts - first) * (firsts - first) + (seconds - second) * (seconds - second);
         }
@@ -148,6 +150,18 @@ impl<I: Impurity> Classes<'_, I> {
             (sides.lefts[i], sides.rights[i], sides.weights[i]) = (lefts, rights, sides.left_weight);
         }
     }
+
+    /// The quality of a split of a node that is swept, by the weights on the left.
+    fn quality(&self, left: &[f64], left_weight: f64) -> f64 {
+        let right_weight = self.weight - left_weight;
+        if right_weight < 0.0 {
+            return f64::NEG_INFINITY; // less than nothing, by rounding
+        }
+        let rights = self.totals.iter().zip(left).map(|(total, left)| total - left);
+        let right = I::added(0.0, rights, right_weight);
+        let left = I::added(0.0, left.iter().copied(), left_weight);
+        -right_weight * right - left_weight * left
+    }
 }
 
 impl<I: Impurity> Criterion for Classes<'_, I> {
@@ -158,9 +172,9 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
         let n = self.totals.len();
         let (left, right) = (memory::filled(n, 0.0)?, memory::filled(n, 0.0)?);
         let (weights, lefts, rights) = ([0.0; SWEEP], [0.0; SWEEP], [0.0; SWEEP]);
-        let before = memory::filled(n, 0.0)?;
+        let (both, before) = ([[0.0; 2]; SWEEP], memory::filled(n, 0.0)?);
         let (left_weight, right_weight, before_weight) = (0.0, 0.0, 0.0);
-        Ok(Sides { at: 0, left, right, left_weight, right_weight, weights, lefts, rights, before, before_weight })
+        Ok(Sides { at: 0, left, right, left_weight, right_weight, weights, lefts, rights, both, before, before_weight })
     }
 
     fn enter(&mut self, samples: &[u32]) {
@@ -272,8 +286,11 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
         })
     }
 
-    /// The sums are taken again, in the same order, on the right side, which nobody asks for in a sweep.
     fn swept(&self, sides: &mut Sides, keys: &[u64], i: usize) -> f64 {
+        if self.totals.len() == 2 {
+            return self.quality(&sides.both[i], sides.weights[i]);
+        }
+        // The sums are taken again, in the same order, on the right side, which nobody asks for in a sweep.
         let Sides { right: left, before, before_weight, .. } = sides;
         let samples = self.swept.as_deref().unwrap_or(&[]);
         let mut left_weight = *before_weight;
@@ -282,14 +299,7 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
             left[class as usize] += own;
             left_weight += own;
         }
-        let right_weight = self.weight - left_weight;
-        if right_weight < 0.0 {
-            return f64::NEG_INFINITY; // less than nothing, by rounding
-        }
-        let rights = self.totals.iter().zip(&*left).map(|(total, left)| total - left);
-        let right = I::added(0.0, rights, right_weight);
-        let left = I::added(0.0, left.iter().copied(), left_weight);
-        -right_weight * right - left_weight * left
+        self.quality(left, left_weight)
     }
 
     fn children(&self, sides: &Sides, _keys: &[u64]) -> (f64, f64) {

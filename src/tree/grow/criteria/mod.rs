@@ -25,6 +25,9 @@ pub(super) trait Criterion: Sync {
     /// Whether the order of samples can change a rounding, so that scikit-learn's order has to be kept.
     const ORDERED: bool;
 
+    /// How much more it takes to scan a sample than to read it.
+    const COST: usize = 1;
+
     /// Whether [`Criterion::value`] looks at the keys.
     const KEYED_VALUE: bool = false;
 
