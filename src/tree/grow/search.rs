@@ -16,6 +16,8 @@ const INSERTED: usize = 16;
 /// there, and is done for coarse columns only: where ties are few, they decide nothing.
 const FOLLOWED: usize = 1024;
 
+/// Up to this many samples splits are weighed one by one.
+const FEW: usize = 8;
 /// Equal keys after which the end of them is searched for, not walked to.
 const STEPS: usize = 16;
 
@@ -347,6 +349,20 @@ fn sweep<C: Criterion>(
     let n = keys.len();
     let mut best = None;
     criterion.reset(sides, keys);
+    if n <= FEW && C::IS_CHEAP {
+        for p in min_samples_leaf.max(1)..=n - min_samples_leaf.max(1) {
+            let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+            if column.apart(low, high) {
+                criterion.advance(sides, keys, p);
+                let proxy = criterion.proxy(sides);
+                if proxy > floor {
+                    floor = proxy;
+                    best = Some(Candidate { proxy, n_left: p, low, high: Some(high), missing_left: p > n - p });
+                }
+            }
+        }
+        return best;
+    }
     for (k, part) in keys[..n - 1].chunks(SWEEP).enumerate() {
         let mut mask = criterion.sweep(sides, part, floor);
         while mask != 0 {

@@ -227,7 +227,8 @@ impl<'a, C: Criterion> Splitter<'a, C> {
         let rows = &mut self.samples[task.start..task.end];
         let Scratch { ranks: spare, best: ranks, keys, .. } = &mut self.scratch;
         let (ranks, spare) = (&ranks[..n], &mut spare[..n]);
-        let goes_left = |i: usize| ranks[i] <= low || ranks[i] == missing;
+        // Both are asked: no processor guesses where a sample goes.
+        let goes_left = |i: usize| (ranks[i] <= low) | (ranks[i] == missing);
         if C::ORDERED {
             if !is_parted {
                 part(&mut self.order, keys, |_, i| goes_left(i as usize));

@@ -71,7 +71,7 @@ impl<C: Criterion> Splitter<'_, C> {
             let low = column.last_within(threshold, least, most);
             let missing = if missing_left { column.missing() } else { low };
             let n_left = if C::ORDERED {
-                let n_left = part(order, keys, |place, _| ranks[place] <= low || ranks[place] == missing);
+                let n_left = part(order, keys, |place, _| (ranks[place] <= low) | (ranks[place] == missing));
                 keys.iter_mut().zip(&*order).for_each(|(key, &i)| *key = u64::from(criterion.payload(i as usize)));
                 n_left
             } else {
@@ -101,7 +101,7 @@ impl<C: Criterion> Splitter<'_, C> {
             let (low, missing) = found.leftmost(columns);
             let Scratch { ranks, best, keys, .. } = &mut *scratch;
             gather(found.feature, order, &mut ranks[..n], &mut best[..n]);
-            part(order, keys, |place, _| ranks[place] <= low || ranks[place] == missing);
+            part(order, keys, |place, _| (ranks[place] <= low) | (ranks[place] == missing));
         }
         Ok(Searched { found, is_parted: C::ORDERED, n_constants: draws.finish() })
     }
