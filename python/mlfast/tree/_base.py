@@ -105,7 +105,7 @@ class TreeDropIn(DropIn):
             X = with_checked_indices(X)
             X, y = validate_data(self, X, y, validate_separately=(for_X, {"ensure_2d": False, "dtype": None}))
             self._compute_missing_values_in_feature_mask(X)  # refuses what is infinite
-            X = _readable(X)
+            X = readable(X)
         if self.criterion == "poisson" and (np.any(y < 0) or np.sum(y) <= 0):
             raise RefusedError("y is no target of Poisson regression")
         return X, y
