@@ -27,6 +27,8 @@ def taken_apart(name, value):
     if isinstance(value, BaseEstimator):
         own = {f"{name}.{part}": given for part, given in value.get_params(deep=False).items()}
         return {name: type(value).__name__, **own, **{f"{name}.{part}": v for part, v in fitted(value).items()}}
+    if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 2:
+        return {f"{name}.shape": value.shape, **taken_apart(name, value.ravel().tolist())}
     if isinstance(value, list) and value and isinstance(value[0], BaseEstimator):
         members = (taken_apart(f"{name}[{i}]", member).items() for i, member in enumerate(value))
         return {part: v for member in members for part, v in member}
@@ -61,6 +63,8 @@ def bits(value):
         return f"{type(value).__name__} {value!r}"
     if isinstance(value, Tree):
         return bits(parts_of("tree", value))
+    if isinstance(value, np.random.RandomState):
+        return ["RandomState", *bits(value.get_state())]
     if isinstance(value, type):
         return f"type {value.__qualname__}"
     if hasattr(value, "__dict__"):

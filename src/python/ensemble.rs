@@ -5,13 +5,14 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::array::{Matrix, Values};
+use super::array::{self, Matrix, Values};
 use super::error;
 use super::run::run;
 use super::tree::grow::{self, Columns, Learnt, Numbers};
 use super::tree::records::{Kept, Table, state};
 use super::tree::walk::{self, with_samples};
-use crate::common::memory;
+use crate::common::{Context, memory};
+use crate::ensemble::boosting;
 use crate::ensemble::bootstrap::Bootstrap;
 use crate::ensemble::forest::{self, Params, Rows};
 use crate::ensemble::isolation;
@@ -208,6 +209,31 @@ impl Forest {
         }))
     }
 
+    /// `raw`, of shape (n_samples, columns), with the values of each sample's leaves added to it, times `scale`: those of
+    /// tree i to column i modulo the number of columns.
+    #[pyo3(signature = (*, x, raw, scale, n_threads))]
+    fn add_to<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Array<'py>,
+        raw: &Array<'py>,
+        scale: f64,
+        n_threads: usize,
+    ) -> PyResult<Array<'py>> {
+        let raw = Values::<f64>::new(raw)?;
+        let &[_, n_columns] = raw.shape() else {
+            return Err(PyTypeError::new_err("expected predictions of shape (n_samples, columns)"));
+        };
+        if self.shape != (1, 1) || n_columns == 0 {
+            return Err(PyTypeError::new_err("expected trees with one output, and a column for them"));
+        }
+        let start = raw.slice();
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let job = |ctx: &Context| boosting::add(ctx, members, scale, samples, start, n_columns);
+            array::matrix(py, run(py, n_threads, self.work(samples), job)?, n_columns)
+        }))
+    }
+
     /// The leaf of each sample in each tree, shape (n_trees, n_samples).
     #[pyo3(signature = (*, x, n_threads))]
     fn apply<'py>(&self, py: Python<'py>, x: &Array<'py>, n_threads: usize) -> PyResult<Array<'py>> {
@@ -257,6 +283,8 @@ impl Forest {
 /// Ensembles of trees.
 #[pymodule]
 pub(super) mod ensemble {
+    #[pymodule_export]
+    use super::super::boosting::{boost, weighted_quantile};
     #[pymodule_export]
     use super::{Draws, Forest, grow_forest, isolate};
 }

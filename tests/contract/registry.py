@@ -4,7 +4,7 @@ The list of all public estimators and functions, with what the contract tests mu
 A new estimator gets every test of this folder by one more `Entry` in the file of its room.
 """
 
-from . import centroids, clusterers, forests, imputers, neighbors, pairwise, trees
+from . import boosting, centroids, clusterers, forests, imputers, neighbors, pairwise, trees
 
 ENTRIES = [
     *clusterers.ENTRIES,
@@ -13,6 +13,7 @@ ENTRIES = [
     *imputers.ENTRIES,
     *trees.ENTRIES,
     *forests.ENTRIES,
+    *boosting.ENTRIES,
 ]
 FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
 

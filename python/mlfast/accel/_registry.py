@@ -14,6 +14,8 @@ REGISTRY: dict[str, tuple[str, ...]] = {
     "sklearn.ensemble": (
         "ExtraTreesClassifier",
         "ExtraTreesRegressor",
+        "GradientBoostingClassifier",
+        "GradientBoostingRegressor",
         "IsolationForest",
         "RandomForestClassifier",
         "RandomForestRegressor",

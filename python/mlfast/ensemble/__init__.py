@@ -1,6 +1,7 @@
 """Ensembles of trees."""
 
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast.ensemble._boosting import GradientBoostingClassifier, GradientBoostingRegressor
 from mlfast.ensemble._embedding import RandomTreesEmbedding
 from mlfast.ensemble._forest import (
     ExtraTreesClassifier,
@@ -13,6 +14,8 @@ from mlfast.ensemble._isolation import IsolationForest
 __all__ = [
     "ExtraTreesClassifier",
     "ExtraTreesRegressor",
+    "GradientBoostingClassifier",
+    "GradientBoostingRegressor",
     "IsolationForest",
     "RandomForestClassifier",
     "RandomForestRegressor",

@@ -33,10 +33,15 @@ class Members(DropIn):
         cache: _Cache | None = self.__dict__.get("_cache")
         if cache is None:
             cache = self.__dict__["_cache"] = _Cache()
-        forest, trees = cache.forest, self.estimators_
+        forest, trees = cache.forest, self._trees()
         if forest is None or not forest.holds(trees):
             forest = cache.forest = self._looked_up(trees)
         return forest
+
+    def _trees(self: Any) -> list[Any]:
+        """Return the fitted trees."""
+        trees: list[Any] = self.estimators_
+        return trees
 
     def _looked_up(self, trees: list[Any]) -> core.Forest:
         return core.Forest(trees)
@@ -97,7 +102,7 @@ def probabilities(weights: np.ndarray | None) -> np.ndarray | None:
     return shares.astype(np.float64)
 
 
-def planted(template: Any, states: list[dict[str, Any]], seeds: list[int]) -> list[Any]:
+def planted(template: Any, states: list[dict[str, Any]], seeds: list[Any]) -> list[Any]:
     """Return fitted estimators.
 
     Parameters
@@ -106,7 +111,7 @@ def planted(template: Any, states: list[dict[str, Any]], seeds: list[int]) -> li
         Has all that its trees have in common, but no tree.
     states : list of dict
         What Rust grew; emptied, so that no tree is held twice for long.
-    seeds : list of int
+    seeds : list of int or RandomState
         ``random_state`` of each.
     """
     kind: Any = type(template)
