@@ -21,8 +21,9 @@ import mlfast.tree
 from mlfast._core.ensemble import weighted_quantile
 
 from ..compare import assert_same_complaint, assert_same_text, bits, outcome
+from ..tree.growing import same_structure
 from ..tree.parity import as_csr, classes, cloud, with_gaps
-from .parity import assert_same_answers, fit_both
+from .parity import assert_same_answers, fit_both, members
 
 X = cloud(0, 150, 6)
 CLASSES = classes(X)
@@ -124,9 +125,8 @@ def test_sparse(loss, form):
     dense = np.random.RandomState(7).standard_normal((len(X), 4))
     data = as_csr(dense).asformat(form)
     pair = [est.set_params(subsample=0.7).fit(data, LOSSES[loss][1]) for est in pair_of(loss)]
-    for mine, theirs in zip(pair[0].estimators_.ravel(), pair[1].estimators_.ravel(), strict=True):
-        for name in ("feature", "threshold", "n_node_samples"):
-            assert bits(getattr(mine.tree_, name)) == bits(getattr(theirs.tree_, name))
+    for mine, theirs in zip(*map(members, pair), strict=True):
+        assert same_structure(mine.tree_, theirs.tree_)
     for asked in (data, data.tocsr()[:1], dense):
         for method in methods_of(pair[1]):
             mine, theirs = (getattr(est, method)(asked) for est in pair)
@@ -144,8 +144,7 @@ LABELS = {
 
 @pytest.mark.parametrize("labels", LABELS)
 def test_labels(labels):
-    pair = [make(n_estimators=2) for make in (ours.GradientBoostingClassifier, parent.GradientBoostingClassifier)]
-    assert_same(fit_both(*pair, X, LABELS[labels]), X)
+    assert_same(fit_both(*pair_of("log_loss", n_estimators=2), X, LABELS[labels]), X)
 
 
 INITS = {
@@ -247,14 +246,21 @@ def test_any_boosting(loss, seed, n, d, weigh, **params):
 
 
 def test_real_data():
-    data, y = load_diabetes(return_X_y=True)
-    for loss in ("squared_error", "huber"):
-        pair = pair_of(loss, n_estimators=30, subsample=0.8)
-        assert_same(fit_both(*pair, data, y), data)
     for load, loss in ((load_iris, "log_loss of three"), (load_breast_cancer, "exponential")):
         data, y = load(return_X_y=True)
         pair = pair_of(loss, n_estimators=15, max_features="sqrt")
         assert_same(fit_both(*pair, data, y), data)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "quantile"])
+def test_values_that_repeat_in_large_nodes(loss):
+    """There sums are not taken in scikit-learn's order: they round otherwise, and here no tree grows otherwise."""
+    data, y = load_diabetes(return_X_y=True)
+    pair = [est.set_params(n_estimators=25, subsample=0.8).fit(data, y) for est in pair_of(loss)]
+    for mine, theirs in zip(*map(members, pair), strict=True):
+        assert same_structure(mine.tree_, theirs.tree_)
+    np.testing.assert_allclose(*(est.predict(data) for est in pair), rtol=1e-12)
+    np.testing.assert_allclose(*(est.train_score_ for est in pair), rtol=1e-12)
 
 
 def test_many_rows():
@@ -275,7 +281,7 @@ WRONG = {
     "huge min_samples_leaf": {"min_samples_leaf": 10**30},
     "criterion": {"criterion": "friedman_mse", "max_depth": 0},
     "leaves without weight": {"loss": "huber", "sample_weight": np.where(np.arange(len(X)) % 2, 1.0, -1.0)},
-    "validation": {"n_iter_no_change": 2, "validation_fraction": 0.0001},
+    "validation": {"n_iter_no_change": 2, "validation_fraction": 0.999},
 }
 
 

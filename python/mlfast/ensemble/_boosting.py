@@ -323,6 +323,8 @@ class BoostingDropIn(Members):
         if not is_table or stages.shape[1] != state.get("n_trees_per_iteration_"):
             raise ValueError("corrupt state: estimators_ must have a row of trees for each stage")
         for estimator in stages.ravel():
+            if estimator is None:  # a monitor copies what is not finished
+                continue
             tree = getattr(estimator, "tree_", None)
             if not isinstance(tree, Tree) or (tree.n_features, tree.n_outputs) != (state.get("n_features_in_"), 1):
                 raise ValueError("corrupt state: estimators_ must be trees of the features of the ensemble")
