@@ -1,8 +1,8 @@
 """What does a forest ask for, and what does it need? Two importances of measurements, and where the first misleads.
 
-A random forest tells malignant from benign tumours (Wisconsin diagnostic data). Two columns of noise are added: one with
-a number of its own for every tumour, one with a coin flip. The importance by impurity counts how often, and with what
-gain, the trees ask for a measurement while they learn, so it honours noise that has many values. The importance by
+A random forest tells malignant from benign tumours (Wisconsin diagnostic data). Two columns of noise are added: one
+with a number of its own for every tumour, one with a coin flip. The importance by impurity counts how often, and with
+what gain, the trees ask for a measurement while they learn, so it honours noise that has many values. The importance by
 permutation counts what new tumours lose when a measurement is shuffled, so noise gets nothing, and neither do
 measurements of which the forest has another copy. Writes examples/output/forest_importances.png.
 """

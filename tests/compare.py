@@ -32,6 +32,8 @@ def taken_apart(name, value):
     if isinstance(value, list) and value and isinstance(value[0], BaseEstimator):
         members = (taken_apart(f"{name}[{i}]", member).items() for i, member in enumerate(value))
         return {part: v for member in members for part, v in member}
+    if isinstance(value, list) and any(isinstance(part, np.ndarray) for part in value):
+        return {f"{name}[{i}]": part for i, part in enumerate(value)}
     return {name: value}
 
 

@@ -8,7 +8,7 @@
 use super::bootstrap::Bootstrap;
 use crate::common::context::{Blocks, Context};
 use crate::common::error::check_length;
-use crate::common::{Result, memory, parallel};
+use crate::common::{Error, Result, memory, parallel};
 use crate::tree::Node;
 use crate::tree::packed::Packed;
 use crate::tree::paths::{self, Paths};
@@ -220,14 +220,15 @@ pub fn apply(ctx: &Context, members: &[Member], samples: Samples) -> Result<Vec<
 /// As [`mean`].
 pub fn decision_path(ctx: &Context, members: &[Member], samples: Samples) -> Result<Paths> {
     let n_rows = samples.n_rows();
-    let firsts: Vec<i64> = members
-        .iter()
-        .scan(0, |sum, member| {
-            let first = *sum;
-            *sum += member.nodes.len() as i64;
-            Some(first)
-        })
-        .collect();
+    let mut firsts = memory::with_capacity(members.len())?;
+    let mut n_nodes = 0;
+    for member in members {
+        firsts.push(n_nodes as i32);
+        n_nodes += member.nodes.len();
+        if i32::try_from(n_nodes).is_err() {
+            return Err(Error::InvalidArgument("the trees have more nodes than a path can number"));
+        }
+    }
     let by_tree =
         parallel::map(ctx, members.to_vec(), |member| paths::decision_path(&ctx.alone(), member.nodes, samples))?;
     let total = by_tree.iter().map(|paths| paths.nodes.len()).sum();

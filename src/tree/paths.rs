@@ -15,8 +15,8 @@ use crate::common::{Error, Result, memory, parallel};
 pub struct Paths {
     /// Where each sample's nodes start in `nodes`, and where the last one's end; shape (n_rows + 1,).
     pub starts: Vec<i64>,
-    /// Positions of the nodes, from the root down.
-    pub nodes: Vec<i64>,
+    /// Positions of the nodes, from the root down; as short as SciPy would make them.
+    pub nodes: Vec<i32>,
 }
 
 /// The nodes that each sample passes.
@@ -24,6 +24,9 @@ pub struct Paths {
 /// # Errors
 /// [`Error::Corrupt`], [`Error::OutOfMemory`], [`Error::Interrupted`].
 pub fn decision_path(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths> {
+    if i32::try_from(nodes.len()).is_err() {
+        return Err(Error::Corrupt("a tree has more nodes than memory can hold"));
+    }
     if walk::are_many(samples, nodes) { from_leaves(ctx, nodes, samples) } else { followed(ctx, nodes, samples) }
 }
 
@@ -35,7 +38,7 @@ fn followed(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths> {
             ctx.check()?;
             walk::descend(nodes, row, |node| {
                 paths.nodes.try_reserve(1).map_err(|_| Error::MemoryShort)?;
-                paths.nodes.push(node as i64);
+                paths.nodes.push(node as i32);
                 Ok(())
             })?;
             paths.starts.push(paths.nodes.len() as i64);
@@ -74,7 +77,7 @@ fn from_leaves(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths>
             let mut at = leaf as usize;
             let (path, others) = out.split_at_mut(above[at].1);
             for place in path.iter_mut().rev() {
-                *place = at as i64;
+                *place = at as i32;
                 at = above[at].0;
             }
             out = others;

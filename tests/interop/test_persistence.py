@@ -34,7 +34,7 @@ def arrays(est):
 
 
 # scikit-learn's trees copy the arrays that they are made of.
-MAPPED = [entry for entry in distinct() if "tree_" not in entry.state]
+MAPPED = [entry for entry in distinct() if not {"tree_", "estimators_"} & set(entry.state)]
 
 
 class TestMapped:

@@ -1,6 +1,7 @@
 """The plugin that judges mlfast by other suites' tests: no expectation may rot, none may hide more than it says."""
 
 import json
+import warnings
 
 import pytest
 
@@ -25,6 +26,14 @@ GROUP = """
 - reason: it is so
   tests: [{}]
 """
+
+
+@pytest.fixture(autouse=True)
+def quietly():
+    """What other tests of this process have imported is not what these tests are about."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "made with scikit-learn's classes")
+        yield
 
 
 @pytest.fixture

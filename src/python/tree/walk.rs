@@ -13,8 +13,8 @@ use crate::linalg::Csr;
 use crate::tree::walk::{self, Samples};
 use crate::tree::{check as checks, paths, prune as pruning};
 
-/// Nodes that a sample is taken to pass, when the work is guessed.
-const DEPTH: usize = 16;
+/// Work of one sample on its way down, in multiply-adds: some 16 nodes, each as long as so many.
+const WAY: u64 = 16 * 16;
 
 /// Values that are converted while the GIL is held.
 const FEW: usize = 1 << 16;
@@ -42,7 +42,7 @@ pub(in super::super) use with_samples;
 
 /// What it costs to send samples down a tree, in multiply-adds.
 pub(in super::super) fn work(samples: Samples) -> u64 {
-    (samples.n_rows() * DEPTH) as u64
+    (samples.n_rows() as u64).saturating_mul(WAY)
 }
 
 /// The values of each sample's leaf, shape (n_samples, outputs, classes).
