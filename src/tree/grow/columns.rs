@@ -1,50 +1,63 @@
-//! The data as trees see them: each feature as a column of ranks.
+//! The data as trees see them, made ready once for any number of trees.
 //!
-//! A split asks of a feature only how its values are ordered, so a column holds, for each row, the position of its value
-//! among the distinct values of the column, and those values beside it. Ranks are half as long as the numbers (as long
-//! when a column has more than 65,535 distinct values), sort by counting, and are made once per data set, for all trees.
-//!
-//! Values are compared in f32, as scikit-learn compares them; -0 and 0 are one value; NaN is missing and ranks after all.
+//! What a tree needs depends on how it splits. Random thresholds need no more than values that compare fast. The best
+//! split of a few features drawn per node needs ranks that sort fast. Where every node looks at every feature, nothing is
+//! sorted but the columns, once. The first tree that needs the one or the other has it made, and it stays.
 
+use std::sync::OnceLock;
+
+use super::column::{Column, ordered};
+use super::stored::Stored;
+use super::{CriterionKind, Params, SplitterKind, order};
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 
 /// Columns converted together: one pass over the rows serves them all.
-const TOGETHER: usize = 16;
-/// Largest number of ranks (with the one for missing values) that two bytes tell apart.
-const NARROW: usize = 1 << 16;
-/// Values closer than this are one value to scikit-learn, wherever a split looks at two neighbours.
-const CLOSE: f32 = 1e-7;
+const TOGETHER: usize = 8;
 
 /// All features of a data set, prepared for growing any number of trees.
 #[derive(Debug)]
 pub struct Columns {
     n_rows: usize,
-    columns: Vec<Column>,
+    plain: Vec<Column>,
+    ranked: OnceLock<Vec<Ranked>>,
+    ordered: OnceLock<Vec<Ordered>>,
+    stored: OnceLock<Stored>,
 }
 
-/// One feature.
+/// What sorting a column has brought: shorter ranks, if they can be had.
 #[derive(Debug)]
-pub struct Column {
-    ranks: Ranks,
-    /// The distinct values, ascending. A missing value has the rank `values.len()`.
-    values: Vec<f32>,
-    has_missing: bool,
-    /// Whether two neighbouring values are so close that they count as one.
-    has_close: bool,
+struct Ranked {
+    narrow: Option<Column>,
+    is_coarse: bool,
 }
 
-/// The rank of each row.
+/// What sorting a column has brought: its rows in the order of their values.
 #[derive(Debug)]
-enum Ranks {
-    Narrow(Vec<u16>),
-    Wide(Vec<u32>),
-    /// The rows that differ from zero, ascending, their ranks, and the rank of zero.
-    Sparse {
-        rows: Vec<u32>,
-        ranks: Vec<u32>,
-        zero: u32,
-    },
+struct Ordered {
+    rows: Vec<u32>,
+    is_coarse: bool,
+}
+
+/// How a tree finds its splits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Nothing is sorted.
+    Values,
+    /// Each node sorts.
+    Ranks,
+    /// All is sorted before.
+    Lists,
+}
+
+/// One feature, for one tree.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Feature<'a> {
+    pub(super) column: &'a Column,
+    /// Whether rows share values so often that ties among them shape the order of samples; false if nothing is sorted.
+    pub(super) is_coarse: bool,
+    /// The rows by value, of [`Form::Lists`].
+    pub(super) rows: &'a [u32],
 }
 
 impl Columns {
@@ -56,27 +69,17 @@ impl Columns {
         check_length("values", values.len(), memory::area(n_rows, n_columns)?)?;
         check_rows(n_rows)?;
         let groups: Vec<_> = (0..n_columns).step_by(TOGETHER).map(|j| j..(j + TOGETHER).min(n_columns)).collect();
-        let scratch = || Ok(Vec::new());
-        let groups = parallel::map_with(ctx, groups, scratch, |scratch, group| {
-            let mut keys = memory::filled(memory::area(n_rows, group.len())?, 0_u64)?;
+        let groups = parallel::map(ctx, groups, |group| {
+            let columns = group.clone().map(|_| memory::filled(n_rows, 0)).collect::<Result<Vec<_>>>();
+            let mut columns = columns?;
             for (row, cells) in values.chunks_exact(n_columns).enumerate() {
-                for (k, cell) in cells[group.clone()].iter().enumerate() {
-                    keys[k * n_rows + row] = key(cell.to_f64() as f32, row);
+                for (column, cell) in columns.iter_mut().zip(&cells[group.clone()]) {
+                    column[row] = ordered(cell.to_f64() as f32);
                 }
             }
-            keys.chunks_exact_mut(n_rows.max(1))
-                .map(|keys| {
-                    ctx.check()?;
-                    sort_by_value(keys, scratch)?;
-                    Column::dense(keys, n_rows)
-                })
-                .collect::<Result<Vec<_>>>()
+            Ok(columns.into_iter().map(Column::dense).collect::<Vec<_>>())
         })?;
-        let mut columns: Vec<_> = groups.into_iter().flatten().collect();
-        if n_rows == 0 {
-            columns = (0..n_columns).map(|_| Column::dense(&[], 0)).collect::<Result<_>>()?;
-        }
-        Ok(Self { n_rows, columns })
+        Ok(Self::new(n_rows, groups.into_iter().flatten().collect()))
     }
 
     /// From sparse columns: column `j` has `values[starts[j]..starts[j + 1]]` in `rows` of the same range, each row at
@@ -93,28 +96,30 @@ impl Columns {
     ) -> Result<Self> {
         check_rows(n_rows)?;
         check_length("rows", rows.len(), values.len())?;
-        let ordered =
+        let ordered_starts =
             starts.windows(2).all(|pair| pair[0] <= pair[1]) && starts.first().is_none_or(|&start| start == 0);
-        if !ordered || starts.last().is_some_and(|&end| end != rows.len()) {
+        if !ordered_starts || starts.last().is_some_and(|&end| end != rows.len()) {
             return Err(Error::InvalidCsr("column starts out of order"));
         }
         if rows.iter().any(|&row| row as usize >= n_rows) {
             return Err(Error::InvalidCsr("row out of range"));
         }
         let ranges: Vec<_> = starts.windows(2).map(|pair| pair[0]..pair[1]).collect();
-        let scratch = || Ok(Vec::new());
-        let columns = parallel::map_with(ctx, ranges, scratch, |scratch, range| {
-            let mut keys = memory::with_capacity(range.len())?;
+        let columns = parallel::map(ctx, ranges, |range| {
+            let mut entries = memory::with_capacity(range.len())?;
             for (value, &row) in values[range.clone()].iter().zip(&rows[range]) {
                 let value = value.to_f64() as f32;
                 if value != 0.0 {
-                    keys.push(key(value, row as usize));
+                    entries.push((row, ordered(value)));
                 }
             }
-            sort_by_value(&mut keys, scratch)?;
-            Column::sparse(&keys, n_rows)
+            Column::sparse(&mut entries, n_rows)
         })?;
-        Ok(Self { n_rows, columns })
+        Ok(Self::new(n_rows, columns))
+    }
+
+    fn new(n_rows: usize, plain: Vec<Column>) -> Self {
+        Self { n_rows, plain, ranked: OnceLock::new(), ordered: OnceLock::new(), stored: OnceLock::new() }
     }
 
     /// Rows of the data set.
@@ -124,204 +129,102 @@ impl Columns {
 
     /// Number of features.
     pub fn len(&self) -> usize {
-        self.columns.len()
+        self.plain.len()
     }
 
     /// Whether there is no feature.
     pub fn is_empty(&self) -> bool {
-        self.columns.is_empty()
-    }
-
-    /// One feature.
-    pub fn column(&self, feature: usize) -> &Column {
-        &self.columns[feature]
+        self.plain.is_empty()
     }
 
     /// Whether some column keeps only what differs from zero: then [`Column::gather`] wants to know where rows stand.
-    pub fn has_sparse(&self) -> bool {
-        self.columns.iter().any(|column| matches!(column.ranks, Ranks::Sparse { .. }))
+    pub(super) fn has_sparse(&self) -> bool {
+        self.plain.iter().any(Column::is_sparse)
     }
-}
 
-impl Column {
-    /// From the keys of all rows, sorted.
-    fn dense(keys: &[u64], n_rows: usize) -> Result<Self> {
-        let mut column = Self::without_ranks(keys.iter().copied(), keys.len(), 0)?;
-        column.ranks = if column.values.len() < NARROW {
-            Ranks::Narrow(column.ranks_of(keys, n_rows, |rank| rank as u16)?)
+    pub(super) fn form(&self, params: &Params) -> Form {
+        if params.splitter == SplitterKind::Random {
+            Form::Values
+        } else if params.max_features >= self.len() && !self.has_sparse() {
+            Form::Lists
         } else {
-            Ranks::Wide(column.ranks_of(keys, n_rows, |rank| rank)?)
-        };
-        Ok(column)
+            Form::Ranks
+        }
     }
 
-    /// From the keys of the rows that differ from zero, sorted.
-    fn sparse(keys: &[u64], n_rows: usize) -> Result<Self> {
-        let zeros = n_rows - keys.len();
-        let mut column = Self::without_ranks(keys.iter().copied(), keys.len(), zeros)?;
-        let zero = column.values.partition_point(|&value| value < 0.0) as u32;
-        let mut entries: Vec<(u32, u32)> = memory::with_capacity(keys.len())?;
-        column.each_rank(keys, |row, rank| entries.push((row, rank)));
-        entries.sort_unstable();
-        // A column of ranks for all rows is found faster; it is made where it is not the longer one.
-        column.ranks = if column.values.len() < NARROW && size_of::<u16>() * n_rows <= size_of_val(keys) {
-            let mut ranks = memory::filled(n_rows, zero as u16)?;
-            entries.iter().for_each(|&(row, rank)| ranks[row as usize] = rank as u16);
-            Ranks::Narrow(ranks)
-        } else {
-            let mut rows = memory::with_capacity(entries.len())?;
-            let mut ranks = memory::with_capacity(entries.len())?;
-            rows.extend(entries.iter().map(|entry| entry.0));
-            ranks.extend(entries.iter().map(|entry| entry.1));
-            Ranks::Sparse { rows, ranks, zero }
-        };
-        Ok(column)
-    }
-
-    /// The distinct values of the sorted `keys`, with zero among them if there are `zeros` rows that are not stored.
-    fn without_ranks(keys: impl Iterator<Item = u64>, n_keys: usize, zeros: usize) -> Result<Self> {
-        let mut values: Vec<f32> = memory::with_capacity(n_keys.min(NARROW) + 1)?;
-        let mut has_missing = false;
-        let mut add = |value: f32| -> Result<()> {
-            if values.last() != Some(&value) {
-                if values.len() == values.capacity() {
-                    let more = values.len();
-                    let refused = |_| Error::OutOfMemory { bytes: 2 * more * size_of::<f32>() };
-                    values.try_reserve(more).map_err(refused)?;
+    /// Makes what trees with these parameters need and is not there yet. Growing asks for it; whoever grows many trees
+    /// at once asks before, lest each of them make it.
+    ///
+    /// # Errors
+    /// Memory refused, or an interruption.
+    pub fn prepare(&self, ctx: &Context, params: &Params) -> Result<()> {
+        match self.form(params) {
+            Form::Ranks if self.ranked.get().is_none() => {
+                let ranked = self.sorted(ctx, |column, keys| {
+                    let is_coarse = Column::is_coarse(keys, self.n_rows);
+                    Ok(Ranked { narrow: column.narrowed(keys)?, is_coarse })
+                })?;
+                let counts = matches!(params.criterion, CriterionKind::Gini | CriterionKind::Entropy);
+                if counts && self.has_sparse() {
+                    let stored = Stored::new(&self.plain, self.n_rows)?;
+                    self.stored.get_or_init(|| stored);
                 }
-                values.push(value);
+                self.ranked.get_or_init(|| ranked);
             }
-            Ok(())
-        };
-        let mut zero_due = zeros > 0;
-        for key in keys {
-            let value = value(key);
-            if zero_due && (value > 0.0 || value.is_nan()) {
-                zero_due = false;
-                add(0.0)?;
+            Form::Lists if self.ordered.get().is_none() => {
+                let ordered = self.sorted(ctx, |_, keys| {
+                    let mut rows = memory::with_capacity(keys.len())?;
+                    rows.extend(keys.iter().map(|&key| key as u32));
+                    Ok(Ordered { rows, is_coarse: Column::is_coarse(keys, self.n_rows) })
+                })?;
+                self.ordered.get_or_init(|| ordered);
             }
-            if value.is_nan() {
-                has_missing = true;
-                break;
-            }
-            add(value)?;
+            _ => {}
         }
-        if zero_due {
-            add(0.0)?;
-        }
-        let has_close = values.windows(2).any(|pair| pair[1] <= pair[0] + CLOSE);
-        Ok(Self { ranks: Ranks::Wide(Vec::new()), values, has_missing, has_close })
+        Ok(())
     }
 
-    fn ranks_of<R: Copy + Default>(&self, keys: &[u64], n_rows: usize, narrow: impl Fn(u32) -> R) -> Result<Vec<R>> {
-        let mut ranks = memory::filled(n_rows, R::default())?;
-        self.each_rank(keys, |row, rank| ranks[row as usize] = narrow(rank));
-        Ok(ranks)
-    }
-
-    /// Tells the row and the rank of each of the sorted `keys`.
-    fn each_rank(&self, keys: &[u64], mut tell: impl FnMut(u32, u32)) {
-        let mut rank = 0;
-        for &key in keys {
-            let value = value(key);
-            while self.values.get(rank).is_some_and(|&known| known < value || value.is_nan()) {
-                rank += 1;
+    /// What `make` makes of each column and its sorted [keys](Column::keys).
+    fn sorted<T: Send>(&self, ctx: &Context, make: impl Fn(&Column, &[u64]) -> Result<T> + Sync) -> Result<Vec<T>> {
+        let scratch = || Ok((Vec::new(), Vec::new()));
+        parallel::map_with(ctx, self.plain.iter().collect(), scratch, |(keys, spare), column| {
+            column.keys(keys)?;
+            if spare.len() < keys.len() {
+                *spare = memory::filled(keys.len(), 0)?;
             }
-            tell(key as u32, rank as u32);
-        }
+            let n = keys.len();
+            order::sort(keys, &mut spare[..n]);
+            make(column, keys)
+        })
     }
 
-    /// The value that a rank stands for.
-    pub fn value(&self, rank: u32) -> f32 {
-        self.values[rank as usize]
+    /// What differs from zero in sparse columns, by row, if a tree that looks for the best split is prepared for.
+    pub(super) fn stored(&self) -> Option<&Stored> {
+        self.stored.get()
     }
 
-    /// The rank of missing values: one past the largest.
-    pub fn missing(&self) -> u32 {
-        self.values.len() as u32
-    }
-
-    /// Whether a value is missing in some row.
-    pub fn has_missing(&self) -> bool {
-        self.has_missing
-    }
-
-    /// Whether two neighbouring values are so close that no split falls between them.
-    pub fn has_close(&self) -> bool {
-        self.has_close
-    }
-
-    /// Whether a split may fall between two ranks, the lower first: scikit-learn takes close values for one.
-    #[inline]
-    pub fn apart(&self, low: u32, high: u32) -> bool {
-        low != high && (!self.has_close || self.values[high as usize] > self.values[low as usize] + CLOSE)
-    }
-
-    /// The last rank whose value is at most `threshold`, given `least`, a rank of which that is true, and `beyond`, one
-    /// of which it is not, or the number of ranks.
-    pub fn last_within(&self, threshold: f64, least: u32, beyond: u32) -> u32 {
-        let among = &self.values[least as usize..beyond as usize];
-        least + (among.partition_point(|&value| f64::from(value) <= threshold) as u32).saturating_sub(1)
-    }
-
-    /// The ranks of `samples` (rows), in their order; `at[row] - start` is where a row stands among them (anything
-    /// beyond their number: it does not), asked for only if [`Columns::has_sparse`].
-    pub fn gather(&self, samples: &[u32], at: &[u32], start: usize, out: &mut [u32]) {
-        match &self.ranks {
-            Ranks::Narrow(ranks) => {
-                out.iter_mut().zip(samples).for_each(|(rank, &row)| *rank = u32::from(ranks[row as usize]));
+    /// The features for a tree of a form that is [prepared](Columns::prepare).
+    pub(super) fn features(&self, form: Form) -> Result<Vec<Feature<'_>>> {
+        let mut features = memory::with_capacity(self.len())?;
+        features.extend(self.plain.iter().map(|column| Feature { column, is_coarse: false, rows: &[] }));
+        match form {
+            Form::Values => {}
+            Form::Ranks => {
+                for (feature, ranked) in features.iter_mut().zip(self.ranked.get().into_iter().flatten()) {
+                    feature.is_coarse = ranked.is_coarse;
+                    feature.column = ranked.narrow.as_ref().unwrap_or(feature.column);
+                }
             }
-            Ranks::Wide(ranks) => out.iter_mut().zip(samples).for_each(|(rank, &row)| *rank = ranks[row as usize]),
-            Ranks::Sparse { rows, ranks, zero } => {
-                // Either every stored value asks whether its row is here, or every row looks for its value.
-                let halvings = rows.len().checked_ilog2().unwrap_or(0) as usize + 1;
-                if rows.len() <= samples.len() * halvings {
-                    out.fill(*zero);
-                    for (&row, &rank) in rows.iter().zip(ranks) {
-                        if let Some(place) = out.get_mut((at[row as usize] as usize).wrapping_sub(start)) {
-                            *place = rank;
-                        }
-                    }
-                } else {
-                    for (place, row) in out.iter_mut().zip(samples) {
-                        *place = rows.binary_search(row).map_or(*zero, |found| ranks[found]);
-                    }
+            Form::Lists => {
+                for (feature, ordered) in features.iter_mut().zip(self.ordered.get().into_iter().flatten()) {
+                    (feature.is_coarse, feature.rows) = (ordered.is_coarse, &ordered.rows);
                 }
             }
         }
+        Ok(features)
     }
 }
 
 fn check_rows(n_rows: usize) -> Result<()> {
     if n_rows < u32::MAX as usize { Ok(()) } else { Err(Error::InvalidArgument("more rows than a tree can number")) }
-}
-
-/// A value and its row as a number that sorts by value, NaN last.
-fn key(value: f32, row: usize) -> u64 {
-    let bits = if value == 0.0 { 0 } else { value.to_bits() };
-    let ordered = match (value.is_nan(), bits >> 31) {
-        (true, _) => u32::MAX,
-        (false, 0) => bits | 0x8000_0000,
-        (false, _) => !bits,
-    };
-    u64::from(ordered) << 32 | row as u64
-}
-
-/// The value in a [`key`].
-fn value(key: u64) -> f32 {
-    let ordered = (key >> 32) as u32;
-    match (ordered, ordered >> 31) {
-        (u32::MAX, _) => f32::NAN,
-        (_, 1) => f32::from_bits(ordered & 0x7fff_ffff),
-        _ => f32::from_bits(!ordered),
-    }
-}
-
-/// Sorts keys by value.
-fn sort_by_value(keys: &mut [u64], scratch: &mut Vec<u64>) -> Result<()> {
-    if scratch.len() < keys.len() {
-        *scratch = memory::filled(keys.len(), 0)?;
-    }
-    super::order::sort(keys, &mut scratch[..keys.len()]);
-    Ok(())
 }

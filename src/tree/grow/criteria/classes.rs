@@ -15,8 +15,9 @@ pub(in super::super) struct Classes<'a, I> {
     /// Where the classes of each output start in the sums; one more than there are outputs.
     starts: Vec<usize>,
     max_n_classes: usize,
-    /// Rows of the node's samples.
+    /// Rows of the samples by their numbers.
     samples: Vec<u32>,
+    by_row: bool,
     totals: Vec<f64>,
     weight: f64,
     kind: PhantomData<I>,
@@ -32,8 +33,8 @@ pub(in super::super) struct Sides {
 }
 
 impl<'a, I: Impurity> Classes<'a, I> {
-    /// For all rows of the data.
-    pub(in super::super) fn new(targets: &Targets<'a>, weights: Option<&'a [f64]>) -> Result<Self> {
+    /// For all rows of the data. `by_row` says that samples are numbered by row.
+    pub(in super::super) fn new(targets: &Targets<'a>, weights: Option<&'a [f64]>, by_row: bool) -> Result<Self> {
         let Targets::Classes { codes, n_classes } = *targets else {
             return Err(Error::InvalidArgument("this criterion is for classes"));
         };
@@ -42,11 +43,17 @@ impl<'a, I: Impurity> Classes<'a, I> {
             *sum += n;
             Some(*sum)
         }));
+        let n_rows = codes.len() / n_classes.len().max(1);
+        let mut samples = memory::with_capacity(n_rows)?;
+        if by_row {
+            samples.extend(0..n_rows as u32);
+        }
         Ok(Self {
             codes,
             weights,
             max_n_classes: targets.max_n_classes(),
-            samples: memory::with_capacity(codes.len() / n_classes.len().max(1))?,
+            samples,
+            by_row,
             totals: memory::filled(n_classes.iter().sum(), 0.0)?,
             starts,
             weight: 0.0,
@@ -87,13 +94,15 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
     }
 
     fn enter(&mut self, samples: &[u32]) {
-        self.samples.clear();
-        self.samples.extend_from_slice(samples);
+        if !self.by_row {
+            self.samples.clear();
+            self.samples.extend_from_slice(samples);
+        }
         let mut totals = std::mem::take(&mut self.totals);
         totals.fill(0.0);
         let mut sum = 0.0;
-        for i in 0..samples.len() {
-            let (weight, places) = self.of(i);
+        for (i, &row) in samples.iter().enumerate() {
+            let (weight, places) = self.of(if self.by_row { row as usize } else { i });
             places.for_each(|place| totals[place] += weight);
             sum += weight;
         }
