@@ -1,4 +1,4 @@
-"""The entries of gradient boosting."""
+"""The entries of gradient boosting, without `apply`: its first tree judges the data, and says other words of them."""
 
 import scipy.sparse as sp
 import sklearn.ensemble
@@ -32,7 +32,6 @@ FUZZ = {
 BAD = (
     *(params for params in trees.BAD if not set(params) & set(NOT_OF_ENSEMBLES)),
     {"criterion": "purity"},
-    {"criterion": "friedman_mse"},
     {"loss": "deviance"},
     {"n_estimators": 0},
     {"learning_rate": -0.1},
@@ -50,7 +49,7 @@ KINDS = {
     "Classifier": {
         "target": names_of_classes,
         "bad_targets": BAD_CLASSES,
-        "outputs": ("predict", "predict_proba", "predict_log_proba", "decision_function", "apply", "score"),
+        "outputs": ("predict", "predict_proba", "predict_log_proba", "decision_function", "score"),
         "fuzz": FUZZ,
         "bad_params": (*BAD, {"loss": "exponential"}),
         "state": ("estimators_", "init_", "train_score_", "classes_", "n_classes_", "max_features_", "n_features_in_"),
@@ -59,7 +58,7 @@ KINDS = {
     "Regressor": {
         "target": numbers,
         "bad_targets": BAD_NUMBERS,
-        "outputs": ("predict", "apply", "score"),
+        "outputs": ("predict", "score"),
         "fuzz": {
             **FUZZ,
             "loss": ("squared_error", "absolute_error", "huber", "quantile"),
@@ -79,12 +78,13 @@ ENTRIES = [
     Entry(
         ours=getattr(mlfast.ensemble, f"GradientBoosting{kind}"),
         parent=getattr(sklearn.ensemble, f"GradientBoosting{kind}"),
-        params={"random_state": 0, "n_estimators": 3},
+        params={"random_state": 0, "n_estimators": 2},
         scales=False,  # thresholds are data, and values closer than 1e-7 are one value
         typed=None,
         decided=decided_by_data,
         endless={"max_depth": None, "n_estimators": 1000},
-        large_params={"n_estimators": 2},
+        large_params={"n_estimators": 1},
+        scant_params={"n_estimators": 1},
         **settings,
     )
     for kind, settings in KINDS.items()

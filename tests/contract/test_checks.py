@@ -22,7 +22,13 @@ PARENT_OF = {entry.ours: entry.parent for entry in ENTRIES}
 # Checks that feed what only the parent may judge, see the list of fallback conditions.
 REACH_PARENT = {"check_all_zero_sample_weights_error"}
 # What scikit-learn expects of its own estimator to fail, and what it passes.
-PASSED_BY_PARENT = {"RandomForestClassifier": {"check_classifiers_one_label_sample_weights"}}
+PASSED_BY_PARENT = {
+    "RandomForestClassifier": {"check_classifiers_one_label_sample_weights"},
+    "GradientBoostingClassifier": {
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    },
+}
 SPARSE_SCORES = {"check_estimator_sparse_array", "check_estimator_sparse_matrix"}
 
 
