@@ -16,11 +16,15 @@ use crate::common::context::{Blocks, Context};
 use crate::common::error::check_length;
 use crate::common::{Result, memory, pairwise, parallel};
 use crate::tree::grow::{self, Columns, Targets};
+use crate::tree::packed::Packed;
+use crate::tree::shallow::Shallow;
 use crate::tree::walk::{self, BLOCK_ROWS, BLOCKS, Samples};
 use crate::tree::{Tree, prune};
 
-/// Fitted trees that are packed at a time.
+/// Fitted trees that are made ready at a time.
 const TOGETHER: usize = 64;
+/// Samples that are worth making a shallow tree ready for.
+const MANY: usize = 4;
 
 /// What a stage learns from. All arrays are in row order.
 #[derive(Debug, Clone, Copy)]
@@ -171,8 +175,28 @@ fn set_leaves(
     Ok(())
 }
 
+/// A fitted tree, made ready for many samples.
+enum Ready {
+    /// With what its leaves say, times the scale.
+    Shallow(Shallow),
+    /// Not shallow; packed, if so many samples are worth it.
+    Deep(Option<Packed>),
+}
+
+impl Ready {
+    fn new(member: &Member, samples: Samples, scale: f64) -> Result<Self> {
+        if samples.n_rows() >= MANY {
+            let said = |leaf| Ok(scale * walk::values_of(member.values, leaf, 1)?[0]);
+            if let Some(shallow) = Shallow::new(member.nodes, samples.n_cols(), said)? {
+                return Ok(Self::Shallow(shallow));
+            }
+        }
+        member.packed(samples).map(Self::Deep)
+    }
+}
+
 /// Predictions with `members` added to `raw`, of shape (n_samples, `n_columns`): tree i adds to column i modulo
-/// `n_columns` what it says times `scale`.
+/// `n_columns` what it says times `scale`. Nothing may be missing from the samples.
 ///
 /// # Errors
 /// A tree that is none, arguments that do not fit together, memory refused, or an interruption.
@@ -189,7 +213,7 @@ pub fn add(
     let mut sums = memory::copied(raw)?;
     let blocks = Blocks::new(samples.n_rows(), BLOCK_ROWS, BLOCKS);
     for (first, members) in (0..).step_by(TOGETHER).zip(members.chunks(TOGETHER)) {
-        let packed = parallel::map(ctx, members.to_vec(), |member| member.packed(samples))?;
+        let ready = parallel::map(ctx, members.to_vec(), |member| Ready::new(&member, samples, scale))?;
         let mut rest = &mut *sums;
         let jobs = blocks.ranges().map(|range| {
             let (own, others) = std::mem::take(&mut rest).split_at_mut(range.len() * n_columns);
@@ -202,13 +226,25 @@ pub fn add(
             samples.for_each_group(range, |start, rows| {
                 ctx.check()?;
                 let sums = &mut sums[(start - begin) * n_columns..];
-                (first..).zip(members).zip(&packed).try_for_each(|((i, member), packed)| {
-                    let column = i % n_columns;
-                    vote::for_each_leaf(member.nodes, packed.as_ref(), rows, n_cols, &mut leaves, |row, leaf| {
-                        let said = walk::values_of(member.values, leaf, 1)?;
-                        sums[row * n_columns + column] += scale * said[0];
-                        Ok(())
-                    })
+                (first..).zip(members).zip(&ready).try_for_each(|((i, member), ready)| {
+                    let mut at = i % n_columns;
+                    match ready {
+                        Ready::Shallow(shallow) => {
+                            shallow.ask(rows, n_cols, |said| {
+                                sums[at] += said;
+                                at += n_columns;
+                            });
+                            Ok(())
+                        }
+                        Ready::Deep(packed) => {
+                            let packed = packed.as_ref();
+                            vote::for_each_leaf(member.nodes, packed, rows, n_cols, &mut leaves, |row, leaf| {
+                                let said = walk::values_of(member.values, leaf, 1)?;
+                                sums[row * n_columns + at] += scale * said[0];
+                                Ok(())
+                            })
+                        }
+                    }
                 })
             })
         })?;
@@ -216,10 +252,33 @@ pub fn add(
     Ok(sums)
 }
 
+/// Predictions after each stage, of shape (stages, n_samples, `n_columns`): see [`add`].
+///
+/// # Errors
+/// As [`add`].
+pub fn stages(
+    ctx: &Context,
+    members: &[Member],
+    scale: f64,
+    samples: Samples,
+    raw: &[f64],
+    n_columns: usize,
+) -> Result<Vec<f64>> {
+    let stages = members.chunks_exact(n_columns);
+    let mut all: Vec<f64> = memory::with_capacity(memory::area(stages.len(), raw.len())?)?;
+    for stage in stages {
+        let before = all.len().checked_sub(raw.len()).map_or(raw, |start| &all[start..]);
+        let after = add(ctx, stage, scale, samples, before, n_columns)?;
+        all.extend(after);
+    }
+    Ok(all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tree::Node;
+    use crate::tree::check::tests::chain;
     use crate::tree::grow::{CriterionKind, SplitterKind};
 
     fn params(rule: Rule) -> Params<'static> {
@@ -281,8 +340,34 @@ mod tests {
         let members: Vec<Member> =
             fitted.trees.iter().map(|tree| Member { nodes: &tree.nodes, values: &tree.values }).collect();
         for n in [1, 4] {
-            let samples = Samples::Dense(&X[..n], 1);
-            assert_eq!(add(&ctx, &members, 0.5, samples, &[0.0; 8][..2 * n], 2)?, fitted.raw[..2 * n]);
+            let (samples, raw) = (Samples::Dense(&X[..n], 1), &[0.0; 8][..2 * n]);
+            assert_eq!(add(&ctx, &members, 0.5, samples, raw, 2)?, fitted.raw[..2 * n]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn stages_add_up_shallow_or_deep() -> Result<()> {
+        let ctx = Context::serial();
+        let trees: Vec<_> = [1, 3, 7, 40].map(chain).into_iter().collect();
+        let values: Vec<f64> = (0..90).map(|i| 1.0 / f64::from(i + 1)).collect();
+        let members: Vec<_> = trees.iter().map(|nodes| Member { nodes, values: &values }).collect();
+        let rows: Vec<f32> = (0..50).map(|i| i as f32 - 0.5).collect();
+        let mut raw: Vec<f64> = rows.iter().map(|&x| f64::from(x) / 3.0).collect();
+        let mut expected = Vec::new();
+        for nodes in &trees {
+            for (sum, row) in raw.iter_mut().zip(rows.chunks(1)) {
+                *sum += 0.3 * values[walk::leaf(nodes, row)?];
+            }
+            expected.extend(raw.clone());
+        }
+        let first: Vec<f64> = rows.iter().map(|&x| f64::from(x) / 3.0).collect();
+        let samples = Samples::Dense(&rows, 1);
+        assert_eq!(stages(&ctx, &members, 0.3, samples, &first, 1)?, expected);
+        assert_eq!(add(&ctx, &members, 0.3, samples, &first, 1)?, expected[150..]);
+        for (i, row) in rows.chunks(1).enumerate() {
+            let one = add(&ctx, &members, 0.3, Samples::Dense(row, 1), &first[i..=i], 1)?;
+            assert_eq!(one, expected[150 + i..=150 + i]);
         }
         Ok(())
     }

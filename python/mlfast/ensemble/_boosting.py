@@ -48,6 +48,9 @@ OF_THE_TREES = (
     "ccp_alpha",
 )
 
+#: Numbers that are predicted before they are asked for, where stages follow each other.
+AHEAD = 1 << 16
+
 
 class _Course:
     """What the stages of one fit share.
@@ -236,11 +239,16 @@ class BoostingDropIn(Members):
         if type(init) is DummyRegressor and not is_classifier(self):
             return np.asarray(init.constant_, dtype=np.float64).reshape(1, 1)
         if type(init) is DummyClassifier and is_classifier(self) and init.strategy == "prior":
-            eps = np.finfo(np.float64).eps
-            shares = np.clip(init.class_prior_, eps, 1 - eps).reshape(1, -1)
-            start: np.ndarray = self._loss.link.link(shares if self._loss.is_multiclass else shares[:, 1:])
-            return start
+            return self._start_of_classes(init.class_prior_)
         return None
+
+    def _start_of_classes(self: Any, shares: np.ndarray) -> np.ndarray:
+        loss, key, cache = self._loss, shares.tobytes(), self._known()
+        if cache.start is None or cache.start[0] is not loss or cache.start[1] != key:
+            eps = np.finfo(np.float64).eps
+            shares = np.clip(shares, eps, 1 - eps).reshape(1, -1)
+            cache.start = loss, key, loss.link.link(shares if loss.is_multiclass else shares[:, 1:])
+        return cache.start[2]
 
     def _begun(self: Any, X: Any) -> np.ndarray:
         """Return what the first estimate says of validated rows, of shape (n_samples, n_trees)."""
@@ -294,11 +302,20 @@ class BoostingDropIn(Members):
         )
 
     def _stages(self: Any, X: Any) -> Iterator[np.ndarray]:
-        raw, n_threads = self._begun(X), _threads.resolve()
-        # A stage is looked up when it is asked for: scikit-learn's fit asks for each as soon as it is there.
-        for stage in self.estimators_:
-            raw = core.Forest(stage.tolist()).add_to(x=X, raw=raw, scale=self.learning_rate, n_threads=n_threads)
-            yield raw
+        raw, scale, n_threads = self._begun(X), self.learning_rate, _threads.resolve()
+        if "_course" in self.__dict__:
+            # scikit-learn's fit asks for each stage as soon as it is there.
+            for stage in self.estimators_:
+                raw = core.Forest(stage.tolist()).add_to(x=X, raw=raw, scale=scale, n_threads=n_threads)
+                yield raw
+            return
+        n_stages = max(1, AHEAD // max(1, raw.size))
+        for first in range(0, len(self.estimators_), n_stages):
+            stages = self._forest().stages(
+                x=X, raw=raw, scale=scale, first=first, n_stages=n_stages, n_threads=n_threads
+            )
+            raw = stages[-1]
+            yield from map(np.copy, stages)
 
     def _leaves(self: Any, X: Any) -> np.ndarray:
         """Return the leaf of each sample in each tree, of shape (n_samples, n_stages, n_trees)."""

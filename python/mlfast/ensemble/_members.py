@@ -18,21 +18,27 @@ from mlfast.tree._state import tree_of
 class _Cache:
     """What is looked up when it is first needed."""
 
-    __slots__ = ("forest",)
+    __slots__ = ("forest", "start")
 
     def __init__(self) -> None:
         self.forest: core.Forest | None = None
+        #: What boosted trees are added to, behind what it was computed from.
+        self.start: tuple[Any, bytes, np.ndarray] | None = None
 
 
 class Members(DropIn):
     """State of an ensemble with trees in ``estimators_``."""
 
-    def _forest(self: Any) -> core.Forest:
-        """Return the trees as Rust walks them."""
+    def _known(self) -> _Cache:
         # It stands in __dict__ from the fit on, so that a prediction changes nothing there.
         cache: _Cache | None = self.__dict__.get("_cache")
         if cache is None:
             cache = self.__dict__["_cache"] = _Cache()
+        return cache
+
+    def _forest(self: Any) -> core.Forest:
+        """Return the trees as Rust walks them."""
+        cache = self._known()
         forest, trees = cache.forest, self._trees()
         if forest is None or not forest.holds(trees):
             forest = cache.forest = self._looked_up(trees)
