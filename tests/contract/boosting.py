@@ -47,6 +47,7 @@ BAD = (
 )
 KINDS = {
     "Classifier": {
+        "like": "GradientBoostingRegressor",
         "target": names_of_classes,
         "bad_targets": BAD_CLASSES,
         "outputs": ("predict", "predict_proba", "predict_log_proba", "decision_function", "score"),

@@ -83,6 +83,7 @@ class Entry:
     endless_target: Callable | None = None  # n -> y, where that of the other tests makes too little work
     lasts: str = "fit"  # where the work is: "fit", or one of `outputs`
     label: str = ""  # tells two entries of one class apart
+    like: str = ""  # name of an entry that takes the same way through the core
     data: Callable = mixture  # (seed, n, d, dtype) -> X
     accepts_nan: bool = False
     parent_accepts: bool = False  # scikit-learn fits what is not finite, and answers in our place
@@ -187,6 +188,7 @@ class Function:
     bad_params: tuple
     endless: Mapping
     endless_shape: tuple = (200_000, 20)
+    like: str = ""  # name of what takes the same way through the core
     results: tuple = ()  # names of what it returns, if that is a tuple
     data: Callable = mixture
     accepts_nan: bool = False

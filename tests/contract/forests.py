@@ -53,6 +53,7 @@ for kind in KINDS.values():
 ENTRIES = [
     Entry(
         ours=getattr(mlfast.ensemble, forest + kind),
+        like="RandomForest" + kind if forest == "ExtraTrees" else "",
         parent=getattr(sklearn.ensemble, forest + kind),
         params={"random_state": 0, "max_depth": 4, "n_estimators": 3},
         ways={"other rows": {"bootstrap": forest == "ExtraTrees"}, "best first": {"max_leaf_nodes": 5}},

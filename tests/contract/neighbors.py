@@ -244,6 +244,7 @@ ENTRIES = [
     ),
     Entry(
         ours=mlfast.neighbors.KNeighborsTransformer,
+        like="NearestNeighbors",
         parent=sklearn.neighbors.KNeighborsTransformer,
         params={"n_neighbors": 3},
         outputs=("kneighbors", "transform"),
@@ -258,6 +259,7 @@ ENTRIES = [
     ),
     Entry(
         ours=mlfast.neighbors.RadiusNeighborsTransformer,
+        like="NearestNeighbors",
         parent=sklearn.neighbors.RadiusNeighborsTransformer,
         params={"radius": 3.0},
         outputs=("radius_neighbors", "transform"),
@@ -317,6 +319,7 @@ GRAPH_FUZZ = {
 FUNCTIONS = [
     Function(
         ours=mlfast.neighbors.kneighbors_graph,
+        like="NearestNeighbors",
         parent=sklearn.neighbors.kneighbors_graph,
         params={"n_neighbors": 3, "mode": "distance"},
         fuzz={"n_neighbors": (1, 2, 3, 5, 8), **GRAPH_FUZZ},
@@ -331,6 +334,7 @@ FUNCTIONS = [
     ),
     Function(
         ours=mlfast.neighbors.radius_neighbors_graph,
+        like="NearestNeighbors",
         parent=sklearn.neighbors.radius_neighbors_graph,
         params={"radius": 3.0, "mode": "distance"},
         finish=with_sorted_columns,

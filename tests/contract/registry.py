@@ -4,7 +4,10 @@ The list of all public estimators and functions, with what the contract tests mu
 A new estimator gets every test of this folder by one more `Entry` in the file of its room.
 """
 
+import os
+
 from . import boosting, centroids, clusterers, forests, imputers, neighbors, pairwise, trees
+from .entry import Entry
 
 ENTRIES = [
     *clusterers.ENTRIES,
@@ -16,6 +19,12 @@ ENTRIES = [
     *boosting.ENTRIES,
 ]
 FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
+
+#: Tests that set up processes for each go over these; at night over all.
+OWN_WAYS = [
+    thing for thing in [*ENTRIES, *FUNCTIONS] if not thing.like or os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+]
+OWN_ENTRIES = [thing for thing in OWN_WAYS if isinstance(thing, Entry)]
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 FUNCTION_BY_NAME = {function.name: function for function in FUNCTIONS}

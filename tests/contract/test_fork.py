@@ -4,11 +4,11 @@ import pytest
 
 from ..isolated import forked, isolated
 from . import scenarios
-from .registry import ENTRIES, FUNCTIONS
+from .registry import ENTRIES, OWN_WAYS
 
 SETTINGS = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 1024}
 HANG = 60  # seconds: a deadlock, not a slow machine
-ALL = [pytest.param(thing.name, id=thing.name) for thing in [*ENTRIES, *FUNCTIONS]]
+ALL = [pytest.param(thing.name, id=thing.name) for thing in OWN_WAYS]
 FIRST = ENTRIES[0].name
 
 

@@ -13,7 +13,7 @@ from ..compare import state_bits
 from ..isolated import clean_environment, forked, isolated
 from . import scenarios
 from .entry import mixture
-from .registry import ENTRIES
+from .registry import ENTRIES, OWN_ENTRIES
 
 FIRST = ENTRIES[0].name
 CORES = len(os.sched_getaffinity(0))
@@ -115,7 +115,7 @@ def test_threadpool_limits(threads):
         assert mlfast.get_num_threads() == 2
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", OWN_ENTRIES, ids=lambda e: e.name)
 def test_serial_when_no_thread_can_be_started(entry):
     env = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 256}
     expected, found, started = forked(scenarios.no_threads_available, entry.name, env=env)
@@ -123,7 +123,7 @@ def test_serial_when_no_thread_can_be_started(entry):
     assert started == []
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", OWN_ENTRIES, ids=lambda e: e.name)
 def test_many_python_threads(entry):
     env = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 64, "MLFAST_NUM_THREADS": 2}
     assert forked(scenarios.many_python_threads, entry.name, env=env, timeout=110) == []

@@ -4,13 +4,13 @@ import pytest
 
 from ..isolated import forked
 from . import scenarios
-from .registry import ENTRIES, FUNCTIONS
+from .registry import OWN_ENTRIES, OWN_WAYS
 
 HANG = 5  # seconds; the promise is one, but a loaded machine must not make this red: it detects hangs only
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("thing", [*ENTRIES, *FUNCTIONS], ids=lambda e: e.name)
+@pytest.mark.parametrize("thing", OWN_WAYS, ids=lambda e: e.name)
 def test_keyboard_interrupt(thing, threads):
     env = {"MLFAST_NUM_THREADS": threads}
     took, unchanged, next_fit_works = forked(scenarios.interrupted, thing.name, 0.8, env=env, timeout=60)
@@ -32,7 +32,7 @@ def pairs(things, kinds):
     return pytest.mark.parametrize(("thing", "kind"), chosen, ids=lambda v: getattr(v, "name", v))
 
 
-@pairs(ENTRIES, [*KINDS, "weights"])
+@pairs(OWN_ENTRIES, [*KINDS, "weights"])
 def test_input_mutated_during_fit(thing, kind):
     """A result or an exception, never a signal, a panic or a hang."""
     ended = forked(scenarios.mutated_during_fit, thing.name, kind, timeout=60)
@@ -40,7 +40,7 @@ def test_input_mutated_during_fit(thing, kind):
     assert set(ended) <= {"result", "ValueError", "IndexError", "OverflowError", "FallbackError"}
 
 
-@pairs([*ENTRIES, *FUNCTIONS], ["dense", "csr"])
+@pairs(OWN_WAYS, ["dense", "csr"])
 def test_short_of_memory(thing, kind):
     """Under a shrinking address space every call ends in its result or in MemoryError."""
     env = {"MALLOC_MMAP_THRESHOLD_": 65536}  # memory that is freed goes back, so that the limit is felt

@@ -8,7 +8,7 @@ import pytest
 from ..compare import bits
 from ..isolated import forked, isolated
 from . import scenarios
-from .registry import ENTRIES, FUNCTIONS
+from .registry import ENTRIES, FUNCTIONS, OWN_WAYS
 
 THINGS = [*ENTRIES, *FUNCTIONS]
 
@@ -86,7 +86,7 @@ def test_bits_do_not_depend_on_threads(isa):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("thing", THINGS, ids=lambda e: e.name)
+@pytest.mark.parametrize("thing", OWN_WAYS, ids=lambda e: e.name)
 def test_block_size(thing, env):
     assert_agree(thing.name, forked(scenarios.values, thing.name, env=env, timeout=60))
 

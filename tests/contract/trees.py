@@ -93,6 +93,7 @@ NUMBERS = {
 ENTRIES = [
     Entry(
         ours=getattr(mlfast.tree, name),
+        like=name.replace("Extra", "Decision") if name.startswith("Extra") else "",
         parent=getattr(sklearn.tree, name),
         params={"random_state": 0, "max_depth": 6},
         ways=WAYS,
