@@ -1,7 +1,7 @@
 //! The data as trees see them, made ready once for any number of trees.
 //!
 //! What a tree needs depends on how it splits. Random thresholds need no more than values that compare fast. The best
-//! split of a few features drawn per node needs ranks that sort fast. Where every node looks at every feature, nothing is
+//! split of a few features drawn per node needs ranks that sort fast. Where nodes look at many of the features, nothing is
 //! sorted but the columns, once. The first tree that needs the one or the other has it made, and it stays.
 
 use std::sync::OnceLock;
@@ -14,6 +14,9 @@ use crate::common::{Context, Error, Float, Result, memory, parallel};
 
 /// Columns converted together: one pass over the rows serves them all.
 const TOGETHER: usize = 8;
+
+/// Up to this many features for each that a node looks at, parting the lists of all is faster than sorting those few.
+const LISTED: usize = 8;
 
 /// All features of a data set, prepared for growing any number of trees.
 #[derive(Debug)]
@@ -145,7 +148,7 @@ impl Columns {
     pub(super) fn form(&self, params: &Params) -> Form {
         if params.splitter == SplitterKind::Random {
             Form::Values
-        } else if params.max_features >= self.len() && !self.has_sparse() {
+        } else if self.len() <= params.max_features.saturating_mul(LISTED) && !self.has_sparse() {
             Form::Lists
         } else {
             Form::Ranks

@@ -285,19 +285,22 @@ pub(super) fn scan<C: Criterion>(
 }
 
 /// Whether scikit-learn reaches all splits from the left: it takes the shorter way from one to the next, and after many
-/// equal values that may be the one from the right.
+/// equal values that may be the one from the right. From a split at `at` the way to one at p is longer from the left if
+/// 2 p > n + `at`, so what matters is the last split that is not so far.
 fn moves_one_way(column: &Column, keys: &[u64], min_samples_leaf: usize) -> bool {
     let n = keys.len();
-    let mut at = 0;
-    for p in min_samples_leaf..(n + 1).saturating_sub(min_samples_leaf.max(1)) {
-        if column.apart(rank(keys[p - 1]), rank(keys[p])) {
-            if p - at > n - p {
-                return false;
-            }
-            at = p;
+    let is_split = |&p: &usize| column.apart(rank(keys[p - 1]), rank(keys[p]));
+    let (mut at, end) = (0, n - min_samples_leaf.max(1));
+    loop {
+        let near = ((n + at) / 2).min(end);
+        match (at.max(min_samples_leaf.max(1) - 1) + 1..=near).rev().find(is_split) {
+            Some(p) => at = p,
+            None => return !(near + 1..=end).any(|p| is_split(&p)),
+        }
+        if near == end {
+            return true;
         }
     }
-    true
 }
 
 /// [`scan`] where all that matters is the proxy: it is had for many splits at once, and whether there can be a split is

@@ -22,8 +22,8 @@ const TABLE_PER_ROW: f64 = 4.0;
 
 /// The weights of the classes of a node.
 pub(in super::super) struct Counts<I, const BY_ROW: bool> {
-    /// Of each row of the data: weight above, class in the lower `class_bits`.
-    payloads: Vec<u32>,
+    /// Of each row of the data: weight above, class in the lower `class_bits`. Short, for they are read in any order.
+    payloads: Vec<u16>,
     class_bits: u32,
     /// Of each sample of the node, unless samples are numbered by row.
     local: Vec<u32>,
@@ -47,9 +47,10 @@ pub(in super::super) struct Sides {
     right_squares: i64,
     /// Sum of [`Counts::logs`] over the classes of both sides.
     log_sum: f64,
-    /// After each sample of a sweep: weight on the left, squares on both sides; of two classes, the weight of the second
-    /// on the left in place of squares.
-    weights: [f64; SWEEP],
+    /// After each sample of a sweep: weight on the left; of two classes, the weight of the second there, else squares on
+    /// both sides.
+    weights: [i32; SWEEP],
+    seconds: [i32; SWEEP],
     lefts: [f64; SWEEP],
     rights: [f64; SWEEP],
     /// Weights on the left before the sweep.
@@ -61,17 +62,18 @@ impl<I: Impurity, const BY_ROW: bool> Counts<I, BY_ROW> {
     pub(in super::super) fn new(targets: &Targets, weights: Option<&[f64]>) -> Result<Option<Self>> {
         let Targets::Classes { codes, n_classes: &[n_classes] } = *targets else { return Ok(None) };
         let class_bits = u32::BITS - (n_classes.max(1) as u32 - 1).leading_zeros();
-        let most = f64::from(u32::MAX >> class_bits);
+        let most = f64::from(u16::MAX.checked_shr(class_bits).unwrap_or(0));
         let whole = |&weight: &f64| weight >= 0.0 && weight <= most && weight.fract() == 0.0;
         let total = weights.map_or(codes.len() as f64, |weights| weights.iter().sum());
-        if total * total >= EXACT || !weights.is_none_or(|weights| weights.iter().all(whole)) {
+        if most < 1.0 || total * total >= EXACT || !weights.is_none_or(|weights| weights.iter().all(whole)) {
             return Ok(None);
         }
         let mut payloads = memory::with_capacity(codes.len())?;
         match weights {
-            None => payloads.extend(codes.iter().map(|&code| 1 << class_bits | code)),
+            None => payloads.extend(codes.iter().map(|&code| 1 << class_bits | code as u16)),
             Some(weights) => {
-                payloads.extend(codes.iter().zip(weights).map(|(&code, &weight)| (weight as u32) << class_bits | code));
+                let payload = |(&code, &weight): (&u32, &f64)| (weight as u16) << class_bits | code as u16;
+                payloads.extend(codes.iter().zip(weights).map(payload));
             }
         }
         let mut logs = Vec::new();
@@ -97,12 +99,7 @@ impl<I: Impurity, const BY_ROW: bool> Counts<I, BY_ROW> {
     /// Of the sample of a key.
     #[inline]
     fn class_and_weight(&self, key: u64) -> (usize, i64) {
-        let payload = if BY_ROW { self.payloads[sample(key)] } else { key as u32 };
-        self.read(payload)
-    }
-
-    #[inline]
-    fn read(&self, payload: u32) -> (usize, i64) {
+        let payload = if BY_ROW { u32::from(self.payloads[sample(key)]) } else { key as u32 };
         ((payload & ((1 << self.class_bits) - 1)) as usize, i64::from(payload >> self.class_bits))
     }
 
@@ -155,29 +152,31 @@ impl<I: Impurity, const BY_ROW: bool> Counts<I, BY_ROW> {
             let right = total - left;
             lefts * right + rights * left > least * (left * right)
         };
-        if let &[_, seconds] = &self.totals[..] {
-            let (mut left, mut second) = (sides.weight, sides.left[1]);
-            for (i, &key) in keys[..n].iter().enumerate() {
-                let (class, weight) = self.class_and_weight(key);
-                left += weight;
-                second += weight * class as i64;
-                sides.weights[i] = left as f64;
-                sides.lefts[i] = second as f64;
+        // No sum of weights is as large as 2^31.
+        if let &[_, all_seconds] = &self.totals[..] {
+            let (mut weight, mut second) = (sides.weight as i32, sides.left[1] as i32);
+            let places = sides.weights.iter_mut().zip(&mut sides.seconds);
+            for (&key, places) in keys.iter().zip(places) {
+                let (class, moved) = self.class_and_weight(key);
+                weight += moved as i32;
+                second += moved as i32 * class as i32;
+                (*places.0, *places.1) = (weight, second);
             }
-            (sides.weight, sides.left[0], sides.left[1]) = (left, left - second, second);
+            let (weight, second) = (i64::from(weight), i64::from(second));
+            (sides.weight, sides.left[0], sides.left[1]) = (weight, weight - second, second);
             return mask(n, |i| {
-                let (left, second) = (sides.weights[i], sides.lefts[i]);
-                let (lefts, rights) = squares(left, second, total, seconds as f64);
+                let (left, second) = (f64::from(sides.weights[i]), f64::from(sides.seconds[i]));
+                let (lefts, rights) = squares(left, second, total, all_seconds as f64);
                 may_exceed(left, lefts, rights)
             });
         }
         for (i, &key) in keys[..n].iter().enumerate() {
             self.shift(sides, key);
-            sides.weights[i] = sides.weight as f64;
+            sides.weights[i] = sides.weight as i32;
             sides.lefts[i] = sides.left_squares as f64;
             sides.rights[i] = sides.right_squares as f64;
         }
-        mask(n, |i| may_exceed(sides.weights[i], sides.lefts[i], sides.rights[i]))
+        mask(n, |i| may_exceed(f64::from(sides.weights[i]), sides.lefts[i], sides.rights[i]))
     }
 
     #[inline]
@@ -205,7 +204,8 @@ impl<I: Impurity, const BY_ROW: bool> Criterion for Counts<I, BY_ROW> {
             weight: 0,
             left_squares: 0,
             right_squares: 0,
-            weights: [0.0; SWEEP],
+            weights: [0; SWEEP],
+            seconds: [0; SWEEP],
             lefts: [0.0; SWEEP],
             rights: [0.0; SWEEP],
             log_sum: 0.0,
@@ -214,18 +214,28 @@ impl<I: Impurity, const BY_ROW: bool> Criterion for Counts<I, BY_ROW> {
     }
 
     fn enter(&mut self, samples: &[u32]) {
-        self.local.clear();
-        self.totals.fill(0);
-        (self.n, self.weight) = (samples.len(), 0);
-        for &row in samples {
-            let payload = self.payloads[row as usize];
-            let (class, weight) = self.read(payload);
-            self.totals[class] += weight;
-            self.weight += weight;
-            if !BY_ROW {
-                self.local.push(payload);
+        self.n = samples.len();
+        let payloads = samples.iter().map(|&row| u32::from(self.payloads[row as usize]));
+        if !BY_ROW {
+            self.local.clear();
+            self.local.extend(payloads.clone());
+        }
+        let (mut total, bits) = (0, self.class_bits);
+        if let [first, second] = &mut self.totals[..] {
+            let mut seconds = 0;
+            for payload in payloads {
+                total += payload >> bits;
+                seconds += (payload & 1).wrapping_neg() & (payload >> bits);
+            }
+            (*first, *second) = (i64::from(total - seconds), i64::from(seconds));
+        } else {
+            self.totals.fill(0);
+            for payload in payloads {
+                total += payload >> bits;
+                self.totals[(payload & ((1 << bits) - 1)) as usize] += i64::from(payload >> bits);
             }
         }
+        self.weight = i64::from(total);
         self.squares = self.totals.iter().map(|total| total * total).sum();
     }
 
@@ -268,10 +278,21 @@ impl<I: Impurity, const BY_ROW: bool> Criterion for Counts<I, BY_ROW> {
             moved.iter().for_each(|&key| self.shift(sides, key));
             return;
         }
-        for &key in moved {
-            let (class, weight) = self.class_and_weight(key);
-            sides.left[class] += weight;
-            sides.weight += weight;
+        if let &mut [first, second] = &mut sides.left[..] {
+            let (mut weights, mut seconds) = (0, 0);
+            for &key in moved {
+                let (class, weight) = self.class_and_weight(key);
+                weights += weight;
+                seconds += weight * class as i64;
+            }
+            (sides.left[0], sides.left[1]) = (first + weights - seconds, second + seconds);
+            sides.weight += weights;
+        } else {
+            for &key in moved {
+                let (class, weight) = self.class_and_weight(key);
+                sides.left[class] += weight;
+                sides.weight += weight;
+            }
         }
         self.square(sides);
     }
@@ -286,6 +307,33 @@ impl<I: Impurity, const BY_ROW: bool> Criterion for Counts<I, BY_ROW> {
             sides.weight -= weight;
         }
         self.square(sides);
+    }
+
+    fn divide(&self, sides: &mut Sides, ranks: &[u32], low: u32, missing: u32) -> usize {
+        // No sum of weights is as large as 2^32.
+        let (mut n_left, mut weight) = (0, 0);
+        let local = ranks.iter().map(|&rank| u32::from(rank <= low) | u32::from(rank == missing)).zip(&self.local);
+        if let [first, second] = &mut sides.left[..] {
+            let mut seconds = 0;
+            for (is_left, &payload) in local {
+                let moved = is_left.wrapping_neg() & payload;
+                n_left += is_left;
+                weight += moved >> 1;
+                seconds += (moved & 1).wrapping_neg() & (moved >> 1);
+            }
+            (*first, *second) = (i64::from(weight - seconds), i64::from(seconds));
+        } else {
+            sides.left.fill(0);
+            for (is_left, &payload) in local {
+                let moved = is_left * (payload >> self.class_bits);
+                sides.left[(payload & ((1 << self.class_bits) - 1)) as usize] += i64::from(moved);
+                n_left += is_left;
+                weight += moved;
+            }
+        }
+        sides.weight = i64::from(weight);
+        self.square(sides);
+        n_left as usize
     }
 
     #[inline]
@@ -310,10 +358,10 @@ impl<I: Impurity, const BY_ROW: bool> Criterion for Counts<I, BY_ROW> {
 
     fn swept(&self, sides: &mut Sides, keys: &[u64], i: usize) -> f64 {
         if I::SQUARES {
-            let left = sides.weights[i];
+            let left = f64::from(sides.weights[i]);
             let right = self.weight() - left;
             let (lefts, rights) = match self.totals[..] {
-                [_, seconds] => squares(left, sides.lefts[i], self.weight(), seconds as f64),
+                [_, seconds] => squares(left, f64::from(sides.seconds[i]), self.weight(), seconds as f64),
                 _ => (sides.lefts[i], sides.rights[i]),
             };
             return -right * I::of_squares(rights, right) - left * I::of_squares(lefts, left);

@@ -65,6 +65,12 @@ pub(super) trait Criterion: Sync {
     /// only if no order matters.
     fn leave(&self, _sides: &mut Self::Sides, _keys: &[u64], _from: usize) {}
 
+    /// Moves the samples whose rank is at most `low`, or is `missing`, to the left side and all others to the right; how
+    /// many are left. `ranks` are those of the samples by number (not by row); asked for only if no order matters.
+    fn divide(&self, _sides: &mut Self::Sides, _ranks: &[u32], _low: u32, _missing: u32) -> usize {
+        0
+    }
+
     /// Sums of weights (left, right).
     fn weights(&self, sides: &Self::Sides) -> (f64, f64);
 

@@ -138,8 +138,8 @@ impl<C: Criterion> Splitter<'_, C> {
     pub(super) fn part_listed(&mut self, lists: &mut Lists, task: &Task, found: Found) {
         let node = task.start..task.end;
         let Found { feature, candidate, .. } = found;
-        let missing = if candidate.missing_left { self.columns[feature].column.missing() } else { candidate.low };
-        let goes_left = |rank: u32| rank <= candidate.low || rank == missing;
+        let (low, missing) = found.leftmost(&self.columns);
+        let goes_left = |rank: u32| rank <= low || rank == missing;
         lists.mark(feature, node.clone(), goes_left);
         if C::ORDERED {
             part(&mut self.order, &mut self.scratch.keys, |row| lists.is_left(row));

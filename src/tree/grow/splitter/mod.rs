@@ -70,7 +70,8 @@ pub(super) struct Splitter<'a, C: Criterion> {
     samples: Vec<u32>,
     /// Where each row stands in `samples`; empty if no column asks.
     at: Vec<u32>,
-    /// The samples of the current node, numbered as the criterion numbers them, in the order that sums are taken in.
+    /// The samples of the current node, numbered as the criterion numbers them, in the order that sums are taken in;
+    /// empty if that does not matter and there are no lists.
     order: Vec<u32>,
     scratch: Scratch<C::Sides>,
     has_coarse: bool,
@@ -84,6 +85,14 @@ struct Found {
     feature: usize,
     candidate: Candidate,
     threshold: f64,
+}
+
+impl Found {
+    /// The largest rank that goes left, and the other one that does: that of missing values, or the same.
+    fn leftmost(&self, columns: &[Feature]) -> (u32, u32) {
+        let Candidate { low, missing_left, .. } = self.candidate;
+        (low, if missing_left { columns[self.feature].column.missing() } else { low })
+    }
 }
 
 /// What the search of a node has come to.
@@ -152,7 +161,8 @@ impl<'a, C: Criterion> Splitter<'a, C> {
         self.order.clear();
         match self.lists {
             Some(_) => self.order.extend_from_slice(&self.samples[start..end]),
-            None => self.order.extend(0..(end - start) as u32),
+            None if C::ORDERED => self.order.extend(0..(end - start) as u32),
+            None => {}
         }
         self.criterion.weight()
     }
@@ -192,7 +202,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
                 Some(lists) => self.part_listed(lists, task, found),
                 None => self.part(task, found, searched.is_parted),
             }
-            let here = self.settled(task, found, searched.n_constants);
+            let here = self.settled(task, found, searched.n_constants, lists.is_some());
             if let Some(lists) = &mut lists {
                 self.part_lists(ctx, lists, task, depth, &here)?;
             }
@@ -205,43 +215,49 @@ impl<'a, C: Criterion> Splitter<'a, C> {
     /// Parts the samples of the node by the split found.
     fn part(&mut self, task: &Task, found: Found, is_parted: bool) {
         let n = task.end - task.start;
-        let Found { feature, candidate, .. } = found;
-        let column = self.columns[feature].column;
+        let (low, missing) = found.leftmost(&self.columns);
         let rows = &mut self.samples[task.start..task.end];
-        let Scratch { ranks: parted, best: ranks, keys, .. } = &mut self.scratch;
-        let (ranks, parted) = (&ranks[..n], &mut parted[..n]);
-        let missing = if candidate.missing_left { column.missing() } else { candidate.low };
-        let goes_left = |i: u32| ranks[i as usize] <= candidate.low || ranks[i as usize] == missing;
-        if !C::ORDERED {
-            // Any order will do; ascending rows are read fastest.
-            let (mut left, mut right) = (0, candidate.n_left);
-            for i in 0..n as u32 {
-                let goes_left = goes_left(i);
-                self.order[if goes_left { left } else { right }] = i;
-                left += usize::from(goes_left);
-                right += usize::from(!goes_left);
+        let Scratch { ranks: spare, best: ranks, keys, .. } = &mut self.scratch;
+        let (ranks, spare) = (&ranks[..n], &mut spare[..n]);
+        let goes_left = |i: usize| ranks[i] <= low || ranks[i] == missing;
+        if C::ORDERED {
+            if !is_parted {
+                part(&mut self.order, keys, |i| goes_left(i as usize));
             }
-        } else if !is_parted {
-            part(&mut self.order, keys, goes_left);
+            spare.iter_mut().zip(&self.order).for_each(|(row, &i)| *row = rows[i as usize]);
+            rows.copy_from_slice(spare);
+        } else {
+            // Any order will do; ascending rows are read fastest.
+            let mut left = 0;
+            for i in 0..n {
+                let row = rows[i];
+                rows[left] = row;
+                spare[i - left] = row;
+                left += usize::from(goes_left(i));
+            }
+            rows[left..].copy_from_slice(&spare[..n - left]);
         }
-        for (row, &i) in parted.iter_mut().zip(&self.order) {
-            *row = rows[i as usize];
-        }
-        rows.copy_from_slice(parted);
         if !self.at.is_empty() {
             rows.iter().zip(task.start as u32..).for_each(|(&row, p)| self.at[row as usize] = p);
         }
     }
 
-    /// The split found, whose samples are parted.
-    fn settled(&mut self, task: &Task, found: Found, n_constants: usize) -> Split {
+    /// The split found, whose samples are parted; `has_lists` says that they stand in lists.
+    fn settled(&mut self, task: &Task, found: Found, n_constants: usize, has_lists: bool) -> Split {
         let n = task.end - task.start;
+        let (low, missing) = found.leftmost(&self.columns);
         let Found { feature, candidate, threshold } = found;
         let n_left = candidate.n_left;
-        self.line_up();
-        let Self { criterion, scratch: Scratch { keys, sides, .. }, .. } = self;
-        criterion.reset(sides, &keys[..n]);
-        criterion.advance(sides, &keys[..n], n_left);
+        if C::ORDERED || has_lists {
+            self.line_up();
+        }
+        let Self { criterion, scratch: Scratch { keys, sides, best: ranks, .. }, .. } = self;
+        if C::ORDERED || has_lists {
+            criterion.reset(sides, &keys[..n]);
+            criterion.advance(sides, &keys[..n], n_left);
+        } else {
+            criterion.divide(sides, &ranks[..n], low, missing);
+        }
         let (left_impurity, right_impurity) = criterion.children(sides, &keys[..n]);
         let (left, right) = criterion.weights(sides);
         let here = criterion.weight();

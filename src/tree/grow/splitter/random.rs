@@ -27,13 +27,15 @@ impl<C: Criterion> Splitter<'_, C> {
             let Scratch { ranks, keys, sides, .. } = &mut *scratch;
             let (ranks, keys) = (&mut ranks[..n], &mut keys[..n]);
             column.gather(samples.rows, samples.at, samples.start, ranks);
-            let (mut least, mut most, mut n_missing) = (u32::MAX, 0, 0);
+            let (mut least, mut most) = (u32::MAX, 0);
             for &rank in &*ranks {
+                (least, most) = (least.min(rank), most.max(rank));
+            }
+            let mut n_missing = 0;
+            if most == column.missing() {
                 // No rank is larger than that of missing values, and no value has it.
-                let is_missing = rank == column.missing();
-                n_missing += usize::from(is_missing);
-                least = least.min(rank);
-                most = most.max(if is_missing { 0 } else { rank });
+                n_missing = ranks.iter().filter(|&&rank| rank == most).count();
+                most = ranks.iter().copied().filter(|&rank| rank != most).max().unwrap_or(0);
             }
             if n_missing == n || (n_missing == 0 && !column.apart(least, most)) {
                 draws.constant(drawn);
@@ -49,24 +51,21 @@ impl<C: Criterion> Splitter<'_, C> {
             }
             let low = column.last_within(threshold, least, most);
             let missing = if missing_left { column.missing() } else { low };
-            let goes_left = |rank: u32| rank <= low || rank == missing;
             let n_left = if C::ORDERED {
+                let goes_left = |rank: u32| rank <= low || rank == missing;
                 let n_left = part(order, keys, |i| goes_left(ranks[i as usize]));
                 keys.iter_mut().zip(&*order).for_each(|(key, &i)| *key = u64::from(criterion.payload(i as usize)));
                 n_left
             } else {
-                let mut n_left = 0;
-                for (i, &rank) in ranks.iter().enumerate() {
-                    keys[n_left] = u64::from(criterion.payload(i));
-                    n_left += usize::from(goes_left(rank));
-                }
-                n_left
+                criterion.divide(sides, ranks, low, missing)
             };
             if n_left < rules.min_samples_leaf || n - n_left < rules.min_samples_leaf {
                 continue;
             }
-            criterion.reset(sides, keys);
-            criterion.advance(sides, keys, n_left);
+            if C::ORDERED {
+                criterion.reset(sides, keys);
+                criterion.advance(sides, keys, n_left);
+            }
             let sign = monotonic.map_or(0, |signs| signs[feature]);
             if !search::allowed(criterion, sides, sign, rules) {
                 continue;
