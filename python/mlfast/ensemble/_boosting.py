@@ -144,8 +144,6 @@ def _rule(loss: Any) -> tuple[str, float]:
 class BoostingDropIn(Members):
     """Fitting and asking boosted trees."""
 
-    _skops_types = ("sklearn.tree._tree.Tree",)
-
     # ---- fitting ----
 
     @keeps_state
