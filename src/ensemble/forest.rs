@@ -1,6 +1,6 @@
 //! Forests: trees that each see other rows, or draw other features, grown side by side.
 //!
-//! The data are ranked once ([`Columns`]) for all trees. A tree is one job, so as many trees grow at a time as there are
+//! The data are prepared once ([`Columns`]) for all trees. A tree is one job, so as many trees grow at a time as there are
 //! threads, and no more than their working memory is ever held; the rows of a tree are drawn when its job begins.
 //!
 //! References: L. Breiman, "Random forests", Machine Learning 45 (2001); P. Geurts, D. Ernst, L. Wehenkel, "Extremely
@@ -57,6 +57,7 @@ pub fn fit(
     if let Rows::Drawn { bootstrap, .. } = rows {
         check_length("rows of the bootstrap", bootstrap.n_rows(), n_rows)?;
     }
+    columns.prepare(ctx, &params.tree)?; // once, for all
     // Threads that have no tree of their own help with the others.
     let each = if seeds.len() < ctx.threads() { *ctx } else { ctx.alone() };
     let scratch = || memory::filled(if matches!(rows, Rows::Drawn { .. }) { n_rows } else { 0 }, 0.0);

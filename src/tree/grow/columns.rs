@@ -1,6 +1,7 @@
 //! The data as trees see them, made ready once for any number of trees.
 //!
-//! What a tree needs depends on how it splits. Random thresholds need no more than values that compare fast. The best
+//! What a tree needs depends on how it splits. Random thresholds need no more than values that compare fast, column by
+//! column for nodes of many samples and row by row for those of few, whose rows stay in the cache. The best
 //! split of a few features drawn per node needs ranks that sort fast. Where nodes look at many of the features, nothing is
 //! sorted but the columns, once. The first tree that needs the one or the other has it made, and it stays.
 
@@ -15,6 +16,8 @@ use crate::common::{Context, Error, Float, Result, memory, parallel};
 /// Columns converted together: one pass over the rows serves them all.
 const TOGETHER: usize = 8;
 
+/// Rows turned to row order together.
+const BLOCK: usize = 128;
 /// Up to this many features for each that a node looks at, parting the lists of all is faster than sorting those few.
 const LISTED: usize = 8;
 
@@ -26,6 +29,7 @@ pub struct Columns {
     ranked: OnceLock<Vec<Ranked>>,
     ordered: OnceLock<Vec<Ordered>>,
     stored: OnceLock<Stored>,
+    cells: OnceLock<Vec<u32>>,
 }
 
 /// What sorting a column has brought: shorter ranks, if they can be had.
@@ -122,7 +126,14 @@ impl Columns {
     }
 
     fn new(n_rows: usize, plain: Vec<Column>) -> Self {
-        Self { n_rows, plain, ranked: OnceLock::new(), ordered: OnceLock::new(), stored: OnceLock::new() }
+        Self {
+            n_rows,
+            plain,
+            ranked: OnceLock::new(),
+            ordered: OnceLock::new(),
+            stored: OnceLock::new(),
+            cells: OnceLock::new(),
+        }
     }
 
     /// Rows of the data set.
@@ -155,6 +166,11 @@ impl Columns {
         }
     }
 
+    /// Whether criteria that heed the order of samples number them by row.
+    pub(super) fn numbers_rows(&self, form: Form) -> bool {
+        form == Form::Lists || (form == Form::Values && !self.has_sparse())
+    }
+
     /// Makes what trees with these parameters need and is not there yet. Growing asks for it; whoever grows many trees
     /// at once asks before, lest each of them make it.
     ///
@@ -182,9 +198,26 @@ impl Columns {
                 })?;
                 self.ordered.get_or_init(|| ordered);
             }
+            Form::Values if self.cells.get().is_none() && !self.has_sparse() => {
+                let cells = self.by_row()?;
+                self.cells.get_or_init(|| cells);
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// The bits of all dense columns, row after row.
+    fn by_row(&self) -> Result<Vec<u32>> {
+        let mut cells = memory::filled(memory::area(self.n_rows, self.len())?, 0)?;
+        let blocks = cells.chunks_mut((BLOCK * self.len()).max(1)).zip((0..).step_by(BLOCK));
+        for (block, start) in blocks {
+            for (j, bits) in self.plain.iter().map(|column| column.bits().unwrap_or(&[])).enumerate() {
+                let cells = block.iter_mut().skip(j).step_by(self.len());
+                cells.zip(&bits[start..]).for_each(|(cell, &bits)| *cell = bits);
+            }
+        }
+        Ok(cells)
     }
 
     /// What `make` makes of each column and its sorted [keys](Column::keys).
@@ -199,6 +232,11 @@ impl Columns {
             order::sort(keys, &mut spare[..n]);
             make(column, keys)
         })
+    }
+
+    /// Ranks of shape (`n_rows`, `len`) for [`Form::Values`], unless some column is sparse.
+    pub(super) fn cells(&self) -> Option<&[u32]> {
+        self.cells.get().map(Vec::as_slice)
     }
 
     /// What differs from zero in sparse columns, by row, if a tree that looks for the best split is prepared for.

@@ -39,15 +39,18 @@ impl Lists {
         n_samples: usize,
         n_rows: usize,
     ) -> Result<Self> {
+        let mut weighs = memory::filled(n_rows, true)?;
+        weighs.iter_mut().zip(weights.into_iter().flatten()).for_each(|(weighs, &weight)| *weighs = weight != 0.0);
         let keys = parallel::map(ctx, features.iter().collect(), |feature| {
-            let mut keys = memory::with_capacity(n_samples)?;
             let bits = feature.column.bits().unwrap_or(&[]);
-            let weighs = |row: u32| weights.is_none_or(|weights| weights[row as usize] != 0.0);
-            let key = |&row: &u32| u64::from(bits[row as usize]) << 32 | u64::from(row);
-            match weights {
-                None => keys.extend(feature.rows.iter().map(key)),
-                Some(_) => keys.extend(feature.rows.iter().filter(|&&row| weighs(row)).map(key)),
+            let key = |row: u32| u64::from(bits[row as usize]) << 32 | u64::from(row);
+            // One place more than there are samples: whatever has no weight is written over.
+            let (mut keys, mut n) = (memory::filled(n_samples + 1, 0)?, 0);
+            for &row in feature.rows {
+                keys[n] = key(row);
+                n += usize::from(weighs[row as usize]);
             }
+            keys.truncate(n_samples);
             Ok(keys)
         })?;
         let sides = memory::filled(n_rows.div_ceil(64), 0)?;

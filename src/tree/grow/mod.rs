@@ -118,7 +118,7 @@ pub fn grow(
     check_length("monotonic", params.monotonic.map_or(columns.len(), <[i8]>::len), columns.len())?;
     columns.prepare(ctx, params)?;
     let form = columns.form(params);
-    let by_row = form == Form::Lists;
+    let by_row = columns.numbers_rows(form);
     let job = Job { ctx, columns, form, targets, weights, params, seed };
     match (params.criterion, targets.n_outputs()) {
         (CriterionKind::Gini, _) => job.classify::<Gini>(),
@@ -157,7 +157,10 @@ impl Job<'_> {
     fn count<I: Impurity, const BY_ROW: bool>(&self) -> Result<Tree> {
         match Counts::<I, BY_ROW>::new(self.targets, self.weights)? {
             Some(counts) => self.run(counts),
-            None => self.run(Classes::<I>::new(self.targets, self.weights, BY_ROW)?),
+            None => {
+                let by_row = self.columns.numbers_rows(self.form);
+                self.run(Classes::<I>::new(self.targets, self.weights, by_row)?)
+            }
         }
     }
 

@@ -16,6 +16,11 @@ const INSERTED: usize = 16;
 /// there, and is done for coarse columns only: where ties are few, they decide nothing.
 const FOLLOWED: usize = 1024;
 
+/// Up to this many samples splits are weighed one by one.
+const FEW: usize = 8;
+/// Equal keys after which the end of them is searched for, not walked to.
+const STEPS: usize = 16;
+
 /// What a split has to heed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -254,10 +259,7 @@ pub(super) fn scan<C: Criterion>(
         }
         criterion.reset(sides, keys);
         while p < end {
-            p += 1;
-            while p < end && !column.apart(rank(keys[p - 1]), rank(keys[p])) {
-                p += 1;
-            }
+            p = next_split(column, &keys[..end], p + 1);
             if p == n {
                 break;
             }
@@ -289,18 +291,50 @@ pub(super) fn scan<C: Criterion>(
 /// 2 p > n + `at`, so what matters is the last split that is not so far.
 fn moves_one_way(column: &Column, keys: &[u64], min_samples_leaf: usize) -> bool {
     let n = keys.len();
-    let is_split = |&p: &usize| column.apart(rank(keys[p - 1]), rank(keys[p]));
     let (mut at, end) = (0, n - min_samples_leaf.max(1));
     loop {
         let near = ((n + at) / 2).min(end);
-        match (at.max(min_samples_leaf.max(1) - 1) + 1..=near).rev().find(is_split) {
+        match last_split(column, keys, at.max(min_samples_leaf.max(1) - 1), near) {
             Some(p) => at = p,
-            None => return !(near + 1..=end).any(|p| is_split(&p)),
+            None => return next_split(column, keys, near + 1) > end,
         }
         if near == end {
             return true;
         }
     }
+}
+
+/// The first place from `p` on (which is not 0) where a split may fall, or the end.
+#[inline]
+fn next_split(column: &Column, keys: &[u64], mut p: usize) -> usize {
+    let start = p;
+    while p < keys.len() {
+        let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+        if column.apart(low, high) {
+            break;
+        }
+        p += 1;
+        if low == high && p - start > STEPS {
+            p += keys[p..].partition_point(|&key| rank(key) == high);
+        }
+    }
+    p
+}
+
+/// The last place after `before` and up to `p` where a split may fall.
+fn last_split(column: &Column, keys: &[u64], before: usize, mut p: usize) -> Option<usize> {
+    let start = p;
+    while p > before {
+        let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+        if column.apart(low, high) {
+            return Some(p);
+        }
+        p -= 1;
+        if low == high && start - p > STEPS {
+            p = keys[..p].partition_point(|&key| rank(key) != high);
+        }
+    }
+    None
 }
 
 /// [`scan`] where all that matters is the proxy: it is had for many splits at once, and whether there can be a split is
@@ -315,6 +349,20 @@ fn sweep<C: Criterion>(
     let n = keys.len();
     let mut best = None;
     criterion.reset(sides, keys);
+    if n <= FEW && C::IS_CHEAP {
+        for p in min_samples_leaf.max(1)..=n - min_samples_leaf.max(1) {
+            let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+            if column.apart(low, high) {
+                criterion.advance(sides, keys, p);
+                let proxy = criterion.proxy(sides);
+                if proxy > floor {
+                    floor = proxy;
+                    best = Some(Candidate { proxy, n_left: p, low, high: Some(high), missing_left: p > n - p });
+                }
+            }
+        }
+        return best;
+    }
     for (k, part) in keys[..n - 1].chunks(SWEEP).enumerate() {
         let mut mask = criterion.sweep(sides, part, floor);
         while mask != 0 {

@@ -115,6 +115,7 @@ impl<'a> Absolute<'a> {
 
 impl Criterion for Absolute<'_> {
     const ORDERED: bool = true;
+    const COST: usize = 16;
     const KEYED_VALUE: bool = true;
     type Sides = Sides;
 

@@ -194,6 +194,7 @@ impl<I: Impurity, const BY_ROW: bool> Counts<I, BY_ROW> {
 
 impl<I: Impurity, const BY_ROW: bool> Criterion for Counts<I, BY_ROW> {
     const ORDERED: bool = false;
+    const IS_CHEAP: bool = I::SQUARES;
     type Sides = Sides;
 
     fn sides(&self, _n: usize) -> Result<Sides> {

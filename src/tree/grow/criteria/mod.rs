@@ -25,6 +25,12 @@ pub(super) trait Criterion: Sync {
     /// Whether the order of samples can change a rounding, so that scikit-learn's order has to be kept.
     const ORDERED: bool;
 
+    /// How much more it takes to scan a sample than to read it.
+    const COST: usize = 1;
+
+    /// Whether [`Criterion::proxy`] takes no longer than a few sweeps of one sample.
+    const IS_CHEAP: bool = true;
+
     /// Whether [`Criterion::value`] looks at the keys.
     const KEYED_VALUE: bool = false;
 

@@ -51,7 +51,7 @@ impl<C: Criterion> Splitter<'_, C> {
         let n = node.len();
         let follow = search::follows::<C>(n, self.has_coarse);
         let mut known = vec![];
-        if n * self.features.open(task.n_constants).len() >= SHARED {
+        if n * self.features.open(task.n_constants).len() * C::COST >= SHARED {
             ctx.check()?;
             if ctx.threads() > 1 {
                 known = self.look_at_all(ctx, lists, task, rules)?;
@@ -142,7 +142,7 @@ impl<C: Criterion> Splitter<'_, C> {
         let goes_left = |rank: u32| rank <= low || rank == missing;
         lists.mark(feature, node.clone(), goes_left);
         if C::ORDERED {
-            part(&mut self.order, &mut self.scratch.keys, |row| lists.is_left(row));
+            part(&mut self.order, &mut self.scratch.keys, |_, row| lists.is_left(row));
         } else {
             let (mut left, mut right) = (0, candidate.n_left);
             for &key in lists.of(feature, node.clone()) {

@@ -55,8 +55,10 @@ pub(super) struct Split {
 /// The state of a tree being grown, apart from the tree.
 pub(super) struct Splitter<'a, C: Criterion> {
     columns: Vec<Feature<'a>>,
-    /// The samples by feature, if every node looks at every feature; then they are numbered by row.
+    /// The samples by feature, in [`Form::Lists`].
     lists: Option<Lists>,
+    /// Whether the criterion numbers samples by row.
+    by_row: bool,
     /// By feature, the node last found in which no two values count as one, and so in none below; of no use without
     /// lists.
     distinct: Vec<Within>,
@@ -64,6 +66,8 @@ pub(super) struct Splitter<'a, C: Criterion> {
     pub(super) criterion: C,
     random: OurRandR,
     features: Features,
+    /// [`Columns::cells`].
+    cells: Option<&'a [u32]>,
     /// What is stored of sparse columns, and of these in the current node.
     sparse: Option<(&'a Stored, Table)>,
     /// The rows that weigh something, node by node.
@@ -98,7 +102,7 @@ impl Found {
 /// What the search of a node has come to.
 struct Searched {
     found: Option<Found>,
-    /// Whether `order` is parted as the best split wants it: parting it again would change the order on the right.
+    /// Whether `order` is parted as the best split wants it.
     is_parted: bool,
     /// Constant features that the children know.
     n_constants: usize,
@@ -106,7 +110,7 @@ struct Searched {
 
 impl<'a, C: Criterion> Splitter<'a, C> {
     /// On columns that are [prepared](Columns::prepare). `criterion` numbers samples by row if `form` is
-    /// [`Form::Lists`].
+    /// [`Form::Lists`] or, should order matter to it, if [`Columns::numbers_rows`].
     pub(super) fn new(
         ctx: &Context,
         columns: &'a Columns,
@@ -128,6 +132,8 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             Some(stored) => Some((stored, Table::new(columns.len())?)),
             None => None,
         };
+        let cells = columns.cells();
+        let by_row = form == Form::Lists || (C::ORDERED && columns.numbers_rows(form));
         let columns = columns.features(form)?;
         let lists = match form {
             Form::Lists => Some(Lists::new(ctx, &columns, weights, samples.len(), n_rows)?),
@@ -141,6 +147,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             scratch: Scratch::new(&criterion, samples.len(), lists.is_none())?,
             weight: weights.map_or(n_rows as f64, |weights| weights.iter().sum()),
             criterion,
+            cells,
             sparse,
             samples,
             at,
@@ -148,6 +155,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             distinct: memory::filled(columns.len(), Within::default())?,
             columns,
             lists,
+            by_row,
         })
     }
 
@@ -159,10 +167,10 @@ impl<'a, C: Criterion> Splitter<'a, C> {
     pub(super) fn enter(&mut self, start: usize, end: usize) -> f64 {
         self.criterion.enter(&self.samples[start..end]);
         self.order.clear();
-        match self.lists {
-            Some(_) => self.order.extend_from_slice(&self.samples[start..end]),
-            None if C::ORDERED => self.order.extend(0..(end - start) as u32),
-            None => {}
+        if self.by_row {
+            self.order.extend_from_slice(&self.samples[start..end]);
+        } else if C::ORDERED {
+            self.order.extend(0..(end - start) as u32);
         }
         self.criterion.weight()
     }
@@ -222,10 +230,14 @@ impl<'a, C: Criterion> Splitter<'a, C> {
         let goes_left = |i: usize| ranks[i] <= low || ranks[i] == missing;
         if C::ORDERED {
             if !is_parted {
-                part(&mut self.order, keys, |i| goes_left(i as usize));
+                part(&mut self.order, keys, |_, i| goes_left(i as usize));
             }
-            spare.iter_mut().zip(&self.order).for_each(|(row, &i)| *row = rows[i as usize]);
-            rows.copy_from_slice(spare);
+            if self.by_row {
+                rows.copy_from_slice(&self.order);
+            } else {
+                spare.iter_mut().zip(&self.order).for_each(|(row, &i)| *row = rows[i as usize]);
+                rows.copy_from_slice(spare);
+            }
         } else {
             // Any order will do; ascending rows are read fastest.
             let mut left = 0;
