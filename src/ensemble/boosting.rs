@@ -2,7 +2,7 @@
 //!
 //! The raw predictions have a column for each tree of a stage: one, or one for each class. A stage grows its trees on the
 //! negative gradient, finds anew what their leaves say ([`Rule`]), and adds to each column what its tree says of the
-//! samples, times the learning rate. The data are ranked once ([`Columns`]) for all stages; the trees of one stage know
+//! samples, times the learning rate. The data are prepared once ([`Columns`]) for all stages; the trees of one stage know
 //! nothing of each other and grow side by side.
 //!
 //! Fitted trees are added up in the same order, sample by sample, so that predictions have scikit-learn's bits.
@@ -85,6 +85,7 @@ pub fn fit(ctx: &Context, columns: &Columns, stage: &Stage, params: &Params, see
     let weights = weights.as_deref().or(stage.weights);
     let mut tree = params.tree.clone();
     tree.min_weight_leaf = params.min_weight_fraction_leaf * weights.map_or(n_rows as f64, pairwise::sum);
+    columns.prepare(ctx, &tree)?; // with all threads, and before the first stage only
     // Threads that have no tree of their own help with the others.
     let each = if n_trees < ctx.threads() { *ctx } else { ctx.alone() };
     let jobs = seeds.iter().copied().enumerate().collect();
@@ -178,7 +179,7 @@ fn set_leaves(
 /// A fitted tree, made ready for many samples.
 enum Ready {
     /// With what its leaves say, times the scale.
-    Shallow(Shallow),
+    Shallow(Box<Shallow>),
     /// Not shallow; packed, if so many samples are worth it.
     Deep(Option<Packed>),
 }
@@ -188,7 +189,7 @@ impl Ready {
         if samples.n_rows() >= MANY {
             let said = |leaf| Ok(scale * walk::values_of(member.values, leaf, 1)?[0]);
             if let Some(shallow) = Shallow::new(member.nodes, samples.n_cols(), said)? {
-                return Ok(Self::Shallow(shallow));
+                return Ok(Self::Shallow(Box::new(shallow)));
             }
         }
         member.packed(samples).map(Self::Deep)

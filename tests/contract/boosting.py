@@ -45,6 +45,7 @@ BAD = (
     {"verbose": -1},
     {"warm_start": "no"},
 )
+BY_CHANCE = {"subsample": 0.5, "max_features": 2, "max_leaf_nodes": 5}
 KINDS = {
     "Classifier": {
         "like": "GradientBoostingRegressor",
@@ -54,7 +55,7 @@ KINDS = {
         "fuzz": FUZZ,
         "bad_params": (*BAD, {"loss": "exponential"}),
         "state": ("estimators_", "init_", "train_score_", "classes_", "n_classes_", "max_features_", "n_features_in_"),
-        "ways": {"best first": {"max_leaf_nodes": 5}, "by chance": {"subsample": 0.5, "max_features": 2}},
+        "ways": {"by chance": BY_CHANCE},
     },
     "Regressor": {
         "target": numbers,
@@ -67,11 +68,7 @@ KINDS = {
         },
         "bad_params": (*BAD, {"alpha": 1.0}),
         "state": ("estimators_", "init_", "train_score_", "max_features_", "n_features_in_"),
-        "ways": {
-            "best first": {"max_leaf_nodes": 5},
-            "quantile": {"loss": "quantile"},
-            "by chance": {"loss": "huber", "subsample": 0.5, "max_features": 2},
-        },
+        "ways": {"by chance": {**BY_CHANCE, "loss": "huber"}},
     },
 }
 
