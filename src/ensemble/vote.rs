@@ -32,7 +32,7 @@ pub struct Member<'a> {
 
 impl Member<'_> {
     /// The tree packed, if so many samples are worth it.
-    fn packed(&self, samples: Samples) -> Result<Option<Packed>> {
+    pub(super) fn packed(&self, samples: Samples) -> Result<Option<Packed>> {
         let n_cols = samples.n_cols();
         let packs = walk::are_many(samples, self.nodes) && Packed::fits(self.nodes, n_cols);
         packs.then(|| Packed::new(self.nodes, n_cols)).transpose()
@@ -40,7 +40,7 @@ impl Member<'_> {
 }
 
 /// Hands `visit` the leaf of each of `rows`, of shape (rows, `n_cols`), numbered from 0. `leaves` is room to work in.
-fn for_each_leaf(
+pub(super) fn for_each_leaf(
     nodes: &[Node],
     packed: Option<&Packed>,
     rows: &[f32],

@@ -11,12 +11,12 @@ use super::run::run;
 use super::tree::grow::{self, Columns, Learnt, Numbers};
 use super::tree::records::{Kept, Table, state};
 use super::tree::walk::{self, with_samples};
-use crate::common::memory;
+use crate::common::{Context, memory};
 use crate::ensemble::bootstrap::Bootstrap;
 use crate::ensemble::forest::{self, Params, Rows};
 use crate::ensemble::portion::{self, Portions};
 use crate::ensemble::vote::{self, Member};
-use crate::ensemble::{bagging, boosted, isolation};
+use crate::ensemble::{bagging, boosted, boosting, isolation};
 use crate::linalg::Csr;
 use crate::tree::walk::Samples;
 
@@ -183,6 +183,14 @@ impl Forest {
         memory::area(self.shape.0, self.shape.1).map_err(error::exception)
     }
 
+    /// The columns of predictions to which the trees add, of shape (n_samples, columns).
+    fn columns_of(&self, raw: &Values<f64>) -> PyResult<usize> {
+        match *raw.shape() {
+            [_, n_columns] if self.shape == (1, 1) && n_columns > 0 => Ok(n_columns),
+            _ => Err(PyTypeError::new_err("expected trees with one output, and predictions with columns for them")),
+        }
+    }
+
     fn work(&self, samples: Samples) -> u64 {
         walk::work(samples).saturating_mul(self.trees.len() as u64)
     }
@@ -298,6 +306,52 @@ impl Forest {
         }))
     }
 
+    /// `raw`, of shape (n_samples, columns), with the values of each sample's leaves added to it, times `scale`: those of
+    /// tree i to column i modulo the number of columns.
+    #[pyo3(signature = (*, x, raw, scale, n_threads))]
+    fn add_to<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Array<'py>,
+        raw: &Array<'py>,
+        scale: f64,
+        n_threads: usize,
+    ) -> PyResult<Array<'py>> {
+        let raw = Values::<f64>::new(raw)?;
+        let n_columns = self.columns_of(&raw)?;
+        let start = raw.slice();
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let job = |ctx: &Context| boosting::add(ctx, members, scale, samples, start, n_columns);
+            array::matrix(py, run(py, n_threads, self.work(samples), job)?, n_columns)
+        }))
+    }
+
+    /// `raw` after each of `n_stages` stages from stage `first` on, or of those that there are: shape (stages, n_samples,
+    /// columns). A stage has a tree for each column.
+    #[pyo3(signature = (*, x, raw, scale, first, n_stages, n_threads))]
+    fn stages<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Array<'py>,
+        raw: &Array<'py>,
+        scale: f64,
+        first: usize,
+        n_stages: usize,
+        n_threads: usize,
+    ) -> PyResult<Array<'py>> {
+        let raw = Values::<f64>::new(raw)?;
+        let n_columns = self.columns_of(&raw)?;
+        let start = raw.slice();
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let from = members.len().min(first.saturating_mul(n_columns));
+            let members = &members[from..members.len().min(from.saturating_add(n_stages.saturating_mul(n_columns)))];
+            let job = |ctx: &Context| boosting::stages(ctx, members, scale, samples, start, n_columns);
+            let found = run(py, n_threads, self.work(samples), job)?;
+            let shape = [members.len() / n_columns, samples.n_rows(), n_columns];
+            Ok(PyArray1::from_vec(py, found).reshape(shape)?.into_any())
+        }))
+    }
+
     /// The leaf of each sample in each tree, shape (n_trees, n_samples).
     #[pyo3(signature = (*, x, n_threads))]
     fn apply<'py>(&self, py: Python<'py>, x: &Array<'py>, n_threads: usize) -> PyResult<Array<'py>> {
@@ -347,6 +401,8 @@ impl Forest {
 /// Ensembles of trees.
 #[pymodule]
 pub(super) mod ensemble {
+    #[pymodule_export]
+    use super::super::boosting::{boost, weighted_quantile};
     #[pymodule_export]
     use super::{Draws, Forest, bag, grow_forest, isolate};
 }

@@ -6,7 +6,7 @@ A new estimator gets every test of this folder by one more `Entry` in the file o
 
 import os
 
-from . import adaboost, bagging, centroids, clusterers, forests, imputers, neighbors, pairwise, trees
+from . import adaboost, bagging, boosting, centroids, clusterers, forests, imputers, neighbors, pairwise, trees
 from .entry import Entry
 
 ENTRIES = [
@@ -18,6 +18,7 @@ ENTRIES = [
     *forests.ENTRIES,
     *adaboost.ENTRIES,
     *bagging.ENTRIES,
+    *boosting.ENTRIES,
 ]
 FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
 

@@ -26,6 +26,7 @@ PASSED_BY_PARENT = {
     "RandomForestClassifier": {"check_classifiers_one_label_sample_weights"},
     "AdaBoostClassifier": WEIGHTS_AS_REPEATS,
     "AdaBoostRegressor": WEIGHTS_AS_REPEATS,
+    "GradientBoostingClassifier": WEIGHTS_AS_REPEATS,
 }
 SPARSE_SCORES = {"check_estimator_sparse_array", "check_estimator_sparse_matrix"}
 

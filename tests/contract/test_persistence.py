@@ -229,7 +229,11 @@ def test_corrupt_state(entry):
     broken_ones = {name: broken_arrays(value) for name, value in arrays.items()}
     trees = [name for name, value in state.items() if isinstance(value, Tree)]
     broken_ones |= dict.fromkeys(trees, ("tree", None, Tree(4, np.ones(1, np.intp), 1)))
-    members = [name for name, value in state.items() if isinstance(value, list) and isinstance(value[0], BaseEstimator)]
+    members = [
+        name
+        for name, value in state.items()
+        if isinstance(value, (list, np.ndarray)) and isinstance(np.ravel(value)[0], BaseEstimator)
+    ]
     broken_ones |= dict.fromkeys(members, ("trees", None, [], [object()], [entry.parent()]))
     assert broken_ones
     for name, others in broken_ones.items():

@@ -1,5 +1,7 @@
 """What it means that two ensembles are the same."""
 
+import numpy as np
+
 from ..compare import assert_same_complaint, bits, fitted, outcome
 from ..tree.parity import assert_same_parts
 
@@ -13,10 +15,16 @@ def fit_both(ours, theirs, *args, rtol=0.0, **kwargs):
     return ours, theirs
 
 
+def members(est):
+    """The fitted estimators as a list; boosting has a table of them."""
+    found = est.estimators_
+    return found.ravel().tolist() if isinstance(found, np.ndarray) else found
+
+
 def assert_same_state(ours, theirs, rtol=0.0):
     """Attribute for attribute, and tree for tree, bit for bit; rtol : of floats"""
     assert_same_parts(fitted(ours), fitted(theirs), rtol)
-    for tree, parents in zip(ours.estimators_, theirs.estimators_, strict=True):
+    for tree, parents in zip(members(ours), members(theirs), strict=True):
         assert list(vars(tree)) == list(vars(parents))
 
 

@@ -18,6 +18,8 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "BaggingRegressor",
         "ExtraTreesClassifier",
         "ExtraTreesRegressor",
+        "GradientBoostingClassifier",
+        "GradientBoostingRegressor",
         "IsolationForest",
         "RandomForestClassifier",
         "RandomForestRegressor",

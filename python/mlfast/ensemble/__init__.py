@@ -3,6 +3,7 @@
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
 from mlfast.ensemble._adaboost import AdaBoostClassifier, AdaBoostRegressor
 from mlfast.ensemble._bagging import BaggingClassifier, BaggingRegressor
+from mlfast.ensemble._boosting import GradientBoostingClassifier, GradientBoostingRegressor
 from mlfast.ensemble._embedding import RandomTreesEmbedding
 from mlfast.ensemble._forest import (
     ExtraTreesClassifier,
@@ -19,6 +20,8 @@ __all__ = [
     "BaggingRegressor",
     "ExtraTreesClassifier",
     "ExtraTreesRegressor",
+    "GradientBoostingClassifier",
+    "GradientBoostingRegressor",
     "IsolationForest",
     "RandomForestClassifier",
     "RandomForestRegressor",

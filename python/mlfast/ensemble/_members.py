@@ -26,25 +26,36 @@ T = TypeVar("T")
 class _Cache:
     """What is looked up when it is first needed."""
 
-    __slots__ = ("forest",)
+    __slots__ = ("forest", "start")
 
     def __init__(self) -> None:
         self.forest: core.Forest | None = None
+        #: What boosted trees are added to, behind what it was computed from.
+        self.start: tuple[Any, bytes, np.ndarray] | None = None
 
 
 class Members(DropIn):
     """State of an ensemble with trees in ``estimators_``."""
 
-    def _forest(self: Any) -> core.Forest:
-        """Return the trees as Rust walks them."""
+    def _known(self) -> _Cache:
         # It stands in __dict__ from the fit on, so that a prediction changes nothing there.
         cache: _Cache | None = self.__dict__.get("_cache")
         if cache is None:
             cache = self.__dict__["_cache"] = _Cache()
-        forest, trees = cache.forest, self.estimators_
+        return cache
+
+    def _forest(self: Any) -> core.Forest:
+        """Return the trees as Rust walks them."""
+        cache = self._known()
+        forest, trees = cache.forest, self._trees()
         if forest is None or not forest.holds(trees):
             forest = cache.forest = self._looked_up(trees)
         return forest
+
+    def _trees(self: Any) -> list[Any]:
+        """Return the fitted trees."""
+        trees: list[Any] = self.estimators_
+        return trees
 
     def _is_walked(self) -> bool:
         """Whether what a fitted ensemble says follows from its trees, and in the usual way."""
@@ -151,7 +162,7 @@ def probabilities(weights: np.ndarray | None) -> np.ndarray | None:
     return shares.astype(np.float64)
 
 
-def planted(template: Any, states: list[dict[str, Any]], seeds: list[int]) -> list[Any]:
+def planted(template: Any, states: list[dict[str, Any]], seeds: list[Any]) -> list[Any]:
     """Return fitted estimators.
 
     Parameters
@@ -160,7 +171,7 @@ def planted(template: Any, states: list[dict[str, Any]], seeds: list[int]) -> li
         Has all that its trees have in common, but no tree.
     states : list of dict
         What Rust grew; emptied, so that no tree is held twice for long.
-    seeds : list of int
+    seeds : list of int or RandomState
         ``random_state`` of each.
     """
     kind: Any = type(template)
