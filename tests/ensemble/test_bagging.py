@@ -328,6 +328,13 @@ def test_pickles_and_conversion(name, max_features):
     assert bits(plain.predict(X)) == bits(theirs.predict(X))
 
 
+def test_an_ensemble_in_the_middle_of_a_fit_is_handed_to_other_processes():
+    """As scikit-learn's loop does with ``n_jobs``: there are no members yet."""
+    est = ours.BaggingClassifier(LogisticRegression(), n_estimators=2)
+    est.estimators_, est.estimators_features_ = [], []
+    assert vars(pickle.loads(pickle.dumps(est)))["estimators_"] == []
+
+
 BROKEN = {
     "no list": lambda state: state | {"estimators_": None},
     "no trees": lambda state: state | {"estimators_": []},

@@ -116,6 +116,8 @@ class AdaBoostDropIn(AnyMembers):
         if "estimators_" not in state:
             return
         members, weights = state["estimators_"], state.get("estimator_weights_")
+        if not members:
+            raise ValueError("corrupt state: estimators_ must not be empty")
         if not isinstance(weights, np.ndarray) or weights.ndim != 1 or len(weights) < len(members):
             raise ValueError("corrupt state: estimator_weights_ must have a number for each of estimators_")
         if weights.dtype != np.float64:

@@ -166,6 +166,7 @@ class BaggingDropIn(AnyMembers):
         if "estimators_" not in state:
             return
         members, features = state["estimators_"], state.get("estimators_features_")
+        # Both are empty while scikit-learn's loop hands the ensemble to the processes that fit its members.
         if not isinstance(features, list) or len(features) != len(members):
             raise ValueError("corrupt state: estimators_features_ must have an array for each of estimators_")
 

@@ -124,7 +124,7 @@ class AnyMembers(Members):
 
     def _check_state(self, state: dict[str, Any]) -> None:
         members = state.get("estimators_")
-        if not isinstance(members, list) or not members or are_trees(members, self._kinds):
+        if not isinstance(members, list) or are_trees(members, self._kinds):
             super()._check_state(state)
         elif not all(hasattr(member, "predict") for member in members):
             raise ValueError("corrupt state: estimators_ must be estimators")
