@@ -169,7 +169,7 @@ def test_sparse_columns_give_the_tree_of_dense_ones(density, seed):
     ],
 )
 def test_many_sparse_columns(params):
-    """Stored values are read from columns or from rows; some are negative, some next to zero, some fill a column."""
+    """Stored values are read from columns or from rows; some are negative, or next to zero; some columns are full."""
     rng = np.random.default_rng(1)
     X = np.where(rng.random((400, 60)) < 0.06, np.round(rng.normal(size=(400, 60)), 1), 0.0)
     X[:, 7] = 1.0 + rng.integers(0, 3, 400)
