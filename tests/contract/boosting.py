@@ -38,7 +38,7 @@ BAD = (
     {"subsample": 0.0},
     {"subsample": 1.5},
     {"init": "one"},
-    {"init": object()},
+    {"init": 3},
     {"n_iter_no_change": 0},
     {"validation_fraction": 1.0},
     {"tol": -1.0},
