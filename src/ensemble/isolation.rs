@@ -134,17 +134,19 @@ mod tests {
         let csr = Csr::new(&values, &columns, &starts, 2)?;
         let targets: Vec<f64> = (0..100).map(f64::from).collect();
         let params = Params { n_draws: 100, replace: false, n_features: 2, max_depth: 7 };
-        let seeds: Vec<u32> = (0..20).collect();
+        let seeds: Vec<u32> = (0..200).collect();
         let dense = fit(&ctx, Samples::Dense(&values, 2), &targets, None, &params, &seeds)?;
         let sparse = fit(&ctx, Samples::Csr(&csr, 100, 2), &targets, None, &params, &seeds)?;
         let mut far = 0;
         for (dense, sparse) in dense.iter().zip(&sparse) {
             assert_eq!(dense.tree, sparse.tree);
             let root = dense.tree.nodes[0];
+            let feature = usize::try_from(root.feature).ok().map(|place| dense.features[place]);
             let right = usize::try_from(root.right_child).ok().map(|right| dense.tree.nodes[right]);
-            far += usize::from(root.feature == 0 && right.is_some_and(|right| right.n_node_samples == 1));
+            far += usize::from(feature == Some(0) && right.is_some_and(|right| right.n_node_samples == 1));
         }
-        assert!(far >= 5, "{far} of 20");
+        // Of the thresholds for the first feature nearly all part the far row from the others.
+        assert!((70..130).contains(&far), "{far} of 200");
         Ok(())
     }
 

@@ -63,6 +63,9 @@ impl<C: Criterion> Splitter<'_, C> {
         let mut draws = features.draws(task.n_constants, self.params.max_features);
         let (mut found, mut floor) = (None, f64::NEG_INFINITY);
         while let Some((drawn, feature)) = draws.next(random) {
+            if n * C::COST >= SHARED {
+                ctx.check()?;
+            }
             let Feature { column, is_coarse, .. } = columns[feature];
             let list = lists.of(feature, node.clone());
             let look = known.get_mut(feature).and_then(Option::take);
