@@ -17,6 +17,7 @@ from peers import Peer
 from tree import labelled
 
 TITLE = "Ensembles of trees"
+NOTES = ("sklearnex looks at 256 values of a feature: its forests are not the same",)
 PAIR = ("mlfast", "sklearn")
 TRIO = (*PAIR, "sklearnex")
 Job = Callable[[Peer, Data, int], Work]
