@@ -1,9 +1,42 @@
 """What it means that two ensembles are the same."""
 
 import numpy as np
+import scipy.sparse as sp
+import sklearn.ensemble
+import sklearn.tree
+
+import mlfast.ensemble
+import mlfast.tree
 
 from ..compare import assert_same_complaint, bits, fitted, outcome
-from ..tree.parity import assert_same_parts
+from ..tree.parity import as_csr, assert_same_parts, with_gaps
+
+#: Ways in which the same table can be handed over, and tables that only some ensembles take.
+DATA = {
+    "float32": lambda A: A.astype(np.float32),
+    "F": np.asfortranarray,
+    "int": lambda A: (10 * A).astype(np.int16),
+    "list": lambda A: A.tolist(),
+    "csr": as_csr,
+    "csc matrix": lambda A: sp.csc_matrix(as_csr(A)),
+    "gaps": with_gaps,
+}
+
+
+def pair_around(name, tree=None, **params):
+    """Ours and the parent's; tree : name and settings of a tree, of mlfast's and of scikit-learn's"""
+    pair = []
+    for room, trees in ((mlfast.ensemble, mlfast.tree), (sklearn.ensemble, sklearn.tree)):
+        given = {} if tree is None else {"estimator": getattr(trees, tree[0])(**tree[1])}
+        pair.append(getattr(room, name)(**{"random_state": 3, **given, **params}))
+    return pair
+
+
+def assert_same_refusal(pair, *args):
+    """Both refuse to be fitted, in the same words."""
+    done = [outcome(est.fit, *args) for est in pair]
+    assert_same_complaint(*done)
+    assert done[0].error is not None
 
 
 def fit_both(ours, theirs, *args, rtol=0.0, **kwargs):

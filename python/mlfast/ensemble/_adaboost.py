@@ -18,9 +18,9 @@ from mlfast._core import ensemble as core
 from mlfast._dispatch import dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.ensemble._base import SEEDS
 from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
 from mlfast.ensemble._members import AnyMembers, _Cache, are_trees
+from mlfast.tree._base import SEEDS
 
 
 class AdaBoostDropIn(AnyMembers):

@@ -22,15 +22,14 @@ from mlfast._core import ensemble as core
 from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.ensemble._base import SEEDS
 from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
-from mlfast.ensemble._members import AnyMembers, _Cache, are_trees, planted, probabilities
+from mlfast.ensemble._members import AnyMembers, Portioned, _Cache, are_trees, probabilities, seeds_behind
 
 #: How X is read.
 READ: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "dtype": None, "ensure_all_finite": False}
 
 
-class BaggingDropIn(AnyMembers):
+class BaggingDropIn(Portioned, AnyMembers):
     """Fitting and asking a bagging ensemble."""
 
     def _get_estimator(self: Any) -> Any:
@@ -92,21 +91,13 @@ class BaggingDropIn(AnyMembers):
             self.__dict__.pop("oob_score_", None)
         is_more = self.warm_start and hasattr(self, "estimators_")
         known, features = (self.estimators_, self.estimators_features_) if is_more else ([], [])
-        n_more = self.n_estimators - len(known)
-        if n_more < 0:
-            raise RefusedError("there are more estimators than n_estimators")
+        n_more = self._missing(known)
         if n_more == 0:
-            message = "Warm-start fitting without increasing n_estimators does not fit new trees."
-            warnings.warn(message, stacklevel=callers_level())
             return
         shares = probabilities(sample_weight)
         ground = Ground(self.estimator_, X, y, self._max_features, _threads.resolve(self.n_jobs))
-        if known:
-            random.randint(SEEDS, size=len(known))  # those of the estimators that are there
-        self._seeds = random.randint(SEEDS, size=n_more)
-        if self.verbose > 1:
-            for number in range(1, n_more + 1):
-                print(f"Building estimator {number} of {n_more} for this parallel run (total {n_more})...")
+        self._seeds = seeds_behind(known, n_more, random)
+        self._announce(n_more)
         grown = core.bag(
             columns=ground.columns,
             y=ground.targets,
@@ -121,9 +112,7 @@ class BaggingDropIn(AnyMembers):
             seeds=self._seeds.tolist(),
             **ground.common,
         )
-        trees = planted(ground.template, [state for state, *_ in grown], [seed for *_, seed in grown])
-        self.estimators_ = [*known, *trees]
-        self.estimators_features_ = [*features, *(drawn for _, drawn, _ in grown)]
+        self._add(ground.template, grown, known, features)
         if self.oob_score:
             self._set_oob_score(X, y)
 

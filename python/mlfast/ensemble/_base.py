@@ -23,11 +23,8 @@ from mlfast._core import tree as tree_core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.ensemble._members import Members, _Cache, planted, probabilities
+from mlfast.ensemble._members import Members, _Cache, planted, probabilities, seeds_behind
 from mlfast.tree._base import readable
-
-#: scikit-learn draws the seeds of trees below this.
-SEEDS = int(np.iinfo(np.int32).max)
 
 FIT_CONDITIONS = (
     Condition(
@@ -95,16 +92,9 @@ class ForestDropIn(Members):
         self._validate_estimator()
         random = check_random_state(self.random_state)
         known = self.estimators_ if self.warm_start and hasattr(self, "estimators_") else []
-        n_more = self.n_estimators - len(known)
-        if n_more < 0:
-            raise RefusedError("there are more trees than n_estimators")
-        if n_more == 0:
-            message = "Warm-start fitting without increasing n_estimators does not fit new trees."
-            warnings.warn(message, stacklevel=callers_level())
-        else:
-            if known:
-                random.randint(SEEDS, size=len(known))  # those of the trees that are there
-            seeds = random.randint(SEEDS, size=n_more).tolist()
+        n_more = self._missing(known)
+        if n_more > 0:
+            seeds = seeds_behind(known, n_more, random).tolist()
             self.estimators_ = [*known, *self._grown(X, y, weights, seeds)]
         if self.oob_score and (n_more > 0 or not hasattr(self, "oob_score_")):
             self._judge_out_of_bag(X, y)

@@ -26,7 +26,7 @@ from sklearn.tree._tree import Tree
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import mlfast.tree
-from mlfast import _profile, _threads
+from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._core import tree as tree_core
@@ -34,7 +34,7 @@ from mlfast._dispatch import dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.ensemble._members import Members, _Cache, planted
-from mlfast.tree._base import SEEDS, readable, refuse_unreadable
+from mlfast.tree._base import SEEDS, few, readable, refuse_unreadable
 
 #: Parameters that the trees have too.
 OF_THE_TREES = (
@@ -279,8 +279,7 @@ class BoostingDropIn(Members):
         Such rows need no more checks than Rust makes by itself.
         """
         state = self.__dict__
-        is_plain = isinstance(state.get("estimators_"), np.ndarray) and "feature_names_in_" not in state
-        rows = tree_core.few(X, self.n_features_in_) if is_plain and not _profile.is_wanted() else None
+        rows = few(self, X) if isinstance(state.get("estimators_"), np.ndarray) else None
         return None if rows is None else self._added_up(rows, 1)
 
     def _staged_raw_predict(self: Any, X: Any, check_input: bool = True) -> Iterator[np.ndarray]:

@@ -4,6 +4,7 @@ What Rust needs to walk a forest, where the nodes of each tree lie, is looked up
 the fitted state. It copies no node, and it is looked up again when a tree was replaced or has moved.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,13 +12,13 @@ import numpy as np
 from sklearn.tree._tree import Tree
 from sklearn.utils.validation import check_is_fitted
 
-from mlfast import _profile, _threads
+from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
-from mlfast._core import tree as tree_core
-from mlfast._dispatch import dispatch
+from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import DropIn
+from mlfast.tree._base import SEEDS, few
 from mlfast.tree._state import tree_of
 
 T = TypeVar("T")
@@ -69,10 +70,9 @@ class Members(DropIn):
         state = self.__dict__
         if not isinstance(state.get("estimators_"), list) or not self._is_walked():
             return parent()
-        if "feature_names_in_" not in state and not _profile.is_wanted():
-            rows = tree_core.few(X, self.n_features_in_)
-            if rows is not None:
-                return ask(self._forest(), rows, 1)
+        rows = few(self, X)
+        if rows is not None:
+            return ask(self._forest(), rows, 1)
         check_is_fitted(self)
         samples = self._validate_X_predict(with_checked_indices(X))
         return dispatch(
@@ -83,6 +83,16 @@ class Members(DropIn):
             lambda: ask(self._forest(), samples, _threads.resolve(getattr(self, "n_jobs", None))),
             parent,
         )
+
+    def _missing(self: Any, known: list[Any]) -> int:
+        """Return how many trees there are to grow beside those of an earlier fit; warn if none."""
+        n_more: int = self.n_estimators - len(known)
+        if n_more < 0:
+            raise RefusedError("there are more trees than n_estimators")
+        if n_more == 0:
+            message = "Warm-start fitting without increasing n_estimators does not fit new trees."
+            warnings.warn(message, stacklevel=callers_level())
+        return n_more
 
     def _looked_up(self, trees: list[Any]) -> core.Forest:
         return core.Forest(trees)
@@ -116,6 +126,21 @@ class Members(DropIn):
         return state.get("n_features_in_"), state.get("n_outputs_")
 
 
+class Portioned:
+    """An ensemble whose trees each see a portion of the rows and of the features."""
+
+    def _announce(self: Any, n_more: int) -> None:
+        if self.verbose > 1:
+            for number in range(1, n_more + 1):
+                print(f"Building estimator {number} of {n_more} for this parallel run (total {n_more})...")
+
+    def _add(self: Any, template: Any, grown: list[Any], known: list[Any], features: list[Any]) -> None:
+        """Put what Rust has grown, the state, features and seed of each tree, behind the trees of an earlier fit."""
+        trees = planted(template, [state for state, *_ in grown], [seed for *_, seed in grown])
+        self.estimators_ = [*known, *trees]
+        self.estimators_features_ = [*features, *(drawn for _, drawn, _ in grown)]
+
+
 class AnyMembers(Members):
     """State of an ensemble with estimators of any kind in ``estimators_``, which Rust asks if they are trees."""
 
@@ -133,6 +158,13 @@ class AnyMembers(Members):
 def are_trees(members: list[Any], kinds: tuple[type, ...]) -> bool:
     """Tell whether all members are fitted trees of these classes, and there is one."""
     return len(members) > 0 and all(type(member) in kinds and "tree_" in member.__dict__ for member in members)
+
+
+def seeds_behind(known: list[Any], n_more: int, random: np.random.RandomState) -> np.ndarray:
+    """Draw the seeds of ``n_more`` trees, behind those of the trees that are there."""
+    if known:
+        random.randint(SEEDS, size=len(known))
+    return random.randint(SEEDS, size=n_more)
 
 
 def probabilities(weights: np.ndarray | None) -> np.ndarray | None:

@@ -225,10 +225,9 @@ class TreeDropIn(DropIn):
         tree = state.get("tree_")
         if tree is None:
             return parent()
-        if check_input and "feature_names_in_" not in state and not _profile.is_wanted():
-            rows = core.few(X, self.n_features_in_)
-            if rows is not None:
-                return walk(tree.__getstate__(), rows, 1)
+        rows = few(self, X) if check_input else None
+        if rows is not None:
+            return walk(tree.__getstate__(), rows, 1)
         check_is_fitted(self)
         samples = self._validate_X_predict(with_checked_indices(X) if check_input else X, check_input)
 
@@ -301,6 +300,13 @@ def _are_plain_targets(y: Any) -> bool:
     if type(y) is not np.ndarray or y.ndim != 1 or len(y) == 0 or y.dtype.kind not in "iubf":
         return False
     return y.dtype.kind != "f" or bool(np.isfinite(y).all())
+
+
+def few(est: Any, X: Any) -> np.ndarray | None:
+    """Return a few plain rows as Rust takes them; None if X must be validated, or the call be recorded."""
+    if "feature_names_in_" in est.__dict__ or _profile.is_wanted():
+        return None
+    return core.few(X, est.n_features_in_)
 
 
 def readable(X: Any) -> Any:
