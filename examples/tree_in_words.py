@@ -67,7 +67,8 @@ def main() -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(15, 6), width_ratios=(3, 2))
     boxes = plot_tree(model, ax=left, feature_names=names, class_names=iris.target_names, rounded=True, fontsize=7)
     passed = set(model.decision_path(asked.reshape(1, -1)).indices.tolist())
-    for node, box in enumerate(boxes[: model.tree_.node_count]):
+    nodes = [box for box in boxes if box.get_bbox_patch() is not None]  # the words on the arrows have none
+    for node, box in enumerate(nodes):
         color = COLORS[model.tree_.value[node, 0].argmax()]
         box.get_bbox_patch().set(facecolor=color + "55", edgecolor="#c8452f" if node in passed else "#9aa5b1")
         box.get_bbox_patch().set_linewidth(2.5 if node in passed else 0.8)

@@ -24,9 +24,14 @@ def taken_apart(name, value):
     """The plain values of which an attribute consists, by name: those of a tree, of an estimator, of a list of them."""
     if isinstance(value, Tree):
         return parts_of(name, value)
+    if isinstance(value, np.random.RandomState):
+        return {f"{name}[{i}]": part for i, part in enumerate(value.get_state())}
     if isinstance(value, BaseEstimator):
-        own = {f"{name}.{part}": given for part, given in value.get_params(deep=False).items()}
+        parts = [taken_apart(f"{name}.{part}", given) for part, given in value.get_params(deep=False).items()]
+        own = {part: v for given in parts for part, v in given.items()}
         return {name: type(value).__name__, **own, **{f"{name}.{part}": v for part, v in fitted(value).items()}}
+    if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 2:
+        return {f"{name}.shape": value.shape, **taken_apart(name, value.ravel().tolist())}
     if isinstance(value, list) and value and isinstance(value[0], BaseEstimator):
         members = (taken_apart(f"{name}[{i}]", member).items() for i, member in enumerate(value))
         return {part: v for member in members for part, v in member}

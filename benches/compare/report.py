@@ -264,8 +264,9 @@ def _summary(rows: list[dict[str, Any]]) -> list[str]:
         return []
     low, high = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
     slower = [f"`{call}` {_ratio(ratio)}" for call, ratio in ratios.items() if ratio < 1]
+    shape = next(r["title"] for r in rows if r["minor"]).split(": ")[0]
     text = (
-        f"On 100 x 4 data, {len(ratios)} calls against scikit-learn: from {_ratio(ratios[low])} (`{low}`) "
+        f"{shape}: {len(ratios)} calls against scikit-learn, from {_ratio(ratios[low])} (`{low}`) "
         f"to {_ratio(ratios[high])} (`{high}`)"
     )
     return [text + (f"; slower than scikit-learn: {', '.join(slower)}." if slower else "; none is slower."), ""]

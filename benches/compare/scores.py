@@ -61,10 +61,11 @@ def trees(_data: Data, result: Any, reference: Any) -> Scores:
 
 
 def forests(data: Data, result: Any, reference: Any) -> Scores:
-    """Mean of `trees` over the trees of a forest."""
+    """Mean of `trees` over the trees of an ensemble."""
     if reference is None:
         return {}
-    pairs = zip(result.estimators_, reference.estimators_, strict=True)
+    members = (np.asarray(est.estimators_, dtype=object).ravel() for est in (result, reference))
+    pairs = zip(*members, strict=True)
     return {"equal nodes": float(np.mean([trees(data, *pair)["equal nodes"] for pair in pairs]))}
 
 

@@ -1,6 +1,6 @@
 //! Forests: trees that each see other rows, or draw other features, grown side by side.
 //!
-//! The data are ranked once ([`Columns`]) for all trees. A tree is one job, so as many trees grow at a time as there are
+//! The data are prepared once ([`Columns`]) for all trees. A tree is one job, so as many trees grow at a time as there are
 //! threads, and no more than their working memory is ever held; the rows of a tree are drawn when its job begins.
 //!
 //! References: L. Breiman, "Random forests", Machine Learning 45 (2001); P. Geurts, D. Ernst, L. Wehenkel, "Extremely
@@ -57,6 +57,7 @@ pub fn fit(
     if let Rows::Drawn { bootstrap, .. } = rows {
         check_length("rows of the bootstrap", bootstrap.n_rows(), n_rows)?;
     }
+    columns.prepare(ctx, &params.tree)?; // once, for all
     // Threads that have no tree of their own help with the others.
     let each = if seeds.len() < ctx.threads() { *ctx } else { ctx.alone() };
     let scratch = || memory::filled(if matches!(rows, Rows::Drawn { .. }) { n_rows } else { 0 }, 0.0);
@@ -71,16 +72,32 @@ pub fn fit(
                 Some(&**counts)
             }
         };
-        let mut own = params.tree.clone();
-        own.min_weight_leaf = params.min_weight_fraction_leaf * weights.map_or(n_rows as f64, pairwise::sum);
-        let first = Mt19937::seeded(seed).at_most(MOST_SEED) as u32;
-        let tree = grow::grow(&each, columns, targets, weights, &own, first)?;
-        if params.ccp_alpha == 0.0 {
-            return Ok(tree);
-        }
-        let shape = (tree.n_outputs, tree.max_n_classes);
-        prune::prune(&each, &tree.nodes, &tree.values, shape, columns.len(), params.ccp_alpha)
+        grown(&each, columns, targets, weights, params, own_seed(seed))
     })
+}
+
+/// What an estimator with this seed draws: a tree the seed of its generator, a member of a bagging ensemble its own.
+pub(super) fn own_seed(seed: u32) -> u32 {
+    Mt19937::seeded(seed).at_most(MOST_SEED) as u32
+}
+
+/// One tree, pruned; `weights` of shape (n_rows,), None: all 1. `seed` is that of the tree's generator.
+pub(super) fn grown(
+    ctx: &Context,
+    columns: &Columns,
+    targets: &Targets,
+    weights: Option<&[f64]>,
+    params: &Params,
+    seed: u32,
+) -> Result<Tree> {
+    let mut own = params.tree.clone();
+    own.min_weight_leaf = params.min_weight_fraction_leaf * weights.map_or(columns.n_rows() as f64, pairwise::sum);
+    let tree = grow::grow(ctx, columns, targets, weights, &own, seed)?;
+    if params.ccp_alpha == 0.0 {
+        return Ok(tree);
+    }
+    let shape = (tree.n_outputs, tree.max_n_classes);
+    prune::prune(ctx, &tree.nodes, &tree.values, shape, columns.len(), params.ccp_alpha)
 }
 
 /// Multiplies how often each row was drawn by what makes the classes among the draws weigh the same: for each output

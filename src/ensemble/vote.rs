@@ -5,6 +5,8 @@
 //! as they are, each in several trees at a time. For each sample the trees are added up in their order, so the bits depend on neither blocks nor threads,
 //! and are those of scikit-learn on one thread.
 
+use std::ops::Range;
+
 use super::bootstrap::Bootstrap;
 use crate::common::context::{Blocks, Context};
 use crate::common::error::check_length;
@@ -30,7 +32,7 @@ pub struct Member<'a> {
 
 impl Member<'_> {
     /// The tree packed, if so many samples are worth it.
-    fn packed(&self, samples: Samples) -> Result<Option<Packed>> {
+    pub(super) fn packed(&self, samples: Samples) -> Result<Option<Packed>> {
         let n_cols = samples.n_cols();
         let packs = walk::are_many(samples, self.nodes) && Packed::fits(self.nodes, n_cols);
         packs.then(|| Packed::new(self.nodes, n_cols)).transpose()
@@ -38,7 +40,7 @@ impl Member<'_> {
 }
 
 /// Hands `visit` the leaf of each of `rows`, of shape (rows, `n_cols`), numbered from 0. `leaves` is room to work in.
-fn for_each_leaf(
+pub(super) fn for_each_leaf(
     nodes: &[Node],
     packed: Option<&Packed>,
     rows: &[f32],
@@ -70,13 +72,34 @@ pub fn mean(ctx: &Context, members: &[Member], width: usize, samples: Samples) -
 /// # Errors
 /// As [`mean`].
 pub fn sum(ctx: &Context, members: &[Member], width: usize, samples: Samples) -> Result<Vec<f64>> {
-    let mut sums = memory::filled(memory::area(samples.n_rows(), width)?, 0.0)?;
+    combined(ctx, members, (width, width), samples, |_, sums, said| add(sums, said))
+}
+
+/// What `combine` makes of what the trees say: it is handed the position of each tree in their order, the answer about a
+/// sample so far, which starts as zeros, and what the tree says of the sample. `widths` are those of what a tree says and
+/// of an answer; shape (n_samples, the latter).
+///
+/// # Errors
+/// As [`mean`].
+pub(super) fn combined(
+    ctx: &Context,
+    members: &[Member],
+    widths: (usize, usize),
+    samples: Samples,
+    combine: impl Fn(usize, &mut [f64], &[f64]) + Sync,
+) -> Result<Vec<f64>> {
+    let mut answers = memory::filled(memory::area(samples.n_rows(), widths.1)?, 0.0)?;
     if members.iter().any(|member| walk::are_many(samples, member.nodes)) {
-        add_up(ctx, members, width, samples, &mut sums, |_| Ok(()), |(), _| true)?;
+        let combine = |tree: usize, (): &(), _: usize, answer: &mut [f64], said: &[f64]| combine(tree, answer, said);
+        combine_many(ctx, members, widths, samples, &mut answers, |_| Ok(()), combine)?;
     } else {
-        add_up_few(ctx, members, width, samples, &mut sums)?;
+        combine_few(ctx, members, widths, samples, &mut answers, combine)?;
     }
-    Ok(sums)
+    Ok(answers)
+}
+
+fn add(sums: &mut [f64], said: &[f64]) {
+    sums.iter_mut().zip(said).for_each(|(sum, value)| *sum += value);
 }
 
 /// What the trees say of the samples that they have not learnt from: sums, of shape (n_samples, `width`), and how many
@@ -107,47 +130,44 @@ pub fn out_of_bag(
         drawn.iter().for_each(|drawn: &Vec<bool>| {
             asked.iter_mut().zip(drawn).for_each(|(asked, &drawn)| *asked += i64::from(!drawn));
         });
-        add_up(ctx, members, width, samples, &mut sums, |tree| Ok(&drawn[tree]), |drawn, row| !drawn[row])?;
+        let add_unseen = |_: usize, drawn: &&Vec<bool>, row: usize, sums: &mut [f64], said: &[f64]| {
+            if !drawn[row] {
+                add(sums, said);
+            }
+        };
+        combine_many(ctx, members, (width, width), samples, &mut sums, |tree| Ok(&drawn[tree]), add_unseen)?;
     }
     Ok((sums, asked))
 }
 
-/// Adds to `sums`, of shape (n_samples, `width`), what each tree says of each sample that `counts` for it. `about` gives
-/// what is known about a tree, by its position.
-fn add_up<A: Send + Sync>(
+/// [`combined`] for many samples, with `answers` so far. `about` gives what is known about a tree, by its position;
+/// `combine` is handed that and the position of the sample as well.
+fn combine_many<A: Send + Sync>(
     ctx: &Context,
     members: &[Member],
-    width: usize,
+    (width, answer_width): (usize, usize),
     samples: Samples,
-    sums: &mut [f64],
+    answers: &mut [f64],
     about: impl Fn(usize) -> Result<A> + Sync,
-    counts: impl Fn(&A, usize) -> bool + Sync,
+    combine: impl Fn(usize, &A, usize, &mut [f64], &[f64]) + Sync,
 ) -> Result<()> {
     let n_cols = samples.n_cols();
     let blocks = Blocks::new(samples.n_rows(), BLOCK_ROWS, BLOCKS);
     for (first, members) in (0..).step_by(TOGETHER).zip(members.chunks(TOGETHER)) {
-        let jobs = members.iter().enumerate().collect();
-        let trees = parallel::map(ctx, jobs, |(i, member): (usize, &Member)| {
-            Ok((member, member.packed(samples)?, about(first + i)?))
+        let jobs = members.iter().zip(first..).collect();
+        let trees = parallel::map(ctx, jobs, |(member, tree): (&Member, usize)| {
+            Ok((tree, member, member.packed(samples)?, about(tree)?))
         })?;
-        let mut rest = &mut *sums;
-        let jobs = blocks.ranges().map(|range| {
-            let (own, others) = std::mem::take(&mut rest).split_at_mut(range.len() * width);
-            rest = others;
-            (range, own)
-        });
-        parallel::map(ctx, jobs.collect(), |(range, sums)| {
+        parallel::map(ctx, parts(&blocks, answers, answer_width), |(range, answers)| {
             let mut leaves = Vec::new();
             let begin = range.start;
             samples.for_each_group(range, |start, rows| {
-                let sums = &mut sums[(start - begin) * width..];
-                trees.iter().try_for_each(|(member, packed, about)| {
+                let answers = &mut answers[(start - begin) * answer_width..];
+                trees.iter().try_for_each(|(tree, member, packed, about)| {
                     for_each_leaf(member.nodes, packed.as_ref(), rows, n_cols, &mut leaves, |row, leaf| {
-                        if counts(about, start + row) {
-                            let said = walk::values_of(member.values, leaf, width)?;
-                            let sums = &mut sums[row * width..(row + 1) * width];
-                            sums.iter_mut().zip(said).for_each(|(sum, value)| *sum += value);
-                        }
+                        let said = walk::values_of(member.values, leaf, width)?;
+                        let answer = &mut answers[row * answer_width..(row + 1) * answer_width];
+                        combine(*tree, about, start + row, answer, said);
                         Ok(())
                     })
                 })
@@ -157,30 +177,30 @@ fn add_up<A: Send + Sync>(
     Ok(())
 }
 
-/// [`add_up`] for samples that are too few for packing the trees: each goes down several trees at a time.
-fn add_up_few(ctx: &Context, members: &[Member], width: usize, samples: Samples, sums: &mut [f64]) -> Result<()> {
+/// [`combined`] for samples that are too few for packing the trees: each goes down several trees at a time.
+fn combine_few(
+    ctx: &Context,
+    members: &[Member],
+    (width, answer_width): (usize, usize),
+    samples: Samples,
+    answers: &mut [f64],
+    combine: impl Fn(usize, &mut [f64], &[f64]) + Sync,
+) -> Result<()> {
     let n_cols = samples.n_cols();
-    let mut rest = sums;
     let blocks = Blocks::new(samples.n_rows(), FEW_ROWS, BLOCKS);
-    let jobs = blocks.ranges().map(|range| {
-        let (own, others) = std::mem::take(&mut rest).split_at_mut(range.len() * width);
-        rest = others;
-        (range, own)
-    });
-    parallel::map(ctx, jobs.collect(), |(range, sums)| {
+    parallel::map(ctx, parts(&blocks, answers, answer_width), |(range, answers)| {
         let begin = range.start;
         let (mut trees, mut leaves) = ([&[][..]; TOGETHER], [0; TOGETHER]);
         samples.for_each_group(range, |start, rows| {
             ctx.check()?;
-            let sums = sums[(start - begin) * width..].chunks_exact_mut(width);
-            for (row, sums) in rows.chunks_exact(n_cols).zip(sums) {
-                for members in members.chunks(TOGETHER) {
+            let answers = answers[(start - begin) * answer_width..].chunks_exact_mut(answer_width);
+            for (row, answer) in rows.chunks_exact(n_cols).zip(answers) {
+                for (first, members) in (0..).step_by(TOGETHER).zip(members.chunks(TOGETHER)) {
                     let (trees, leaves) = (&mut trees[..members.len()], &mut leaves[..members.len()]);
                     trees.iter_mut().zip(members).for_each(|(nodes, member)| *nodes = member.nodes);
                     walk::leaf_of_each(trees, row, leaves)?;
-                    for (member, &leaf) in members.iter().zip(&*leaves) {
-                        let said = walk::values_of(member.values, leaf, width)?;
-                        sums.iter_mut().zip(said).for_each(|(sum, value)| *sum += value);
+                    for (tree, (member, &leaf)) in (first..).zip(members.iter().zip(&*leaves)) {
+                        combine(tree, answer, walk::values_of(member.values, leaf, width)?);
                     }
                 }
             }
@@ -188,6 +208,17 @@ fn add_up_few(ctx: &Context, members: &[Member], width: usize, samples: Samples,
         })
     })?;
     Ok(())
+}
+
+/// The blocks with their rows of `answers`, of shape (rows, `width`).
+pub(super) fn parts<'a, T>(blocks: &Blocks, answers: &'a mut [T], width: usize) -> Vec<(Range<usize>, &'a mut [T])> {
+    let mut rest = answers;
+    let parts = blocks.ranges().map(|range| {
+        let (own, others) = std::mem::take(&mut rest).split_at_mut(range.len() * width);
+        rest = others;
+        (range, own)
+    });
+    parts.collect()
 }
 
 /// The leaf of each sample in each tree, shape (n_trees, n_samples).

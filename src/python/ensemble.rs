@@ -5,17 +5,18 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::array::{Matrix, Values};
+use super::array::{self, Matrix, Values};
 use super::error;
 use super::run::run;
 use super::tree::grow::{self, Columns, Learnt, Numbers};
 use super::tree::records::{Kept, Table, state};
 use super::tree::walk::{self, with_samples};
-use crate::common::memory;
+use crate::common::{Context, memory};
 use crate::ensemble::bootstrap::Bootstrap;
 use crate::ensemble::forest::{self, Params, Rows};
-use crate::ensemble::isolation;
+use crate::ensemble::portion::{self, Portions};
 use crate::ensemble::vote::{self, Member};
+use crate::ensemble::{bagging, boosted, boosting, isolation};
 use crate::linalg::Csr;
 use crate::tree::walk::Samples;
 
@@ -71,6 +72,59 @@ fn grow_forest<'py>(
     trees.into_iter().map(|tree| state(py, tree)).collect()
 }
 
+/// The portions of a bagging ensemble, as they cross.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Portioning {
+    n_rows: usize,
+    replace_rows: bool,
+    n_features: usize,
+    replace_features: bool,
+}
+
+/// For each of `seeds` the state of a tree, the features that it drew, of shape (n_features,), and its own seed.
+/// `probabilities` and `weights` of shape (n_samples,), or None: all rows alike.
+#[pyfunction]
+#[pyo3(signature = (*, columns, y, n_classes, weights, probabilities, portions, min_weight_fraction_leaf, ccp_alpha,
+                    params, seeds, n_threads))]
+fn bag<'py>(
+    py: Python<'py>,
+    columns: &Bound<'py, Columns>,
+    y: &Array<'py>,
+    n_classes: Option<Vec<usize>>,
+    weights: Option<&Array<'py>>,
+    probabilities: Option<&Array<'py>>,
+    portions: Portioning,
+    min_weight_fraction_leaf: f64,
+    ccp_alpha: f64,
+    params: Numbers,
+    seeds: Vec<u32>,
+    n_threads: usize,
+) -> PyResult<Vec<Drawn<'py>>> {
+    let columns = &columns.get().columns;
+    let learnt = Learnt::new(y, n_classes)?;
+    let weights = weights.map(Values::<f64>::new).transpose()?;
+    let known = probabilities.map(Values::<f64>::new).transpose()?;
+    let rows = portion::Draws { n: portions.n_rows, replace: portions.replace_rows };
+    let features = portion::Draws { n: portions.n_features, replace: portions.replace_features };
+    let shape = (columns.n_rows(), columns.len());
+    let portions = Portions::new(shape, known.as_ref().map(Values::slice), rows, features).map_err(error::exception)?;
+    let params = Params { tree: params.params(0.0)?, min_weight_fraction_leaf, ccp_alpha };
+    let work = grow::work(columns, &params.tree).saturating_mul(seeds.len() as u64);
+    let (targets, weights) = (learnt.targets(), weights.as_ref().map(Values::slice));
+    let trees =
+        run(py, n_threads, work, |ctx| bagging::fit(ctx, columns, &targets, weights, &portions, &params, &seeds))?;
+    trees.into_iter().map(|bagged| drawn(py, bagged.tree, &bagged.features, bagged.seed)).collect()
+}
+
+/// The state of a tree, the features that it drew, and its own seed.
+type Drawn<'py> = (Bound<'py, PyDict>, Array<'py>, u32);
+
+fn drawn<'py>(py: Python<'py>, tree: crate::tree::Tree, features: &[usize], seed: u32) -> PyResult<Drawn<'py>> {
+    let features = PyArray1::from_iter(py, features.iter().map(|&feature| feature as i64));
+    Ok((state(py, tree)?, features.into_any(), seed))
+}
+
 /// Work of a tree of an isolation forest for each row and feature that it sees, in multiply-adds.
 const LOOK: u64 = 64;
 
@@ -89,7 +143,7 @@ fn isolate<'py>(
     max_depth: usize,
     seeds: Vec<u32>,
     n_threads: usize,
-) -> PyResult<Vec<(Bound<'py, PyDict>, Array<'py>, u32)>> {
+) -> PyResult<Vec<Drawn<'py>>> {
     let y = Values::<f64>::new(y)?;
     let known = probabilities.map(Values::<f64>::new).transpose()?;
     let (targets, known) = (y.slice(), known.as_ref().map(Values::slice));
@@ -97,11 +151,7 @@ fn isolate<'py>(
     let work = (n_draws as u64).saturating_mul(n_features as u64 * LOOK).saturating_mul(seeds.len() as u64);
     with_samples!(x, samples => {
         let trees = run(py, n_threads, work, |ctx| isolation::fit(ctx, samples, targets, known, &params, &seeds))?;
-        let crossed = trees.into_iter().map(|isolated| {
-            let features: Vec<i64> = isolated.features.iter().map(|&feature| feature as i64).collect();
-            Ok((state(py, isolated.tree)?, PyArray1::from_vec(py, features).into_any(), isolated.seed))
-        });
-        crossed.collect()
+        trees.into_iter().map(|isolated| drawn(py, isolated.tree, &isolated.features, isolated.seed)).collect()
     })
 }
 
@@ -131,6 +181,14 @@ impl Forest {
 
     fn width(&self) -> PyResult<usize> {
         memory::area(self.shape.0, self.shape.1).map_err(error::exception)
+    }
+
+    /// The columns of predictions to which the trees add, of shape (n_samples, columns).
+    fn columns_of(&self, raw: &Values<f64>) -> PyResult<usize> {
+        match *raw.shape() {
+            [_, n_columns] if self.shape == (1, 1) && n_columns > 0 => Ok(n_columns),
+            _ => Err(PyTypeError::new_err("expected trees with one output, and predictions with columns for them")),
+        }
     }
 
     fn work(&self, samples: Samples) -> u64 {
@@ -208,6 +266,92 @@ impl Forest {
         }))
     }
 
+    /// Votes of the trees for each class, shape (n_samples, classes); `weights` has one for each tree.
+    #[pyo3(signature = (*, x, weights, n_threads))]
+    fn votes<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Array<'py>,
+        weights: &Array<'py>,
+        n_threads: usize,
+    ) -> PyResult<Array<'py>> {
+        let weights = Values::<f64>::new(weights)?;
+        let (weights, n_classes) = (weights.slice(), self.width()?);
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let found = run(py, n_threads, self.work(samples), |ctx| {
+                boosted::votes(ctx, members, n_classes, samples, weights)
+            })?;
+            array::matrix(py, found, n_classes)
+        }))
+    }
+
+    /// Weighted medians of what the first trees say, shape (n_samples,), and the samples whose median rounding decides:
+    /// theirs is NaN. `weights` has one for each of these trees, finite and not negative.
+    #[pyo3(signature = (*, x, weights, n_threads))]
+    fn medians<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Array<'py>,
+        weights: &Array<'py>,
+        n_threads: usize,
+    ) -> PyResult<(Array<'py>, Array<'py>)> {
+        let weights = Values::<f64>::new(weights)?;
+        let weights = weights.slice();
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let members = members.get(..weights.len()).unwrap_or(members);
+            let (found, open) = run(py, n_threads, self.work(samples), |ctx| {
+                boosted::medians(ctx, members, samples, weights)
+            })?;
+            Ok((PyArray1::from_vec(py, found).into_any(), PyArray1::from_vec(py, open).into_any()))
+        }))
+    }
+
+    /// `raw`, of shape (n_samples, columns), with the values of each sample's leaves added to it, times `scale`: those of
+    /// tree i to column i modulo the number of columns.
+    #[pyo3(signature = (*, x, raw, scale, n_threads))]
+    fn add_to<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Array<'py>,
+        raw: &Array<'py>,
+        scale: f64,
+        n_threads: usize,
+    ) -> PyResult<Array<'py>> {
+        let raw = Values::<f64>::new(raw)?;
+        let n_columns = self.columns_of(&raw)?;
+        let start = raw.slice();
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let job = |ctx: &Context| boosting::add(ctx, members, scale, samples, start, n_columns);
+            array::matrix(py, run(py, n_threads, self.work(samples), job)?, n_columns)
+        }))
+    }
+
+    /// `raw` after each of `n_stages` stages from stage `first` on, or of those that there are: shape (stages, n_samples,
+    /// columns). A stage has a tree for each column.
+    #[pyo3(signature = (*, x, raw, scale, first, n_stages, n_threads))]
+    fn stages<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Array<'py>,
+        raw: &Array<'py>,
+        scale: f64,
+        first: usize,
+        n_stages: usize,
+        n_threads: usize,
+    ) -> PyResult<Array<'py>> {
+        let raw = Values::<f64>::new(raw)?;
+        let n_columns = self.columns_of(&raw)?;
+        let start = raw.slice();
+        with_samples!(x, samples => self.with_members(py, |members| {
+            let from = members.len().min(first.saturating_mul(n_columns));
+            let members = &members[from..members.len().min(from.saturating_add(n_stages.saturating_mul(n_columns)))];
+            let job = |ctx: &Context| boosting::stages(ctx, members, scale, samples, start, n_columns);
+            let found = run(py, n_threads, self.work(samples), job)?;
+            let shape = [members.len() / n_columns, samples.n_rows(), n_columns];
+            Ok(PyArray1::from_vec(py, found).reshape(shape)?.into_any())
+        }))
+    }
+
     /// The leaf of each sample in each tree, shape (n_trees, n_samples).
     #[pyo3(signature = (*, x, n_threads))]
     fn apply<'py>(&self, py: Python<'py>, x: &Array<'py>, n_threads: usize) -> PyResult<Array<'py>> {
@@ -258,5 +402,7 @@ impl Forest {
 #[pymodule]
 pub(super) mod ensemble {
     #[pymodule_export]
-    use super::{Draws, Forest, grow_forest, isolate};
+    use super::super::boosting::{boost, weighted_quantile};
+    #[pymodule_export]
+    use super::{Draws, Forest, bag, grow_forest, isolate};
 }

@@ -4,6 +4,7 @@
 //! fails, [`random`] carries generator states to and fro; then one thin file per room.
 
 mod array;
+mod boosting;
 mod centroids;
 mod cluster;
 mod ensemble;

@@ -139,7 +139,7 @@ impl Packed {
 }
 
 /// The largest single-precision number that is at most `threshold`, which is not NaN.
-fn rounded_down(threshold: f64) -> f32 {
+pub(super) fn rounded_down(threshold: f64) -> f32 {
     let nearest = threshold as f32;
     if f64::from(nearest) > threshold { nearest.next_down() } else { nearest }
 }

@@ -50,9 +50,13 @@ fn followed(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths> {
 
 fn from_leaves(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths> {
     let leaves = walk::apply(ctx, nodes, samples)?;
-    // Parent, and number of nodes from the root to here.
-    let mut above = memory::filled(nodes.len(), (0, 1))?;
+    // Parent, and number of nodes from the root to here: 0 where no way leads.
+    let mut above = memory::filled(nodes.len(), (0, 0))?;
+    above[0].1 = 1;
     for at in 0..nodes.len() {
+        if above[at].1 == 0 {
+            continue;
+        }
         for child in check::children(nodes, at)?.into_iter().flatten() {
             above[child] = (at, above[at].1 + 1);
         }
@@ -111,6 +115,18 @@ mod tests {
         let rows: Vec<f32> = (0..3000).map(|i| (i * 37 % 45) as f32 - 2.0).collect();
         let samples = Samples::Dense(&rows, 1);
         assert_eq!(from_leaves(&ctx, &nodes, samples)?, followed(&ctx, &nodes, samples)?);
+        Ok(())
+    }
+
+    #[test]
+    fn nodes_that_nothing_leads_to_are_no_parents() -> Result<()> {
+        let ctx = Context::serial();
+        let mut nodes = vec![split(0, 0.0, 1, 4), split(0, 0.0, 2, 3), leaf(), leaf(), leaf()];
+        nodes[0].left_child = 2;
+        let samples = Samples::Dense(&[-1.0, 1.0], 1);
+        let expected = Paths { starts: vec![0, 2, 4], nodes: vec![0, 2, 0, 4] };
+        assert_eq!(from_leaves(&ctx, &nodes, samples)?, expected);
+        assert_eq!(followed(&ctx, &nodes, samples)?, expected);
         Ok(())
     }
 

@@ -189,7 +189,8 @@ pub fn values_of(values: &[f64], leaf: usize, width: usize) -> Result<&[f64]> {
     values.get(leaf * width..(leaf + 1) * width).ok_or(Error::Corrupt("a tree has fewer values than nodes"))
 }
 
-fn largest(shares: &[f64]) -> usize {
+/// Position of the largest of `shares`: the first NaN, if there is one, else the first of the largest.
+pub fn largest(shares: &[f64]) -> usize {
     let mut best = 0;
     for (position, share) in shares.iter().enumerate().skip(1) {
         if shares[best].is_nan() {

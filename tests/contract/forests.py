@@ -100,6 +100,7 @@ ENTRIES += [
     ),
     Entry(
         ours=mlfast.ensemble.RandomTreesEmbedding,
+        like="RandomForestRegressor",
         parent=sklearn.ensemble.RandomTreesEmbedding,
         params={"random_state": 0, "n_estimators": 4, "max_depth": 3},
         outputs=("transform", "apply", "decision_path"),

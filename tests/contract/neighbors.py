@@ -190,6 +190,7 @@ ENTRIES = [
     ),
     Entry(
         ours=mlfast.neighbors.KNeighborsRegressor,
+        like="KNeighborsClassifier",
         parent=sklearn.neighbors.KNeighborsRegressor,
         params={"n_neighbors": 3},
         target=numbers,
@@ -227,6 +228,7 @@ ENTRIES = [
     ),
     Entry(
         ours=mlfast.neighbors.RadiusNeighborsRegressor,
+        like="RadiusNeighborsClassifier",
         parent=sklearn.neighbors.RadiusNeighborsRegressor,
         params={"radius": 12.0},  # new rows have neighbours too; without, it warns
         target=numbers,

@@ -6,7 +6,19 @@ A new estimator gets every test of this folder by one more `Entry` in the file o
 
 import os
 
-from . import centroids, clusterers, forests, imputers, linear, neighbors, pairwise, trees
+from . import (
+    adaboost,
+    bagging,
+    boosting,
+    centroids,
+    clusterers,
+    forests,
+    imputers,
+    linear,
+    neighbors,
+    pairwise,
+    trees,
+)
 from .entry import Entry
 
 ENTRIES = [
@@ -17,6 +29,9 @@ ENTRIES = [
     *trees.ENTRIES,
     *forests.ENTRIES,
     *linear.ENTRIES,
+    *adaboost.ENTRIES,
+    *bagging.ENTRIES,
+    *boosting.ENTRIES,
 ]
 FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
 

@@ -132,8 +132,9 @@ def test_weights_count_relatively(entry, seed, power):
     scaled = entry.fit(X, sample_weight=weights * 2.0**power, **penalties)
     a, b = fitted(plain), fitted(scaled)
     total = {name for name in a if name == "inertia_" or name.endswith("tree_.weighted_n_node_samples")}
-    if getattr(plain, "bootstrap", False) or hasattr(plain, "_max_samples"):
-        total = set()  # rows are drawn by weight, and count as often as they are drawn
+    draws = getattr(plain, "bootstrap", False) or hasattr(plain, "_max_samples")
+    if draws or hasattr(plain, "estimator_weights_"):
+        total = set()  # rows are drawn by weight, and count as often as they are drawn; or the weights are shares
     assert_near(a, b, but=total | entry.weight_degree.keys())
     for name, degree in entry.weight_degree.items():
         np.testing.assert_allclose(b[name], a[name] * 2.0 ** (power * degree), rtol=1e-12, err_msg=name)

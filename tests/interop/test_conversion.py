@@ -36,6 +36,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 import mlfast
 import mlfast.accel
 import mlfast.cluster
+import mlfast.ensemble
 import mlfast.impute
 import mlfast.metrics.pairwise
 import mlfast.neighbors
@@ -161,6 +162,10 @@ def census(model):
     return counter.found
 
 
+#: What is replaced itself, not only what it holds.
+OURS = {BaggingClassifier: mlfast.ensemble.BaggingClassifier}
+
+
 @pytest.mark.parametrize("name", COMPOUNDS)
 class TestCompound:
     def test_to_sklearn(self, name):
@@ -176,7 +181,7 @@ class TestCompound:
         plain = COMPOUNDS[name](sklearn).fit(X, TARGETS.get(name, Y))
         inside, said = census(plain), bits(answers(plain))
         model = mlfast.from_sklearn(plain)
-        assert type(model) is type(plain)
+        assert type(model) is OURS.get(type(plain), type(plain))
         assert len(inside) > 0 and census(model) == ["mlfast"] * len(inside)
         assert bits(answers(model)) == said
         assert (census(plain), bits(answers(plain))) == (inside, said), "the original stays as it was"

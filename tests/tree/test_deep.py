@@ -48,6 +48,13 @@ def test_a_chain_is_grown(leaves):
     assert_same_answers(mine, theirs, X)
 
 
+def test_a_long_chain_is_grown():
+    X, y = alternating(20_000)
+    mine = ours.DecisionTreeClassifier(random_state=0).fit(X, y)
+    assert mine.get_depth() == len(X) - 1
+    assert (mine.predict(X) == y).all()
+
+
 def test_a_chain_is_walked_saved_and_dropped():
     plain = chain(LEVELS)
     mine = mlfast.from_sklearn(plain)

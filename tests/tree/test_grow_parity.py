@@ -159,6 +159,27 @@ def test_sparse_columns_give_the_tree_of_dense_ones(density, seed):
     assert same_bits(ours, grown(est, X, y))
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"criterion": "entropy", "max_features": "sqrt"},
+        {"max_features": 3, "min_samples_leaf": 4, "max_leaf_nodes": 40},
+        {"class_weight": {0: 2, 1: 3}, "min_weight_fraction_leaf": 0.01},
+    ],
+)
+def test_many_sparse_columns(params):
+    """Stored values are read from columns or from rows; some are negative, or next to zero; some columns are full."""
+    rng = np.random.default_rng(1)
+    X = np.where(rng.random((400, 60)) < 0.06, np.round(rng.normal(size=(400, 60)), 1), 0.0)
+    X[:, 7] = 1.0 + rng.integers(0, 3, 400)
+    X[rng.random(400) < 0.1, 9] = 5e-8
+    X[:, 11] = 0.0
+    y = rng.integers(0, 3, 400) + (X[:, 0] < 0) % 3
+    est = DecisionTreeClassifier(random_state=2, **params)
+    assert same_bits(*both(est, sp.csc_array(X), y))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sparse_regression_is_dense_regression(dtype):
     rng = np.random.default_rng(0)

@@ -137,9 +137,15 @@ def test_a_branch_cut_off_by_hand_is_taken():
         nodes["left_child"][1] = nodes["right_child"][1] = -1
         return nodes
 
-    plain = theirs()
-    plain.tree_ = with_tree(nodes=cut)["tree_"]
-    assert_same_answers(mlfast.from_sklearn(plain), plain, X)
+    def bypass(nodes):
+        nodes = nodes.copy()
+        nodes["left_child"][0] = nodes["left_child"][1]
+        return nodes
+
+    for edit in (cut, bypass):
+        plain = theirs()
+        plain.tree_ = with_tree(nodes=edit)["tree_"]
+        assert_same_answers(mlfast.from_sklearn(plain), plain, X)
 
 
 OTHERS = {

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mlfast._core.tree import Columns
 
-__all__ = ["Draws", "Forest", "grow_forest", "isolate"]
+__all__ = ["Draws", "Forest", "bag", "boost", "grow_forest", "isolate", "weighted_quantile"]
 
 _Samples = Any  # ndarray, or scipy.sparse CSR, of float32
 
@@ -29,6 +29,20 @@ def grow_forest(
     seeds: Sequence[int],
     n_threads: int,
 ) -> list[dict[str, Any]]: ...
+def bag(
+    *,
+    columns: Columns,
+    y: NDArray[np.int64] | NDArray[np.float64],
+    n_classes: Sequence[int] | None,
+    weights: NDArray[np.float64] | None,
+    probabilities: NDArray[np.float64] | None,
+    portions: dict[str, Any],  # n_rows, replace_rows, n_features, replace_features
+    min_weight_fraction_leaf: float,
+    ccp_alpha: float,
+    params: dict[str, Any],
+    seeds: Sequence[int],
+    n_threads: int,
+) -> list[tuple[dict[str, Any], NDArray[np.int64], int]]: ...
 def isolate(
     *,
     x: _Samples,
@@ -42,12 +56,40 @@ def isolate(
     n_threads: int,
 ) -> list[tuple[dict[str, Any], NDArray[np.int64], int]]: ...
 
+# `rule`: "mean" | "newton", factor | "exponential" | "quantile", percent | "huber", delta.
+def boost(
+    *,
+    columns: Columns,
+    x: _Samples,
+    y: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    raw: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    seen: NDArray[np.uint8] | None,
+    rule: tuple[str, float],
+    learning_rate: float,
+    min_weight_fraction_leaf: float,
+    ccp_alpha: float,
+    params: dict[str, Any],
+    seeds: Sequence[int],
+    n_threads: int,
+) -> tuple[list[dict[str, Any]], NDArray[np.float64]]: ...
+def weighted_quantile(*, values: NDArray[np.float64], weights: NDArray[np.float64] | None, percent: float) -> float: ...
+
 @final
 class Forest:
     def __new__(cls, estimators: list[Any], said: Sequence[NDArray[np.float64]] | None = None) -> Forest: ...
     def holds(self, estimators: list[Any]) -> bool: ...
     def mean(self, *, x: _Samples, n_threads: int) -> NDArray[np.float64]: ...
     def sum(self, *, x: _Samples, n_threads: int) -> NDArray[np.float64]: ...
+    def votes(self, *, x: _Samples, weights: NDArray[np.float64], n_threads: int) -> NDArray[np.float64]: ...
+    def medians(
+        self, *, x: _Samples, weights: NDArray[np.float64], n_threads: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
+    def add_to(self, *, x: _Samples, raw: NDArray[np.float64], scale: float, n_threads: int) -> NDArray[np.float64]: ...
+    def stages(
+        self, *, x: _Samples, raw: NDArray[np.float64], scale: float, first: int, n_stages: int, n_threads: int
+    ) -> NDArray[np.float64]: ...
     def apply(self, *, x: _Samples, n_threads: int) -> NDArray[np.int64]: ...
     def decision_path(self, *, x: _Samples, n_threads: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
     def out_of_bag(

@@ -14,6 +14,7 @@ _State = dict[str, Any]  # what Tree.__setstate__ takes, the nodes as words of 6
 @final
 class Columns:
     def __new__(cls, *, x: Any, n_threads: int) -> Columns: ...
+    def take(self, *, rows: NDArray[np.int64], params: _Params, n_threads: int) -> Columns: ...
 
 # `y` is of shape (n_samples, n_outputs): int64 codes with `n_classes` by output, or float64 with None.
 def grow(

@@ -1,6 +1,9 @@
 """Ensembles of trees."""
 
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast.ensemble._adaboost import AdaBoostClassifier, AdaBoostRegressor
+from mlfast.ensemble._bagging import BaggingClassifier, BaggingRegressor
+from mlfast.ensemble._boosting import GradientBoostingClassifier, GradientBoostingRegressor
 from mlfast.ensemble._embedding import RandomTreesEmbedding
 from mlfast.ensemble._forest import (
     ExtraTreesClassifier,
@@ -11,8 +14,14 @@ from mlfast.ensemble._forest import (
 from mlfast.ensemble._isolation import IsolationForest
 
 __all__ = [
+    "AdaBoostClassifier",
+    "AdaBoostRegressor",
+    "BaggingClassifier",
+    "BaggingRegressor",
     "ExtraTreesClassifier",
     "ExtraTreesRegressor",
+    "GradientBoostingClassifier",
+    "GradientBoostingRegressor",
     "IsolationForest",
     "RandomForestClassifier",
     "RandomForestRegressor",

@@ -5,8 +5,7 @@ refused, and scikit-learn is asked to say why.
 """
 
 import warnings
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,22 +14,17 @@ from sklearn.ensemble._bootstrap import _get_n_samples_bootstrap
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _align_api_if_sparse, check_random_state
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from mlfast import _profile, _threads
+from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._core import tree as tree_core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.ensemble._members import Members, _Cache, planted, probabilities
+from mlfast.ensemble._members import Members, _Cache, planted, probabilities, seeds_behind
 from mlfast.tree._base import readable
-
-T = TypeVar("T")
-
-#: scikit-learn draws the seeds of trees below this.
-SEEDS = int(np.iinfo(np.int32).max)
 
 FIT_CONDITIONS = (
     Condition(
@@ -98,16 +92,9 @@ class ForestDropIn(Members):
         self._validate_estimator()
         random = check_random_state(self.random_state)
         known = self.estimators_ if self.warm_start and hasattr(self, "estimators_") else []
-        n_more = self.n_estimators - len(known)
-        if n_more < 0:
-            raise RefusedError("there are more trees than n_estimators")
-        if n_more == 0:
-            message = "Warm-start fitting without increasing n_estimators does not fit new trees."
-            warnings.warn(message, stacklevel=callers_level())
-        else:
-            if known:
-                random.randint(SEEDS, size=len(known))  # those of the trees that are there
-            seeds = random.randint(SEEDS, size=n_more).tolist()
+        n_more = self._missing(known)
+        if n_more > 0:
+            seeds = seeds_behind(known, n_more, random).tolist()
             self.estimators_ = [*known, *self._grown(X, y, weights, seeds)]
         if self.oob_score and (n_more > 0 or not hasattr(self, "oob_score_")):
             self._judge_out_of_bag(X, y)
@@ -202,24 +189,6 @@ class ForestDropIn(Members):
         raise NotImplementedError
 
     # ---- asking ----
-
-    def _asked(self: Any, method: str, X: Any, ask: Callable[[core.Forest, Any, int], T], parent: Callable[[], T]) -> T:
-        """Return ``ask(trees, samples, number of threads)``, or what the parent says of X.
-
-        A few plain rows need no more checks than Rust makes by itself.
-        """
-        state = self.__dict__
-        if not isinstance(state.get("estimators_"), list):
-            return parent()
-        if "feature_names_in_" not in state and not _profile.is_wanted():
-            rows = tree_core.few(X, self.n_features_in_)
-            if rows is not None:
-                return ask(self._forest(), rows, 1)
-        check_is_fitted(self)
-        samples = self._validate_X_predict(with_checked_indices(X))
-        return dispatch(
-            self, method, (), None, lambda: ask(self._forest(), samples, _threads.resolve(self.n_jobs)), parent
-        )
 
     def apply(self: Any, X: Any) -> np.ndarray:
         """Find the leaf in which each sample ends, in each tree.

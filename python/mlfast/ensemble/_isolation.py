@@ -14,19 +14,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 import mlfast.tree
-from mlfast import _profile, _threads
+from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
-from mlfast._core import tree as tree_core
 from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.ensemble._base import SEEDS
-from mlfast.ensemble._members import Members, _Cache, planted, probabilities
-from mlfast.tree._base import refuse_unreadable
+from mlfast.ensemble._members import Members, Portioned, _Cache, probabilities, seeds_behind
+from mlfast.tree._base import few, refuse_unreadable
 
 
-class IsolationForest(Members, sklearn.ensemble.IsolationForest):
+class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
     __doc__ = sklearn.ensemble.IsolationForest.__doc__
 
     # ---- fitting ----
@@ -115,19 +113,11 @@ class IsolationForest(Members, sklearn.ensemble.IsolationForest):
         random = check_random_state(self.random_state)
         is_more = self.warm_start and hasattr(self, "estimators_")
         known, features = (self.estimators_, self.estimators_features_) if is_more else ([], [])
-        n_more: int = self.n_estimators - len(known)
-        if n_more < 0:
-            raise RefusedError("there are more trees than n_estimators")
+        n_more = self._missing(known)
         if n_more == 0:
-            message = "Warm-start fitting without increasing n_estimators does not fit new trees."
-            warnings.warn(message, stacklevel=callers_level())
             return
-        if known:
-            random.randint(SEEDS, size=len(known))  # those of the trees that are there
-        self._seeds = random.randint(SEEDS, size=n_more)
-        if self.verbose > 1:
-            for number in range(1, n_more + 1):
-                print(f"Building estimator {number} of {n_more} for this parallel run (total {n_more})...")
+        self._seeds = seeds_behind(known, n_more, random)
+        self._announce(n_more)
         grown = core.isolate(
             x=X,
             y=noise,
@@ -142,10 +132,7 @@ class IsolationForest(Members, sklearn.ensemble.IsolationForest):
         template = clone(self.estimator_)
         template._learn_shape(self._max_features, 1, None)
         template.max_features_ = 1
-        seeds = [seed for *_, seed in grown]
-        drawn = [chosen for _, chosen, _ in grown]
-        self.estimators_ = [*known, *planted(template, [state for state, *_ in grown], seeds)]
-        self.estimators_features_ = [*features, *drawn]
+        self._add(template, grown, known, features)
 
     # ---- asking ----
 
@@ -169,10 +156,9 @@ class IsolationForest(Members, sklearn.ensemble.IsolationForest):
         state = self.__dict__
         if "_decision_path_lengths" not in state:
             return parent()
-        if "feature_names_in_" not in state and not _profile.is_wanted():
-            rows = tree_core.few(X, self.n_features_in_)
-            if rows is not None:
-                return -self._depth_scores(rows)
+        rows = few(self, X)
+        if rows is not None:
+            return -self._depth_scores(rows)
         how = {"accept_sparse": "csr", "dtype": np.float32, "ensure_all_finite": False}
         samples = validate_data(self, with_checked_indices(X), reset=False, **how)
 

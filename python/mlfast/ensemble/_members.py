@@ -4,39 +4,95 @@ What Rust needs to walk a forest, where the nodes of each tree lie, is looked up
 the fitted state. It copies no node, and it is looked up again when a tree was replaced or has moved.
 """
 
-from typing import Any
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.tree._tree import Tree
+from sklearn.utils.validation import check_is_fitted
 
+from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
+from mlfast._dispatch import callers_level, dispatch
+from mlfast._sparse import with_checked_indices
 from mlfast._state import DropIn
+from mlfast.tree._base import SEEDS, few
 from mlfast.tree._state import tree_of
+
+T = TypeVar("T")
 
 
 class _Cache:
     """What is looked up when it is first needed."""
 
-    __slots__ = ("forest",)
+    __slots__ = ("forest", "start")
 
     def __init__(self) -> None:
         self.forest: core.Forest | None = None
+        #: What boosted trees are added to, behind what it was computed from.
+        self.start: tuple[Any, bytes, np.ndarray] | None = None
 
 
 class Members(DropIn):
     """State of an ensemble with trees in ``estimators_``."""
 
-    def _forest(self: Any) -> core.Forest:
-        """Return the trees as Rust walks them."""
+    def _known(self) -> _Cache:
         # It stands in __dict__ from the fit on, so that a prediction changes nothing there.
         cache: _Cache | None = self.__dict__.get("_cache")
         if cache is None:
             cache = self.__dict__["_cache"] = _Cache()
-        forest, trees = cache.forest, self.estimators_
+        return cache
+
+    def _forest(self: Any) -> core.Forest:
+        """Return the trees as Rust walks them."""
+        cache = self._known()
+        forest, trees = cache.forest, self._trees()
         if forest is None or not forest.holds(trees):
             forest = cache.forest = self._looked_up(trees)
         return forest
+
+    def _trees(self: Any) -> list[Any]:
+        """Return the fitted trees."""
+        trees: list[Any] = self.estimators_
+        return trees
+
+    def _is_walked(self) -> bool:
+        """Whether what a fitted ensemble says follows from its trees, and in the usual way."""
+        return True
+
+    def _asked(self: Any, method: str, X: Any, ask: Callable[[core.Forest, Any, int], T], parent: Callable[[], T]) -> T:
+        """Return ``ask(trees, samples, number of threads)``, or what the parent says of X.
+
+        A few plain rows need no more checks than Rust makes by itself.
+        """
+        state = self.__dict__
+        if not isinstance(state.get("estimators_"), list) or not self._is_walked():
+            return parent()
+        rows = few(self, X)
+        if rows is not None:
+            return ask(self._forest(), rows, 1)
+        check_is_fitted(self)
+        samples = self._validate_X_predict(with_checked_indices(X))
+        return dispatch(
+            self,
+            method,
+            (),
+            None,
+            lambda: ask(self._forest(), samples, _threads.resolve(getattr(self, "n_jobs", None))),
+            parent,
+        )
+
+    def _missing(self: Any, known: list[Any]) -> int:
+        """Return how many trees there are to grow beside those of an earlier fit; warn if none."""
+        n_more: int = self.n_estimators - len(known)
+        if n_more < 0:
+            raise RefusedError("there are more trees than n_estimators")
+        if n_more == 0:
+            message = "Warm-start fitting without increasing n_estimators does not fit new trees."
+            warnings.warn(message, stacklevel=callers_level())
+        return n_more
 
     def _looked_up(self, trees: list[Any]) -> core.Forest:
         return core.Forest(trees)
@@ -70,6 +126,47 @@ class Members(DropIn):
         return state.get("n_features_in_"), state.get("n_outputs_")
 
 
+class Portioned:
+    """An ensemble whose trees each see a portion of the rows and of the features."""
+
+    def _announce(self: Any, n_more: int) -> None:
+        if self.verbose > 1:
+            for number in range(1, n_more + 1):
+                print(f"Building estimator {number} of {n_more} for this parallel run (total {n_more})...")
+
+    def _add(self: Any, template: Any, grown: list[Any], known: list[Any], features: list[Any]) -> None:
+        """Put what Rust has grown, the state, features and seed of each tree, behind the trees of an earlier fit."""
+        trees = planted(template, [state for state, *_ in grown], [seed for *_, seed in grown])
+        self.estimators_ = [*known, *trees]
+        self.estimators_features_ = [*features, *(drawn for _, drawn, _ in grown)]
+
+
+class AnyMembers(Members):
+    """State of an ensemble with estimators of any kind in ``estimators_``, which Rust asks if they are trees."""
+
+    #: Classes of the trees that Rust grows; the first is what there is without an estimator.
+    _kinds: tuple[type, ...]
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        members = state.get("estimators_")
+        if not isinstance(members, list) or are_trees(members, self._kinds):
+            super()._check_state(state)
+        elif not all(hasattr(member, "predict") for member in members):
+            raise ValueError("corrupt state: estimators_ must be estimators")
+
+
+def are_trees(members: list[Any], kinds: tuple[type, ...]) -> bool:
+    """Tell whether all members are fitted trees of these classes, and there is one."""
+    return len(members) > 0 and all(type(member) in kinds and "tree_" in member.__dict__ for member in members)
+
+
+def seeds_behind(known: list[Any], n_more: int, random: np.random.RandomState) -> np.ndarray:
+    """Draw the seeds of ``n_more`` trees, behind those of the trees that are there."""
+    if known:
+        random.randint(SEEDS, size=len(known))
+    return random.randint(SEEDS, size=n_more)
+
+
 def probabilities(weights: np.ndarray | None) -> np.ndarray | None:
     """Return the share of each row, as `numpy.random.RandomState.choice` takes it.
 
@@ -97,7 +194,7 @@ def probabilities(weights: np.ndarray | None) -> np.ndarray | None:
     return shares.astype(np.float64)
 
 
-def planted(template: Any, states: list[dict[str, Any]], seeds: list[int]) -> list[Any]:
+def planted(template: Any, states: list[dict[str, Any]], seeds: list[Any]) -> list[Any]:
     """Return fitted estimators.
 
     Parameters
@@ -106,7 +203,7 @@ def planted(template: Any, states: list[dict[str, Any]], seeds: list[int]) -> li
         Has all that its trees have in common, but no tree.
     states : list of dict
         What Rust grew; emptied, so that no tree is held twice for long.
-    seeds : list of int
+    seeds : list of int or RandomState
         ``random_state`` of each.
     """
     kind: Any = type(template)

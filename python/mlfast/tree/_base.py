@@ -65,13 +65,8 @@ class TreeDropIn(DropIn):
         random = check_random_state(self.random_state)
         if check_input:
             X, y = self._checked_data(X, y)
-        n_samples, self.n_features_in_ = X.shape
-        y = np.atleast_1d(y)
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
-        self.n_outputs_ = y.shape[1]
-        targets, n_classes, class_weights = self._targets(y)
-        if len(targets) != n_samples:
-            raise RefusedError("X and y differ in their number of samples")
+        n_samples = X.shape[0]
+        targets, n_classes, class_weights = self._learn(X, y)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         if class_weights is not None:
             weights = class_weights if weights is None else weights * class_weights
@@ -109,6 +104,17 @@ class TreeDropIn(DropIn):
         if self.criterion == "poisson" and (np.any(y < 0) or np.sum(y) <= 0):
             raise RefusedError("y is no target of Poisson regression")
         return X, y
+
+    def _learn(self: Any, X: Any, y: Any) -> tuple[np.ndarray, list[int] | None, np.ndarray | None]:
+        """Set what the data say of features, outputs and classes, and return what `_targets` makes of ``y``."""
+        self.n_features_in_ = X.shape[1]
+        y = np.atleast_1d(y)
+        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        self.n_outputs_ = y.shape[1]
+        learnt = self._targets(y)
+        if len(learnt[0]) != X.shape[0]:
+            raise RefusedError("X and y differ in their number of samples")
+        return learnt
 
     def _targets(self: Any, y: np.ndarray) -> tuple[np.ndarray, list[int] | None, np.ndarray | None]:
         """Return targets of shape (n_samples, n_outputs), the number of classes of each output, weights by class."""
@@ -219,10 +225,9 @@ class TreeDropIn(DropIn):
         tree = state.get("tree_")
         if tree is None:
             return parent()
-        if check_input and "feature_names_in_" not in state and not _profile.is_wanted():
-            rows = core.few(X, self.n_features_in_)
-            if rows is not None:
-                return walk(tree.__getstate__(), rows, 1)
+        rows = few(self, X) if check_input else None
+        if rows is not None:
+            return walk(tree.__getstate__(), rows, 1)
         check_is_fitted(self)
         samples = self._validate_X_predict(with_checked_indices(X) if check_input else X, check_input)
 
@@ -295,6 +300,13 @@ def _are_plain_targets(y: Any) -> bool:
     if type(y) is not np.ndarray or y.ndim != 1 or len(y) == 0 or y.dtype.kind not in "iubf":
         return False
     return y.dtype.kind != "f" or bool(np.isfinite(y).all())
+
+
+def few(est: Any, X: Any) -> np.ndarray | None:
+    """Return a few plain rows as Rust takes them; None if X must be validated, or the call be recorded."""
+    if "feature_names_in_" in est.__dict__ or _profile.is_wanted():
+        return None
+    return core.few(X, est.n_features_in_)
 
 
 def readable(X: Any) -> Any:

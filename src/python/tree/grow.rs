@@ -47,6 +47,25 @@ impl Columns {
         });
         Ok(Self { columns })
     }
+
+    /// The data set whose row i is row `rows[i]` of this one, for trees with these parameters; `rows` of shape (n_taken,),
+    /// int64.
+    #[pyo3(signature = (*, rows, params, n_threads))]
+    fn take(&self, py: Python<'_>, rows: &Array<'_>, params: Numbers, n_threads: usize) -> PyResult<Self> {
+        let rows = indices(Values::<i64>::new(rows)?.slice(), "a row is out of range")?;
+        let work = (rows.len() * self.columns.len()) as u64 * LOOK;
+        let params = params.params(0.0)?;
+        Ok(Self { columns: run(py, n_threads, work, |ctx| self.columns.take(ctx, &params, &rows))? })
+    }
+}
+
+/// A checked copy.
+fn indices(values: &[i64], complaint: &'static str) -> PyResult<Vec<u32>> {
+    let mut checked = memory::with_capacity(values.len()).map_err(error::exception)?;
+    for &value in values {
+        checked.push(u32::try_from(value).map_err(|_| PyValueError::new_err(complaint))?);
+    }
+    Ok(checked)
 }
 
 /// Classes or numbers to learn.
@@ -66,12 +85,8 @@ impl<'py> Learnt<'py> {
                 _ => Err(PyTypeError::new_err("expected targets of shape (n_samples, n_outputs)")),
             };
         };
-        let codes = Values::<i64>::new(y)?;
-        let mut checked = memory::with_capacity(codes.slice().len()).map_err(error::exception)?;
-        for &code in codes.slice() {
-            checked.push(u32::try_from(code).map_err(|_| PyValueError::new_err("a class is out of range"))?);
-        }
-        Ok(Self::Classes(checked, n_classes))
+        let codes = indices(Values::<i64>::new(y)?.slice(), "a class is out of range")?;
+        Ok(Self::Classes(codes, n_classes))
     }
 
     pub(in super::super) fn targets(&self) -> Targets<'_> {

@@ -140,17 +140,12 @@ impl<'a, C: Criterion> Builder<'a, C> {
             self.patience = 0;
             self.ctx.check()?;
         }
-        let Params { max_depth, min_samples_split, min_samples_leaf, min_weight_leaf, .. } = *self.params;
         let weight = self.splitter.enter(task.start, task.end);
         if parent.is_none() {
             task.impurity = self.splitter.impurity();
         }
-        let is_leaf = depth >= max_depth
-            || n < min_samples_split
-            || n < min_samples_leaf.saturating_mul(2)
-            || weight < 2.0 * min_weight_leaf
-            || task.impurity <= f64::EPSILON;
-        let split = if is_leaf { None } else { self.splitter.split(self.ctx, &task)? };
+        let is_leaf = self.params.ends(depth, n, task.impurity) || weight < 2.0 * self.params.min_weight_leaf;
+        let split = if is_leaf { None } else { self.splitter.split(self.ctx, &task, depth)? };
         let split = split.filter(|split| {
             // An improvement that is no number splits: that is how scikit-learn compares.
             let too_little = split.improvement + f64::EPSILON < self.params.min_impurity_decrease;

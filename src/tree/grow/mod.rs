@@ -11,19 +11,24 @@
 //! D. Ernst, L. Wehenkel, "Extremely randomized trees", Machine Learning 63 (2006).
 
 mod builder;
+mod column;
 mod columns;
 mod criteria;
 mod features;
 mod frontier;
+mod lists;
 mod order;
+mod part;
 mod search;
 mod splitter;
+mod stored;
 mod targets;
 
-pub use columns::{Column, Columns};
+pub use columns::Columns;
 pub use targets::Targets;
 
 use builder::Builder;
+use columns::Form;
 use criteria::Criterion;
 use criteria::absolute::Absolute;
 use criteria::classes::Classes;
@@ -85,6 +90,16 @@ pub struct Params<'a> {
     pub monotonic: Option<&'a [i8]>,
 }
 
+impl Params<'_> {
+    /// Whether a node of `n` samples, `depth` below the root, is a leaf whatever its features are.
+    fn ends(&self, depth: usize, n: usize, impurity: f64) -> bool {
+        depth >= self.max_depth
+            || n < self.min_samples_split
+            || n < self.min_samples_leaf.saturating_mul(2)
+            || impurity <= f64::EPSILON
+    }
+}
+
 /// Grows a tree from the rows with a weight other than 0. `weights` has one weight per row, all 1 if None. `seed` is what
 /// the parent draws for its own generator.
 ///
@@ -101,21 +116,25 @@ pub fn grow(
     targets.check(columns.n_rows())?;
     check_length("weights", weights.map_or(columns.n_rows(), <[f64]>::len), columns.n_rows())?;
     check_length("monotonic", params.monotonic.map_or(columns.len(), <[i8]>::len), columns.len())?;
-    let job = Job { ctx, columns, targets, weights, params, seed };
+    columns.prepare(ctx, params)?;
+    let form = columns.form(params);
+    let by_row = columns.numbers_rows(form);
+    let job = Job { ctx, columns, form, targets, weights, params, seed };
     match (params.criterion, targets.n_outputs()) {
         (CriterionKind::Gini, _) => job.classify::<Gini>(),
         (CriterionKind::Entropy, _) => job.classify::<Entropy>(),
-        (CriterionKind::SquaredError, 1) => job.run(Moments::<Squared, true>::new(targets, weights)?),
-        (CriterionKind::SquaredError, _) => job.run(Moments::<Squared, false>::new(targets, weights)?),
-        (CriterionKind::Poisson, 1) => job.run(Moments::<Poisson, true>::new(targets, weights)?),
-        (CriterionKind::Poisson, _) => job.run(Moments::<Poisson, false>::new(targets, weights)?),
-        (CriterionKind::AbsoluteError, _) => job.run(Absolute::new(targets, weights)?),
+        (CriterionKind::SquaredError, 1) => job.run(Moments::<Squared, true>::new(targets, weights, by_row)?),
+        (CriterionKind::SquaredError, _) => job.run(Moments::<Squared, false>::new(targets, weights, by_row)?),
+        (CriterionKind::Poisson, 1) => job.run(Moments::<Poisson, true>::new(targets, weights, by_row)?),
+        (CriterionKind::Poisson, _) => job.run(Moments::<Poisson, false>::new(targets, weights, by_row)?),
+        (CriterionKind::AbsoluteError, _) => job.run(Absolute::new(targets, weights, by_row)?),
     }
 }
 
 struct Job<'a> {
     ctx: &'a Context<'a>,
     columns: &'a Columns,
+    form: Form,
     targets: &'a Targets<'a>,
     weights: Option<&'a [f64]>,
     params: &'a Params<'a>,
@@ -129,14 +148,25 @@ impl Job<'_> {
         {
             return Err(Error::InvalidArgument("an output has no class"));
         }
-        match Counts::<I>::new(self.targets, self.weights)? {
+        match self.form {
+            Form::Lists => self.count::<I, true>(),
+            Form::Ranks | Form::Values => self.count::<I, false>(),
+        }
+    }
+
+    fn count<I: Impurity, const BY_ROW: bool>(&self) -> Result<Tree> {
+        match Counts::<I, BY_ROW>::new(self.targets, self.weights)? {
             Some(counts) => self.run(counts),
-            None => self.run(Classes::<I>::new(self.targets, self.weights)?),
+            None => {
+                let by_row = self.columns.numbers_rows(self.form);
+                self.run(Classes::<I>::new(self.targets, self.weights, by_row)?)
+            }
         }
     }
 
     fn run<C: Criterion>(&self, criterion: C) -> Result<Tree> {
-        let splitter = Splitter::new(self.columns, criterion, self.weights, self.params, self.seed)?;
-        Builder::new(self.ctx, self.params, splitter, self.targets).build()
+        let Self { ctx, columns, form, weights, params, seed, .. } = *self;
+        let splitter = Splitter::new(ctx, columns, form, criterion, weights, params, seed)?;
+        Builder::new(ctx, params, splitter, self.targets).build()
     }
 }

@@ -9,7 +9,7 @@
 /// Below this many keys insertion is fastest.
 const FEW: usize = 20;
 /// From this many keys on, counting digits beats comparing.
-const MANY: usize = 128;
+const MANY: usize = 256;
 /// Below this many keys scikit-learn sorts by insertion.
 const PARENT_FEW: usize = 16;
 

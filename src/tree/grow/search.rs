@@ -4,16 +4,22 @@
 //! criterion moves them one after the other from the right side to the left. Missing values stand behind all others;
 //! where there are some, the scan is repeated with them in front.
 
-use super::columns::Column;
+use super::column::Column;
+use super::columns::Feature;
 use super::criteria::{Criterion, SWEEP};
 use super::order::{self, rank};
 use crate::common::{Result, memory};
 
 /// Below this many samples scikit-learn's sort is insertion, so that equal values stay in the order in which they were.
 const INSERTED: usize = 16;
-/// Up to this many samples ties are left in scikit-learn's order. In larger nodes it would cost as much as sorting there,
-/// and two features that split a node alike up to rounding are rare.
-const FOLLOWED: usize = 256;
+/// Up to this many samples ties are left in scikit-learn's order. In larger nodes that would cost as much as sorting costs
+/// there, and is done for coarse columns only: where ties are few, they decide nothing.
+const FOLLOWED: usize = 1024;
+
+/// Up to this many samples splits are weighed one by one.
+const FEW: usize = 8;
+/// Equal keys after which the end of them is searched for, not walked to.
+const STEPS: usize = 16;
 
 /// What a split has to heed.
 #[derive(Debug, Clone, Copy)]
@@ -51,16 +57,20 @@ pub(super) struct Samples<'a> {
 /// Room for looking at one feature.
 pub(super) struct Scratch<S> {
     pub(super) ranks: Vec<u32>,
+    /// The ranks of the best feature so far.
+    pub(super) best: Vec<u32>,
     pub(super) keys: Vec<u64>,
-    spare: Vec<u64>,
+    pub(super) spare: Vec<u64>,
     pub(super) sides: S,
 }
 
 impl<S> Scratch<S> {
-    /// For nodes of at most `n` samples.
-    pub(super) fn new<C: Criterion<Sides = S>>(criterion: &C, n: usize) -> Result<Self> {
+    /// For nodes of at most `n` samples; there is no room for ranks if those need not be gathered.
+    pub(super) fn new<C: Criterion<Sides = S>>(criterion: &C, n: usize, gathers: bool) -> Result<Self> {
+        let n_ranks = if gathers { n } else { 0 };
         Ok(Self {
-            ranks: memory::filled(n, 0)?,
+            ranks: memory::filled(n_ranks, 0)?,
+            best: memory::filled(n_ranks, 0)?,
             keys: memory::filled(n, 0)?,
             spare: memory::filled(n, 0)?,
             sides: criterion.sides(n)?,
@@ -68,59 +78,111 @@ impl<S> Scratch<S> {
     }
 }
 
-/// A feature that [`sort`] has put in order.
-#[derive(Debug, Clone, Copy)]
+/// What the keys of a feature in a node look like, once sorted.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sorted {
     pub(super) n_missing: usize,
     pub(super) is_constant: bool,
-    /// Whether two samples have the same value; said only where the order of samples matters.
-    has_ties: bool,
+    /// Whether no two samples differ, so that sorting them changes nothing.
+    pub(super) is_uniform: bool,
+    /// Whether some values may count as one; said only where the order of samples matters.
+    pub(super) has_ties: bool,
+    /// Whether some are equal; said as `has_ties` is.
+    has_equals: bool,
+}
+
+impl Sorted {
+    /// Whether, in a node of `n`, the order in which samples were decides the order in which they are now.
+    pub(super) fn needs_order(&self, n: usize, is_coarse: bool) -> bool {
+        !self.is_uniform && (self.n_missing > 0 || (self.has_equals && (is_coarse || n <= FOLLOWED)))
+    }
 }
 
 /// Whether `order`, the samples as scikit-learn has them, is kept in a node of `n` while features are looked at.
-pub(super) fn follows<C: Criterion>(n: usize) -> bool {
-    C::ORDERED && n <= FOLLOWED
+/// `has_coarse` says whether some column is [coarse](Column::is_coarse).
+pub(super) fn follows<C: Criterion>(n: usize, has_coarse: bool) -> bool {
+    C::ORDERED && (n <= FOLLOWED || has_coarse)
 }
 
-/// Fills the keys of a node, sorted. `order` are its samples as scikit-learn has them at this point; it changes with them
-/// if [`follows`] says so, else it is left alone.
+/// Fills the keys of a node, sorted. `order`, if [`follows`] says that it is kept, are its samples as scikit-learn has them
+/// at this point; it changes with the keys.
 pub(super) fn sort<C: Criterion>(
     criterion: &C,
-    column: &Column,
+    feature: Feature,
     samples: Samples,
-    order: &mut [u32],
+    order: Option<&mut [u32]>,
     scratch: &mut Scratch<C::Sides>,
 ) -> Sorted {
     let n = samples.rows.len();
     let Scratch { ranks, keys, spare, .. } = scratch;
     let (ranks, keys) = (&mut ranks[..n], &mut keys[..n]);
-    column.gather(samples.rows, samples.at, samples.start, ranks);
-    if follows::<C>(n) {
-        let values = match column.has_missing() {
-            true => part_missing(order, |i| ranks[i as usize] == column.missing()),
-            false => n,
-        };
-        sort_followed(ranks, order, keys, values);
+    feature.column.gather(samples.rows, samples.at, samples.start, ranks);
+    if let Some(order) = order {
+        follow(ranks, feature, order, (keys, &mut spare[..n]));
     } else {
         for (i, (key, &rank)) in keys.iter_mut().zip(&*ranks).enumerate() {
             *key = u64::from(rank) << 32 | u64::from(criterion.payload(i));
         }
         order::sort(keys, &mut spare[..n]);
     }
-    let values = keys.partition_point(|&key| !column.has_missing() || rank(key) != column.missing());
-    let n_missing = n - values;
-    let has_ties = C::ORDERED && ties(&keys[..values]);
-    let is_constant = values == 0 || (n_missing == 0 && !column.apart(rank(keys[0]), rank(keys[n - 1])));
-    Sorted { n_missing, is_constant, has_ties }
+    look::<C>(feature.column, keys, true)
 }
 
-/// Whether sorted keys share a rank.
-fn ties(keys: &[u64]) -> bool {
+/// What sorted keys look like; `may_tie` says that some values may count as one.
+pub(super) fn look<C: Criterion>(column: &Column, keys: &[u64], may_tie: bool) -> Sorted {
+    let (Some(&first), Some(&last)) = (keys.first(), keys.last()) else { return Sorted::default() };
+    let mut sorted = Sorted { is_uniform: rank(first) == rank(last), ..Sorted::default() };
+    let mut values = keys.len();
+    if rank(last) == column.missing() {
+        values = keys.partition_point(|&key| rank(key) != column.missing());
+        sorted.n_missing = keys.len() - values;
+    }
+    sorted.is_constant = values == 0 || (sorted.n_missing == 0 && !column.apart(rank(first), rank(last)));
+    if C::ORDERED && may_tie && !sorted.is_uniform {
+        sorted.has_ties = has_ties(column, &keys[..values]);
+        sorted.has_equals = sorted.has_ties && has_equals(&keys[..values]);
+    }
+    sorted
+}
+
+/// Whether some neighbours among sorted keys count as one. Where many do that is soon found, where few do most keys have
+/// to be seen: so they are seen without branches, some at a time.
+fn has_ties(column: &Column, keys: &[u64]) -> bool {
+    let mut start = 0;
+    while start + 1 < keys.len() {
+        let end = (start + SWEEP).min(keys.len() - 1);
+        let ties = keys[start..end].iter().zip(&keys[start + 1..=end]);
+        if ties.fold(false, |some, (&low, &high)| some | !column.apart(rank(low), rank(high))) {
+            return true;
+        }
+        start = end;
+    }
+    false
+}
+
+/// Whether some of sorted keys have equal ranks.
+fn has_equals(keys: &[u64]) -> bool {
     keys.windows(2).any(|pair| rank(pair[0]) == rank(pair[1]))
 }
 
+/// Sorts the samples `order` and their keys as scikit-learn would; `ranks` has the rank of each sample by its number.
+pub(super) fn follow(ranks: &[u32], feature: Feature, order: &mut [u32], place: (&mut [u64], &mut [u64])) {
+    let missing = feature.column.missing();
+    let values = match feature.column.has_missing() {
+        true => part_missing(order, |i| ranks[i as usize] == missing),
+        false => order.len(),
+    };
+    sort_followed(ranks, order, place, values, feature.is_coarse);
+}
+
 /// Sorts keys and order as scikit-learn would; behind `values` samples are the missing ones, which stay.
-fn sort_followed(ranks: &[u32], order: &mut [u32], keys: &mut [u64], values: usize) {
+fn sort_followed(
+    ranks: &[u32],
+    order: &mut [u32],
+    (keys, spare): (&mut [u64], &mut [u64]),
+    values: usize,
+    is_coarse: bool,
+) {
     let fill = |keys: &mut [u64], order: &[u32]| {
         for (key, &i) in keys.iter_mut().zip(order) {
             *key = u64::from(ranks[i as usize]) << 32 | u64::from(i);
@@ -130,9 +192,11 @@ fn sort_followed(ranks: &[u32], order: &mut [u32], keys: &mut [u64], values: usi
     let (sorted, unsorted) = (&mut keys[..values], &order[..values]);
     if values < INSERTED {
         order::insert(sorted);
+    } else if is_coarse {
+        order::sort_as_parent(sorted);
     } else {
-        sorted.sort_unstable();
-        if ties(sorted) {
+        order::sort(sorted, &mut spare[..values]);
+        if values <= FOLLOWED && has_equals(sorted) {
             fill(sorted, unsorted);
             order::sort_as_parent(sorted);
         }
@@ -157,8 +221,8 @@ fn part_missing(order: &mut [u32], is_missing: impl Fn(u32) -> bool) -> usize {
     end
 }
 
-/// The best split of the sorted keys that is better than `floor`, the first of equals; none if the feature is constant. Missing values end up in front of
-/// the keys if there are any.
+/// The best split of the sorted `keys` that is better than `floor`, the first of equals; none if the feature is constant.
+/// Where values are missing, `spare` has room for all keys.
 pub(super) fn scan<C: Criterion>(
     criterion: &C,
     column: &Column,
@@ -166,7 +230,8 @@ pub(super) fn scan<C: Criterion>(
     monotonic: i8,
     rules: &Rules,
     mut floor: f64,
-    (keys, sides): (&mut [u64], &mut C::Sides),
+    keys: &[u64],
+    (spare, sides): (&mut [u64], &mut C::Sides),
 ) -> Option<Candidate> {
     let n = keys.len();
     let mut best = None;
@@ -177,26 +242,24 @@ pub(super) fn scan<C: Criterion>(
         && monotonic == 0
         && rules.min_weight_leaf <= 0.0
         && criterion.sweeps()
-        && (!C::ORDERED
-            || !(sorted.has_ties || column.has_close())
-            || moves_one_way(column, keys, rules.min_samples_leaf))
+        && (!sorted.has_ties || moves_one_way(column, keys, rules.min_samples_leaf))
     {
         return sweep(criterion, column, rules.min_samples_leaf, floor, (keys, sides));
     }
     for missing_left in [false, true] {
         let (mut p, end) = if missing_left { (sorted.n_missing, n) } else { (0, n - sorted.n_missing) };
+        let mut keys = keys;
         if missing_left {
             if sorted.n_missing == 0 {
                 break;
             }
-            keys.rotate_right(sorted.n_missing);
+            spare[..n].copy_from_slice(keys);
+            spare[..n].rotate_right(sorted.n_missing);
+            keys = &spare[..n];
         }
         criterion.reset(sides, keys);
         while p < end {
-            p += 1;
-            while p < end && !column.apart(rank(keys[p - 1]), rank(keys[p])) {
-                p += 1;
-            }
+            p = next_split(column, &keys[..end], p + 1);
             if p == n {
                 break;
             }
@@ -224,19 +287,54 @@ pub(super) fn scan<C: Criterion>(
 }
 
 /// Whether scikit-learn reaches all splits from the left: it takes the shorter way from one to the next, and after many
-/// equal values that may be the one from the right.
+/// equal values that may be the one from the right. From a split at `at` the way to one at p is longer from the left if
+/// 2 p > n + `at`, so what matters is the last split that is not so far.
 fn moves_one_way(column: &Column, keys: &[u64], min_samples_leaf: usize) -> bool {
     let n = keys.len();
-    let mut at = 0;
-    for p in min_samples_leaf..(n + 1).saturating_sub(min_samples_leaf.max(1)) {
-        if column.apart(rank(keys[p - 1]), rank(keys[p])) {
-            if p - at > n - p {
-                return false;
-            }
-            at = p;
+    let (mut at, end) = (0, n - min_samples_leaf.max(1));
+    loop {
+        let near = ((n + at) / 2).min(end);
+        match last_split(column, keys, at.max(min_samples_leaf.max(1) - 1), near) {
+            Some(p) => at = p,
+            None => return next_split(column, keys, near + 1) > end,
+        }
+        if near == end {
+            return true;
         }
     }
-    true
+}
+
+/// The first place from `p` on (which is not 0) where a split may fall, or the end.
+#[inline]
+fn next_split(column: &Column, keys: &[u64], mut p: usize) -> usize {
+    let start = p;
+    while p < keys.len() {
+        let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+        if column.apart(low, high) {
+            break;
+        }
+        p += 1;
+        if low == high && p - start > STEPS {
+            p += keys[p..].partition_point(|&key| rank(key) == high);
+        }
+    }
+    p
+}
+
+/// The last place after `before` and up to `p` where a split may fall.
+fn last_split(column: &Column, keys: &[u64], before: usize, mut p: usize) -> Option<usize> {
+    let start = p;
+    while p > before {
+        let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+        if column.apart(low, high) {
+            return Some(p);
+        }
+        p -= 1;
+        if low == high && start - p > STEPS {
+            p = keys[..p].partition_point(|&key| rank(key) != high);
+        }
+    }
+    None
 }
 
 /// [`scan`] where all that matters is the proxy: it is had for many splits at once, and whether there can be a split is
@@ -251,21 +349,34 @@ fn sweep<C: Criterion>(
     let n = keys.len();
     let mut best = None;
     criterion.reset(sides, keys);
-    let (mut p, mut bounds) = (0, [0.0; SWEEP]);
-    for part in keys[..n - 1].chunks(SWEEP) {
-        criterion.sweep(sides, part, &mut bounds);
-        for (i, &bound) in bounds[..part.len()].iter().enumerate() {
-            p += 1;
-            if bound > floor && p >= min_samples_leaf && n - p >= min_samples_leaf {
-                let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
-                if !column.apart(low, high) {
-                    continue;
-                }
-                let proxy = criterion.swept(sides, part, i, bound);
+    if n <= FEW && C::IS_CHEAP {
+        for p in min_samples_leaf.max(1)..=n - min_samples_leaf.max(1) {
+            let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+            if column.apart(low, high) {
+                criterion.advance(sides, keys, p);
+                let proxy = criterion.proxy(sides);
                 if proxy > floor {
                     floor = proxy;
                     best = Some(Candidate { proxy, n_left: p, low, high: Some(high), missing_left: p > n - p });
                 }
+            }
+        }
+        return best;
+    }
+    for (k, part) in keys[..n - 1].chunks(SWEEP).enumerate() {
+        let mut mask = criterion.sweep(sides, part, floor);
+        while mask != 0 {
+            let i = mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            let p = k * SWEEP + i + 1;
+            let (low, high) = (rank(keys[p - 1]), rank(keys[p]));
+            if p < min_samples_leaf || n - p < min_samples_leaf || !column.apart(low, high) {
+                continue;
+            }
+            let proxy = criterion.swept(sides, part, i);
+            if proxy > floor {
+                floor = proxy;
+                best = Some(Candidate { proxy, n_left: p, low, high: Some(high), missing_left: p > n - p });
             }
         }
     }

@@ -15,8 +15,9 @@ pub(in super::super) struct Absolute<'a> {
     values: &'a [f64],
     weights: Option<&'a [f64]>,
     n_outputs: usize,
-    /// Rows of the node's samples.
+    /// Rows of the samples by their numbers.
     samples: Vec<u32>,
+    by_row: bool,
     /// Rank of each target among those of its output, of shape (`n_outputs`, `n_rows`).
     ranks: Vec<u32>,
     n_rows: usize,
@@ -42,8 +43,8 @@ pub(in super::super) struct Sides {
 }
 
 impl<'a> Absolute<'a> {
-    /// For all rows of the data.
-    pub(in super::super) fn new(targets: &Targets<'a>, weights: Option<&'a [f64]>) -> Result<Self> {
+    /// For all rows of the data. `by_row` says that samples are numbered by row.
+    pub(in super::super) fn new(targets: &Targets<'a>, weights: Option<&'a [f64]>, by_row: bool) -> Result<Self> {
         let Targets::Values { values, n_outputs } = *targets else {
             return Err(Error::InvalidArgument("this criterion is for numbers"));
         };
@@ -61,8 +62,11 @@ impl<'a> Absolute<'a> {
                 ranks[rows[i] as usize] = rank;
             }
         }
-        let samples = memory::with_capacity(n_rows)?;
-        Ok(Self { values, weights, n_outputs, samples, ranks, n_rows, weight: 0.0 })
+        let mut samples = memory::with_capacity(n_rows)?;
+        if by_row {
+            samples.extend(0..n_rows as u32);
+        }
+        Ok(Self { values, weights, n_outputs, samples, by_row, ranks, n_rows, weight: 0.0 })
     }
 
     #[inline]
@@ -111,6 +115,8 @@ impl<'a> Absolute<'a> {
 
 impl Criterion for Absolute<'_> {
     const ORDERED: bool = true;
+    const COST: usize = 16;
+    const KEYED_VALUE: bool = true;
     type Sides = Sides;
 
     fn sides(&self, n: usize) -> Result<Sides> {
@@ -130,9 +136,12 @@ impl Criterion for Absolute<'_> {
     }
 
     fn enter(&mut self, samples: &[u32]) {
-        self.samples.clear();
-        self.samples.extend_from_slice(samples);
-        self.weight = (0..samples.len()).fold(0.0, |sum, i| sum + self.weight_of(i));
+        if !self.by_row {
+            self.samples.clear();
+            self.samples.extend_from_slice(samples);
+        }
+        let weights = samples.iter().map(|&row| self.weights.map_or(1.0, |weights| weights[row as usize]));
+        self.weight = weights.fold(0.0, |sum, weight| sum + weight);
     }
 
     fn payload(&self, i: usize) -> u32 {

@@ -1,12 +1,20 @@
 //! Classification with any weights and any number of outputs: sums in scikit-learn's order.
+//!
+//! For Gini's index of one output, samples are swept: the sums are taken in that order, and then many splits are judged
+//! at once, without a division.
 
 use std::marker::PhantomData;
 
 use super::super::targets::Targets;
 use super::counts::clip_share;
 use super::impurity::Impurity;
-use super::{Criterion, from_left, sample};
+use super::{Criterion, SWEEP, from_left, mask, sample};
 use crate::common::{Error, Result, memory};
+
+/// Share of the weights that the roundings of a measure stay below.
+const SLACK: f64 = 1e-13;
+/// What products near the smallest numbers may lose on top.
+const TINY: f64 = 1e-280;
 
 /// The weights of the classes of a node, output after output.
 pub(in super::super) struct Classes<'a, I> {
@@ -15,8 +23,11 @@ pub(in super::super) struct Classes<'a, I> {
     /// Where the classes of each output start in the sums; one more than there are outputs.
     starts: Vec<usize>,
     max_n_classes: usize,
-    /// Rows of the node's samples.
+    /// Rows of the samples by their numbers.
     samples: Vec<u32>,
+    by_row: bool,
+    /// Weight and class of the samples by their numbers, if they are swept.
+    swept: Option<Vec<(f64, u32)>>,
     totals: Vec<f64>,
     weight: f64,
     kind: PhantomData<I>,
@@ -29,11 +40,20 @@ pub(in super::super) struct Sides {
     right: Vec<f64>,
     left_weight: f64,
     right_weight: f64,
+    /// After each sample of a sweep: weight on the left, squares on both sides.
+    weights: [f64; SWEEP],
+    lefts: [f64; SWEEP],
+    rights: [f64; SWEEP],
+    /// Of two classes: the weight of each on the left.
+    both: [[f64; 2]; SWEEP],
+    /// Weights on the left before the sweep, of each class and in all.
+    before: Vec<f64>,
+    before_weight: f64,
 }
 
 impl<'a, I: Impurity> Classes<'a, I> {
-    /// For all rows of the data.
-    pub(in super::super) fn new(targets: &Targets<'a>, weights: Option<&'a [f64]>) -> Result<Self> {
+    /// For all rows of the data. `by_row` says that samples are numbered by row.
+    pub(in super::super) fn new(targets: &Targets<'a>, weights: Option<&'a [f64]>, by_row: bool) -> Result<Self> {
         let Targets::Classes { codes, n_classes } = *targets else {
             return Err(Error::InvalidArgument("this criterion is for classes"));
         };
@@ -42,11 +62,28 @@ impl<'a, I: Impurity> Classes<'a, I> {
             *sum += n;
             Some(*sum)
         }));
+        let n_rows = codes.len() / n_classes.len().max(1);
+        let mut samples = memory::with_capacity(n_rows)?;
+        if by_row {
+            samples.extend(0..n_rows as u32);
+        }
+        let mut swept = None;
+        if let (true, [_], Some(weights)) = (I::SQUARES, n_classes, weights)
+            && weights.iter().all(|&weight| weight >= 0.0)
+        {
+            let mut all = memory::with_capacity(n_rows)?;
+            if by_row {
+                all.extend(weights.iter().copied().zip(codes.iter().copied()));
+            }
+            swept = Some(all);
+        }
         Ok(Self {
             codes,
             weights,
             max_n_classes: targets.max_n_classes(),
-            samples: memory::with_capacity(codes.len() / n_classes.len().max(1))?,
+            samples,
+            by_row,
+            swept,
             totals: memory::filled(n_classes.iter().sum(), 0.0)?,
             starts,
             weight: 0.0,
@@ -76,6 +113,57 @@ impl<'a, I: Impurity> Classes<'a, I> {
     }
 }
 
+/// The classes of a node that is swept.
+impl<I: Impurity> Classes<'_, I> {
+    /// The sweep of two classes, in registers. `samples` are all by their numbers.
+    fn sweep_two(&self, sides: &mut Sides, samples: &[(f64, u32)], keys: &[u64]) {
+        let (mut first, mut second, mut weight) = (sides.left[0], sides.left[1], sides.left_weight);
+        for (i, &key) in keys.iter().enumerate() {
+            let (own, class) = samples[sample(key)];
+            // All of the weight or none, without a branch. Nothing is added to the other: that changes no bit.
+            let own_second = f64::from_bits(own.to_bits() & u64::from(class).wrapping_neg());
+            second += own_second;
+            first += own - own_second;
+            weight += own;
+            (sides.both[i], sides.weights[i]) = ([first, second], weight);
+        }
+        (sides.left[0], sides.left[1], sides.left_weight) = (first, second, weight);
+        let (firsts, seconds) = (self.totals[0], self.totals[1]);
+        let squares = sides.lefts.iter_mut().zip(&mut sides.rights);
+        for ((left, right), [first, second]) in squares.zip(&sides.both[..keys.len()]) {
+            *left = first * first + second * second;
+            *right = (firsts - first) * (firsts - first) + (seconds - second) * (seconds - second);
+        }
+    }
+
+    /// The sweep of any number of classes.
+    fn sweep_many(&self, sides: &mut Sides, samples: &[(f64, u32)], keys: &[u64]) {
+        for (i, &key) in keys.iter().enumerate() {
+            let (own, class) = samples[sample(key)];
+            sides.left[class as usize] += own;
+            sides.left_weight += own;
+            let (mut lefts, mut rights) = (0.0, 0.0);
+            for (total, left) in self.totals.iter().zip(&sides.left) {
+                lefts += left * left;
+                rights += (total - left) * (total - left);
+            }
+            (sides.lefts[i], sides.rights[i], sides.weights[i]) = (lefts, rights, sides.left_weight);
+        }
+    }
+
+    /// The quality of a split of a node that is swept, by the weights on the left.
+    fn quality(&self, left: &[f64], left_weight: f64) -> f64 {
+        let right_weight = self.weight - left_weight;
+        if right_weight < 0.0 {
+            return f64::NEG_INFINITY; // less than nothing, by rounding
+        }
+        let rights = self.totals.iter().zip(left).map(|(total, left)| total - left);
+        let right = I::added(0.0, rights, right_weight);
+        let left = I::added(0.0, left.iter().copied(), left_weight);
+        -right_weight * right - left_weight * left
+    }
+}
+
 impl<I: Impurity> Criterion for Classes<'_, I> {
     const ORDERED: bool = true;
     type Sides = Sides;
@@ -83,17 +171,26 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
     fn sides(&self, _n: usize) -> Result<Sides> {
         let n = self.totals.len();
         let (left, right) = (memory::filled(n, 0.0)?, memory::filled(n, 0.0)?);
-        Ok(Sides { at: 0, left, right, left_weight: 0.0, right_weight: 0.0 })
+        let (weights, lefts, rights) = ([0.0; SWEEP], [0.0; SWEEP], [0.0; SWEEP]);
+        let (both, before) = ([[0.0; 2]; SWEEP], memory::filled(n, 0.0)?);
+        let (left_weight, right_weight, before_weight) = (0.0, 0.0, 0.0);
+        Ok(Sides { at: 0, left, right, left_weight, right_weight, weights, lefts, rights, both, before, before_weight })
     }
 
     fn enter(&mut self, samples: &[u32]) {
-        self.samples.clear();
-        self.samples.extend_from_slice(samples);
+        if !self.by_row {
+            self.samples.clear();
+            self.samples.extend_from_slice(samples);
+            if let (Some(swept), Some(weights)) = (&mut self.swept, self.weights) {
+                swept.clear();
+                swept.extend(samples.iter().map(|&row| (weights[row as usize], self.codes[row as usize])));
+            }
+        }
         let mut totals = std::mem::take(&mut self.totals);
         totals.fill(0.0);
         let mut sum = 0.0;
-        for i in 0..samples.len() {
-            let (weight, places) = self.of(i);
+        for (i, &row) in samples.iter().enumerate() {
+            let (weight, places) = self.of(if self.by_row { row as usize } else { i });
             places.for_each(|place| totals[place] += weight);
             sum += weight;
         }
@@ -163,6 +260,48 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
         -sides.right_weight * right - sides.left_weight * left
     }
 
+    fn sweeps(&self) -> bool {
+        self.swept.is_some()
+    }
+
+    /// (s / u^2 - 1) u + (t / v^2 - 1) v > f says the same as s v + t u > (f + u + v) u v, but for rounding, of which
+    /// u + v and f, which is no larger, are the measure.
+    #[inline]
+    fn sweep(&self, sides: &mut Sides, keys: &[u64], floor: f64) -> u64 {
+        let (n, samples) = (keys.len().min(SWEEP), self.swept.as_deref().unwrap_or(&[]));
+        sides.before.copy_from_slice(&sides.left);
+        sides.before_weight = sides.left_weight;
+        if self.totals.len() == 2 {
+            self.sweep_two(sides, samples, &keys[..n]);
+        } else {
+            self.sweep_many(sides, samples, &keys[..n]);
+        }
+        let least = floor + self.weight * (1.0 - SLACK);
+        let Sides { weights, lefts, rights, .. } = &*sides;
+        mask(n, |i| {
+            let right = self.weight - weights[i];
+            let weights = weights[i] * right;
+            let is_less = lefts[i] * right + rights[i] * (self.weight - right) + TINY < least * weights;
+            !(is_less & (weights > 0.0))
+        })
+    }
+
+    fn swept(&self, sides: &mut Sides, keys: &[u64], i: usize) -> f64 {
+        if self.totals.len() == 2 {
+            return self.quality(&sides.both[i], sides.weights[i]);
+        }
+        // The sums are taken again, in the same order, on the right side, which nobody asks for in a sweep.
+        let Sides { right: left, before, before_weight, .. } = sides;
+        let samples = self.swept.as_deref().unwrap_or(&[]);
+        let mut left_weight = *before_weight;
+        left.copy_from_slice(before);
+        for (own, class) in keys[..=i].iter().map(|&key| samples[sample(key)]) {
+            left[class as usize] += own;
+            left_weight += own;
+        }
+        self.quality(left, left_weight)
+    }
+
     fn children(&self, sides: &Sides, _keys: &[u64]) -> (f64, f64) {
         (self.over_outputs(&sides.left, sides.left_weight), self.over_outputs(&sides.right, sides.right_weight))
     }
@@ -173,5 +312,48 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
 
     fn middle(&self, sides: &Sides) -> f64 {
         sides.left[0] / (2.0 * sides.left_weight) + sides.right[0] / (2.0 * sides.right_weight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::common::random::Mt19937;
+    use crate::common::{Context, Result};
+    use crate::tree::grow::{Columns, CriterionKind, Params, SplitterKind, Targets, grow};
+
+    #[test]
+    fn what_is_swept_is_what_is_moved_one_by_one() -> Result<()> {
+        let (ctx, mut random) = (Context::serial(), Mt19937::seeded(2));
+        let (n, n_columns) = (400, 4);
+        let values: Vec<f32> = (0..n * n_columns).map(|_| random.next_f64() as f32).collect();
+        let columns = Columns::dense(&ctx, &values, n, n_columns)?;
+        for n_classes in [1, 2, 3, 5] {
+            let codes: Vec<u32> = (0..n).map(|_| random.at_most(n_classes as u64 - 1) as u32).collect();
+            let targets = Targets::Classes { codes: &codes, n_classes: &[n_classes] };
+            for scale in [1.0, 1e-12, 1e-160, 1e150] {
+                let weights: Vec<f64> = (0..n).map(|_| scale * random.next_f64().powi(9)).collect();
+                for max_features in [1, n_columns] {
+                    // Any least weight of a leaf keeps samples from being swept; this one keeps nothing else.
+                    let [swept, moved] = [0.0, f64::MIN_POSITIVE].map(|min_weight_leaf| {
+                        let params = Params {
+                            criterion: CriterionKind::Gini,
+                            splitter: SplitterKind::Best,
+                            max_depth: 5,
+                            min_samples_split: 2,
+                            min_samples_leaf: 1,
+                            min_weight_leaf,
+                            max_features,
+                            max_leaf_nodes: None,
+                            min_impurity_decrease: 0.0,
+                            monotonic: None,
+                        };
+                        grow(&ctx, &columns, &targets, Some(&weights), &params, 9)
+                    });
+                    // In bits, for an impurity may be no number.
+                    assert_eq!(format!("{:?}", swept?), format!("{:?}", moved?), "{n_classes} classes, {scale}");
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -19,11 +19,20 @@ pub(super) const SWEEP: usize = 64;
 
 /// The sums of one node, and how to split them.
 ///
-/// Samples of the node are numbered as they come in [`Criterion::enter`]; a key has such a number, or what
-/// [`Criterion::payload`] makes of it, in its lower half.
+/// Samples are numbered by row, or as they come in [`Criterion::enter`] (which reads faster where few features look at
+/// them); a key has such a number, or what [`Criterion::payload`] makes of it, in its lower half.
 pub(super) trait Criterion: Sync {
     /// Whether the order of samples can change a rounding, so that scikit-learn's order has to be kept.
     const ORDERED: bool;
+
+    /// How much more it takes to scan a sample than to read it.
+    const COST: usize = 1;
+
+    /// Whether [`Criterion::proxy`] takes no longer than a few sweeps of one sample.
+    const IS_CHEAP: bool = true;
+
+    /// Whether [`Criterion::value`] looks at the keys.
+    const KEYED_VALUE: bool = false;
 
     /// The two sides of a split in the making.
     type Sides: Send + Sync;
@@ -34,7 +43,7 @@ pub(super) trait Criterion: Sync {
     /// Goes to the node of these samples (rows).
     fn enter(&mut self, samples: &[u32]);
 
-    /// What stands in the lower half of the key of sample `i` of the node.
+    /// What stands in the lower half of the key of sample number `i`.
     fn payload(&self, i: usize) -> u32;
 
     /// Sum of the weights in the node.
@@ -43,7 +52,8 @@ pub(super) trait Criterion: Sync {
     /// Impurity of the node; `keys` are those of all its samples, in order.
     fn impurity(&self, sides: &mut Self::Sides, keys: &[u64]) -> f64;
 
-    /// Writes the value of the node, of shape (`n_outputs`, `max_n_classes`); `keys` as in [`Criterion::impurity`].
+    /// Writes the value of the node, of shape (`n_outputs`, `max_n_classes`); `keys` as in [`Criterion::impurity`],
+    /// if [`Criterion::KEYED_VALUE`].
     fn value(&self, sides: &mut Self::Sides, keys: &[u64], out: &mut [f64]);
 
     /// Brings a node's value between the bounds that monotonic features above it set.
@@ -57,6 +67,16 @@ pub(super) trait Criterion: Sync {
     /// Moves samples to the left side until it has `keys[..to]`, `keys` as in [`Criterion::reset`].
     fn advance(&self, sides: &mut Self::Sides, keys: &[u64], to: usize);
 
+    /// Leaves only the samples of `keys[from..]` on the right side, though `keys` are not those of all samples; asked for
+    /// only if no order matters.
+    fn leave(&self, _sides: &mut Self::Sides, _keys: &[u64], _from: usize) {}
+
+    /// Moves the samples whose rank is at most `low`, or is `missing`, to the left side and all others to the right; how
+    /// many are left. `ranks` are those of the samples by number (not by row); asked for only if no order matters.
+    fn divide(&self, _sides: &mut Self::Sides, _ranks: &[u32], _low: u32, _missing: u32) -> usize {
+        0
+    }
+
     /// Sums of weights (left, right).
     fn weights(&self, sides: &Self::Sides) -> (f64, f64);
 
@@ -68,14 +88,16 @@ pub(super) trait Criterion: Sync {
         false
     }
 
-    /// Moves the next samples, `keys` (at most [`SWEEP`]), to the left side, many at once, and puts what the quality
-    /// after each of them does not exceed, in `bounds`.
-    fn sweep(&self, _sides: &mut Self::Sides, _keys: &[u64], _bounds: &mut [f64; SWEEP]) {}
+    /// Moves the next samples, `keys` (at most [`SWEEP`]), to the left side, many at once. Bit `i` of the answer says
+    /// whether the quality after sample `i` may exceed `floor`.
+    fn sweep(&self, _sides: &mut Self::Sides, _keys: &[u64], _floor: f64) -> u64 {
+        0
+    }
 
     /// The quality after sample `i` of the last sweep, whose keys are `keys`: the number that [`Criterion::proxy`] gives
-    /// when samples move one by one from the left. `bound` is what the sweep said.
-    fn swept(&self, _sides: &mut Self::Sides, _keys: &[u64], _i: usize, bound: f64) -> f64 {
-        bound
+    /// when samples move one by one from the left.
+    fn swept(&self, sides: &mut Self::Sides, _keys: &[u64], _i: usize) -> f64 {
+        self.proxy(sides)
     }
 
     /// Impurities (left, right), of the keys as in [`Criterion::reset`].
@@ -86,6 +108,17 @@ pub(super) trait Criterion: Sync {
 
     /// Halfway between the values of the sides.
     fn middle(&self, sides: &Self::Sides) -> f64;
+}
+
+/// A bit for each `i` below `n` (at most [`SWEEP`]) of which `is_wanted` holds. That is seldom so, and to find none takes no
+/// more than a loop without branches.
+#[inline]
+fn mask(n: usize, is_wanted: impl Fn(usize) -> bool) -> u64 {
+    let mut some = false;
+    for i in 0..n {
+        some |= is_wanted(i);
+    }
+    if some { (0..n).fold(0, |mask, i| mask | u64::from(is_wanted(i)) << i) } else { 0 }
 }
 
 fn clipped(value: f64, lower: f64, upper: f64) -> f64 {

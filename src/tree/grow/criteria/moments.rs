@@ -6,16 +6,27 @@
 use std::marker::PhantomData;
 
 use super::super::targets::Targets;
-use super::{Criterion, SWEEP, from_left, log2, sample};
+use super::{Criterion, SWEEP, from_left, log2, mask, sample};
 use crate::common::{Error, Result, memory};
 
 /// Sums that rounding could have left where zero belongs; a Poisson mean has to be larger.
 const NO_SUM: f64 = 10.0 * f64::EPSILON;
 
+/// Share of a number that a few roundings stay below.
+const SLACK: f64 = 1e-14;
+/// What products near the smallest numbers may lose on top.
+const TINY: f64 = 1e-280;
+
 /// A loss whose best constant is the mean.
 pub(in super::super) trait Loss: Sync + Send + 'static {
     /// Quality of a split, from the sums of both sides (one per output) and their weights.
     fn proxy(left: &[f64], left_weight: f64, right: &[f64], right_weight: f64) -> f64;
+
+    /// The same for one output.
+    fn single(left: f64, left_weight: f64, right: f64, right_weight: f64) -> f64;
+
+    /// Whether [`Loss::single`] may exceed `floor`; as soon as rounding leaves a doubt, it may.
+    fn may_exceed(floor: f64, left: f64, left_weight: f64, right: f64, right_weight: f64) -> bool;
 
     /// Impurity of the samples `keys` whose sums are `sums` and `weight`. `squares` is the weighted sum of their squared
     /// targets over all outputs, or what is needed to find it.
@@ -39,6 +50,20 @@ impl Loss for Squared {
             right_squares += right * right;
         }
         left_squares / left_weight + right_squares / right_weight
+    }
+
+    #[inline]
+    fn single(left: f64, left_weight: f64, right: f64, right_weight: f64) -> f64 {
+        left * left / left_weight + right * right / right_weight
+    }
+
+    /// Without a division: l^2 / u + r^2 / v > floor says the same as l^2 v + r^2 u > floor u v.
+    #[inline]
+    fn may_exceed(floor: f64, left: f64, left_weight: f64, right: f64, right_weight: f64) -> bool {
+        let weights = left_weight * right_weight;
+        let sum = left * left * right_weight + right * right * left_weight + TINY;
+        let is_less = sum < floor * (1.0 - SLACK) * weights;
+        !(is_less & (weights > 0.0))
     }
 
     fn impurity(_node: &Local, _keys: &[u64], squares: f64, sums: &[f64], weight: f64) -> f64 {
@@ -65,6 +90,19 @@ impl Loss for Poisson {
         -left_loss - right_loss
     }
 
+    #[inline]
+    fn single(left: f64, left_weight: f64, right: f64, right_weight: f64) -> f64 {
+        if left <= NO_SUM || right <= NO_SUM {
+            return f64::NEG_INFINITY;
+        }
+        left * log2(left / left_weight) + right * log2(right / right_weight)
+    }
+
+    #[inline]
+    fn may_exceed(floor: f64, left: f64, left_weight: f64, right: f64, right_weight: f64) -> bool {
+        Self::single(left, left_weight, right, right_weight) > floor
+    }
+
     fn impurity(node: &Local, keys: &[u64], _squares: f64, sums: &[f64], weight: f64) -> f64 {
         let mut loss = 0.0;
         for (k, sum) in sums.iter().enumerate() {
@@ -83,7 +121,7 @@ impl Loss for Poisson {
     }
 }
 
-/// The samples of a node side by side.
+/// The samples by their numbers.
 #[derive(Debug, Default)]
 pub(in super::super) struct Local {
     /// Targets, of shape (samples, `n_outputs`).
@@ -94,11 +132,30 @@ pub(in super::super) struct Local {
     weights: Vec<f64>,
 }
 
+impl Local {
+    /// Takes samples in, in this order; `values` and `weights` as in [`Targets::Values`] and by row.
+    fn load(&mut self, values: &[f64], n_outputs: usize, weights: Option<&[f64]>, rows: impl Iterator<Item = usize>) {
+        self.targets.clear();
+        self.weighted.clear();
+        self.weights.clear();
+        for row in rows {
+            let targets = &values[row * n_outputs..(row + 1) * n_outputs];
+            let weight = weights.map_or(1.0, |weights| weights[row]);
+            self.targets.extend_from_slice(targets);
+            self.weighted.extend(targets.iter().map(|target| weight * target));
+            if weights.is_some() {
+                self.weights.push(weight);
+            }
+        }
+    }
+}
+
 /// The sums of a node. `SINGLE` says that there is one output, which spares the loops.
 pub(in super::super) struct Moments<'a, L, const SINGLE: bool> {
     values: &'a [f64],
     weights: Option<&'a [f64]>,
     n_outputs: usize,
+    by_row: bool,
     node: Local,
     totals: Vec<f64>,
     weight: f64,
@@ -121,20 +178,23 @@ pub(in super::super) struct Sides {
 }
 
 impl<'a, L: Loss, const SINGLE: bool> Moments<'a, L, SINGLE> {
-    /// For all rows of the data.
-    pub(in super::super) fn new(targets: &Targets<'a>, weights: Option<&'a [f64]>) -> Result<Self> {
+    /// For all rows of the data. `by_row` says that samples are numbered by row.
+    pub(in super::super) fn new(targets: &Targets<'a>, weights: Option<&'a [f64]>, by_row: bool) -> Result<Self> {
         let Targets::Values { values, n_outputs } = *targets else {
             return Err(Error::InvalidArgument("this criterion is for numbers"));
         };
-        let node = Local {
+        let mut node = Local {
             targets: memory::with_capacity(values.len())?,
             weighted: memory::with_capacity(values.len())?,
             weights: memory::with_capacity(weights.map_or(0, <[f64]>::len))?,
         };
         let totals = memory::filled(n_outputs, 0.0)?;
         let is_positive = weights.is_none_or(|weights| weights.iter().all(|&weight| weight >= 0.0));
+        if by_row {
+            node.load(values, n_outputs, weights, 0..values.len() / n_outputs);
+        }
         let kind = PhantomData;
-        Ok(Self { values, weights, n_outputs, node, totals, weight: 0.0, squares: 0.0, is_positive, kind })
+        Ok(Self { values, weights, n_outputs, by_row, node, totals, weight: 0.0, squares: 0.0, is_positive, kind })
     }
 
     #[inline]
@@ -177,26 +237,20 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
 
     fn enter(&mut self, samples: &[u32]) {
         let n_outputs = self.n_outputs();
+        if !self.by_row {
+            self.node.load(self.values, n_outputs, self.weights, samples.iter().map(|&row| row as usize));
+        }
         let Self { node, totals, .. } = self;
-        node.targets.clear();
-        node.weighted.clear();
-        node.weights.clear();
         totals.fill(0.0);
         let (mut sum, mut squares) = (0.0, 0.0);
-        for &row in samples {
-            let row = row as usize;
-            let weight = self.weights.map_or(1.0, |weights| weights[row]);
-            for (k, &target) in self.values[row * n_outputs..(row + 1) * n_outputs].iter().enumerate() {
-                let weighted = weight * target;
-                totals[k] += weighted;
-                squares += weighted * target;
-                node.targets.push(target);
-                node.weighted.push(weighted);
+        for (i, &row) in samples.iter().enumerate() {
+            let i = if self.by_row { row as usize } else { i };
+            for (k, total) in totals.iter_mut().enumerate() {
+                let weighted = node.weighted[i * n_outputs + k];
+                *total += weighted;
+                squares += weighted * node.targets[i * n_outputs + k];
             }
-            if self.weights.is_some() {
-                node.weights.push(weight);
-            }
-            sum += weight;
+            sum += node.weights.get(i).copied().unwrap_or(1.0);
         }
         (self.weight, self.squares) = (sum, squares);
     }
@@ -253,6 +307,9 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
 
     #[inline]
     fn proxy(&self, sides: &Sides) -> f64 {
+        if SINGLE {
+            return L::single(sides.left[0], sides.left_weight, sides.right[0], sides.right_weight);
+        }
         let n_outputs = self.n_outputs();
         L::proxy(&sides.left[..n_outputs], sides.left_weight, &sides.right[..n_outputs], sides.right_weight)
     }
@@ -262,12 +319,12 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
     }
 
     #[inline]
-    fn sweep(&self, sides: &mut Sides, keys: &[u64], bounds: &mut [f64; SWEEP]) {
+    fn sweep(&self, sides: &mut Sides, keys: &[u64], floor: f64) -> u64 {
         let n = keys.len().min(SWEEP);
         let (mut sum, mut weight) = (sides.left[0], sides.left_weight);
-        for (i, &key) in keys[..n].iter().enumerate() {
+        for (place, &key) in sides.sums.iter_mut().zip(keys) {
             sum += self.node.weighted[sample(key)];
-            sides.sums[i] = sum;
+            *place = sum;
         }
         if self.node.weights.is_empty() {
             for place in &mut sides.weights[..n] {
@@ -275,19 +332,22 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
                 *place = weight;
             }
         } else {
-            for (place, &key) in sides.weights[..n].iter_mut().zip(keys) {
+            for (place, &key) in sides.weights.iter_mut().zip(keys) {
                 weight += self.node.weights[sample(key)];
                 *place = weight;
             }
         }
         (sides.left[0], sides.left_weight) = (sum, weight);
-        let (sums, weights) = (self.totals[0], self.weight);
-        for i in 0..n {
+        let (total, total_weight) = (self.totals[0], self.weight);
+        mask(n, |i| {
             let (left, left_weight) = (sides.sums[i], sides.weights[i]);
-            let (right, right_weight) = (sums - left, weights - left_weight);
-            let of = std::slice::from_ref::<f64>;
-            bounds[i] = L::proxy(of(&left), left_weight, of(&right), right_weight);
-        }
+            L::may_exceed(floor, left, left_weight, total - left, total_weight - left_weight)
+        })
+    }
+
+    fn swept(&self, sides: &mut Sides, _keys: &[u64], i: usize) -> f64 {
+        let (left, left_weight) = (sides.sums[i], sides.weights[i]);
+        L::single(left, left_weight, self.totals[0] - left, self.weight - left_weight)
     }
 
     fn children(&self, sides: &Sides, keys: &[u64]) -> (f64, f64) {
