@@ -6,8 +6,7 @@ import sklearn.ensemble
 import mlfast.ensemble
 
 from . import trees
-from .entry import Entry, names_of_classes, numbers
-from .neighbors import BAD_CLASSES, BAD_NUMBERS
+from .entry import BAD_CLASSES, BAD_NUMBERS, Entry, names_of_classes, numbers
 
 
 def decided_by_data(X, weights, params):

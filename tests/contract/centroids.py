@@ -8,8 +8,7 @@ import sklearn.neighbors
 
 import mlfast.neighbors
 
-from .entry import Entry, names_of_classes
-from .neighbors import BAD_CLASSES
+from .entry import BAD_CLASSES, Entry, names_of_classes
 
 
 def in_rust(X, weights, params):

@@ -55,6 +55,36 @@ def numbers(seed, n):
     return np.random.RandomState(seed).standard_normal(n)
 
 
+#: Targets that are no classes, or not so many, and what the parent says of them: name -> (n -> y).
+BAD_CLASSES = {
+    "None": lambda n: None,
+    "too short": lambda n: names_of_classes(0, n)[:-1],
+    "too long": lambda n: names_of_classes(0, n + 1),
+    "empty": lambda n: [],
+    "scalar": lambda n: 1,
+    "NaN": lambda n: np.r_[np.nan, np.arange(n - 1) % 2],
+    "inf": lambda n: np.r_[np.inf, np.arange(n - 1) % 2],
+    "continuous": lambda n: numbers(0, n),
+    "column": lambda n: names_of_classes(0, n)[:, None],
+    "3-D": lambda n: np.zeros((n, 2, 2)),
+    "no outputs": lambda n: np.zeros((n, 0)),
+    "mixed": lambda n: ["a", 1] * (n // 2),
+    "objects": lambda n: np.array([{}] * n),
+    "complex": lambda n: np.arange(n) % 2 + 1j,
+    "one class": lambda n: np.ones(n),
+}
+#: The same of targets that are no numbers.
+BAD_NUMBERS = {
+    **{name: BAD_CLASSES[name] for name in ("None", "empty", "scalar", "3-D", "no outputs", "objects", "complex")},
+    "too short": lambda n: numbers(0, n)[:-1],
+    "too long": lambda n: numbers(0, n + 1),
+    "NaN": lambda n: np.r_[np.nan, np.ones(n - 1)],
+    "inf": lambda n: np.r_[np.inf, np.ones(n - 1)],
+    "strings": lambda n: names_of_classes(0, n),
+    "column": lambda n: numbers(0, n)[:, None],
+}
+
+
 def row_count(X):
     """Rows of a table; for what is no table, some number."""
     X = np.asarray(X) if hasattr(X, "__array__") else X

@@ -8,8 +8,7 @@ import sklearn.linear_model
 
 import mlfast.linear_model
 
-from .entry import Entry, numbers
-from .neighbors import BAD_NUMBERS
+from .entry import BAD_NUMBERS, Entry, numbers
 
 
 def pairs_of_numbers(seed, n):

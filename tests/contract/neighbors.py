@@ -6,7 +6,7 @@ import sklearn.neighbors
 
 import mlfast.neighbors
 
-from .entry import Entry, Function, names_of_classes, numbers
+from .entry import BAD_CLASSES, BAD_NUMBERS, Entry, Function, names_of_classes, numbers
 
 METRICS = (
     *("euclidean", "l2", "sqeuclidean", "manhattan", "l1", "cityblock", "chebyshev", "minkowski"),
@@ -88,33 +88,6 @@ PARENTS = (
 K_BAD = ({"n_neighbors": 0}, {"n_neighbors": -1}, {"n_neighbors": 2.5}, {"n_neighbors": "3"}, *SEARCH_BAD)
 RADIUS_BAD = ({"radius": -1.0}, {"radius": "far"}, {"radius": np.nan}, *SEARCH_BAD)
 WEIGHTS_BAD = ({"weights": "inverse"}, {"weights": 3})
-
-BAD_CLASSES = {
-    "None": lambda n: None,
-    "too short": lambda n: names_of_classes(0, n)[:-1],
-    "too long": lambda n: names_of_classes(0, n + 1),
-    "empty": lambda n: [],
-    "scalar": lambda n: 1,
-    "NaN": lambda n: np.r_[np.nan, np.arange(n - 1) % 2],
-    "inf": lambda n: np.r_[np.inf, np.arange(n - 1) % 2],
-    "continuous": lambda n: numbers(0, n),
-    "column": lambda n: names_of_classes(0, n)[:, None],
-    "3-D": lambda n: np.zeros((n, 2, 2)),
-    "no outputs": lambda n: np.zeros((n, 0)),
-    "mixed": lambda n: ["a", 1] * (n // 2),
-    "objects": lambda n: np.array([{}] * n),
-    "complex": lambda n: np.arange(n) % 2 + 1j,
-    "one class": lambda n: np.ones(n),
-}
-BAD_NUMBERS = {
-    **{name: BAD_CLASSES[name] for name in ("None", "empty", "scalar", "3-D", "no outputs", "objects", "complex")},
-    "too short": lambda n: numbers(0, n)[:-1],
-    "too long": lambda n: numbers(0, n + 1),
-    "NaN": lambda n: np.r_[np.nan, np.ones(n - 1)],
-    "inf": lambda n: np.r_[np.inf, np.ones(n - 1)],
-    "strings": lambda n: names_of_classes(0, n),
-    "column": lambda n: numbers(0, n)[:, None],
-}
 
 SEARCH_STATE = ("n_features_in_", "n_samples_fit_", "effective_metric_", "effective_metric_params_")
 K_WAYS = {

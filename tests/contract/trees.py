@@ -6,8 +6,7 @@ import sklearn.tree
 
 import mlfast.tree
 
-from .entry import Entry, names_of_classes
-from .neighbors import BAD_CLASSES, BAD_NUMBERS
+from .entry import BAD_CLASSES, BAD_NUMBERS, Entry, names_of_classes
 
 
 def whole_numbers(seed, n):

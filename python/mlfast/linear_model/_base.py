@@ -35,6 +35,11 @@ PREDICT_CONDITIONS = (
 )
 
 
+def as_it_is(answers: np.ndarray) -> np.ndarray:
+    """Return the answers."""
+    return answers
+
+
 class LinearDropIn(DropIn):
     """Answers of a linear model."""
 
@@ -59,16 +64,26 @@ class LinearDropIn(DropIn):
             return None
         return core.few(X, state["coef_"], state["intercept_"])
 
-    def _answered(self: Any, method: str, X: Any, parent: Callable[[], Any]) -> Any:
-        """Return the products of X with the coefficients plus the intercepts, or what the parent says of X."""
+    def _answered(
+        self: Any,
+        method: str,
+        X: Any,
+        parent: Callable[[], Any],
+        finish: Callable[[np.ndarray], Any] = as_it_is,
+        accept_sparse: Any = SPARSE,
+    ) -> Any:
+        """Return what `finish` makes of the products of X with the coefficients plus the intercepts.
+
+        Where Rust does not answer, it is what the parent says of X.
+        """
         answers = self._few(X)
         if answers is not None:
-            return answers
+            return finish(answers)
         if "coef_" not in self.__dict__:
             return parent()
         check_is_fitted(self)
-        X = validate_data(self, with_checked_indices(X), accept_sparse=SPARSE, reset=False)
-        return dispatch(self, method, PREDICT_CONDITIONS, (self, X), lambda: self._answers(X), parent)
+        X = validate_data(self, with_checked_indices(X), accept_sparse=accept_sparse, reset=False)
+        return dispatch(self, method, PREDICT_CONDITIONS, (self, X), lambda: finish(self._answers(X)), parent)
 
     def _answers(self: Any, X: Any) -> np.ndarray:
         try:
