@@ -354,8 +354,8 @@ mod tests {
         let total: f64 = (0..n_rows).map(weight).sum();
         let column = |c: usize, row: usize| if c < n { values[row * n + c] } else { y[row * 2 + c - n] };
         let mean = |c: usize| {
-            let base = column(c, 0);
-            base + (0..n_rows).map(|row| weight(row) * (column(c, row) - base)).sum::<f64>() / total
+            let values = (0..n_rows).map(|row| Twofold::product(weight(row), column(c, row)));
+            values.fold(Twofold::default(), Twofold::plus).near / total
         };
         let product = |i: usize, j: usize| -> f64 {
             let (a, b) = (mean(i), mean(j));
