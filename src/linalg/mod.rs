@@ -1,5 +1,6 @@
 //! Dense and CSR rows, and the few products that algorithms need of them. Only this floor knows how rows are stored.
 
+pub mod centred;
 pub mod cholesky;
 pub mod csr;
 pub mod dense;

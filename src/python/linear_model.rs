@@ -12,9 +12,9 @@ use crate::common::error::check_length;
 use crate::common::{Context, Float, memory};
 use crate::linalg::{Dense, Rows};
 use crate::linear_model::answers::{Model, answers};
+use crate::linear_model::iterative::{self, Solver};
 use crate::linear_model::least_squares;
 use crate::linear_model::moments::{Table, Targets};
-use crate::linear_model::sparse::{self, Solver};
 
 type Array<'py> = Bound<'py, PyAny>;
 
@@ -114,8 +114,8 @@ fn moments<'py>(
 }
 
 /// Least squares with a penalty by a solver, "lsqr" or "sparse_cg": `coef` (n_targets, n_features), `steps` (n_targets,)
-/// of LSQR, and `means` and `target_means`, zeros without an intercept. `x` is a SciPy CSR matrix or array, `alphas` one
-/// number for each target, the others as for [`reduce`].
+/// of LSQR, and `means` and `target_means`, zeros without an intercept. `x` is an array or a SciPy CSR matrix or array,
+/// `alphas` one number for each target, the others as for [`reduce`].
 #[pyfunction]
 #[pyo3(signature = (*, x, y, weights, alphas, fit_intercept, solver, tol, max_iter, n_threads))]
 fn iterate<'py>(
@@ -136,11 +136,14 @@ fn iterate<'py>(
         name => return Err(PyValueError::new_err(format!("unknown solver {name:?}"))),
     };
     with_dtype!(Samples::new(x)?, x => {
-        let View::Csr(x) = x.view()? else { return Err(PyTypeError::new_err("expected a CSR matrix")) };
-        let explained = Explained::new(y, weights, x.n_rows())?;
-        let targets = explained.targets();
-        let work = (x.stored() as u64).saturating_mul(STEPS).saturating_mul(explained.n_targets as u64);
-        let fit = run(py, n_threads, work, |ctx| sparse::fit(ctx, &x, &targets, &alphas, fit_intercept, &solver, tol))?;
+        let fit = with_storage!(x.view()?, rows => {
+            let explained = Explained::new(y, weights, rows.n_rows())?;
+            let targets = explained.targets();
+            let work = (x.stored() as u64).saturating_mul(STEPS).saturating_mul(explained.n_targets as u64);
+            run(py, n_threads, work, |ctx| {
+                iterative::fit(ctx, &rows, &targets, &alphas, fit_intercept, &solver, tol)
+            })?
+        });
         let found = PyDict::new(py);
         found.set_item("coef", array::matrix(py, fit.coef, x.n_cols())?)?;
         found.set_item("steps", PyArray1::from_iter(py, fit.steps.iter().map(|&steps| steps as i32)))?;

@@ -26,7 +26,11 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "RandomTreesEmbedding",
     ),
     "sklearn.impute": ("KNNImputer",),
-    "sklearn.linear_model": ("LinearRegression",),
+    "sklearn.linear_model": (
+        "LinearRegression",
+        "Ridge",
+        "RidgeClassifier",
+    ),
     "sklearn.metrics": (
         "euclidean_distances",
         "nan_euclidean_distances",

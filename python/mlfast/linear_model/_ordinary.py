@@ -20,6 +20,7 @@ from mlfast._dispatch import dispatch
 from mlfast._state import keeps_state
 from mlfast.linear_model._base import SPARSE, LinearDropIn, checked_data
 
+
 class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
     __doc__ = sklearn.linear_model.LinearRegression.__doc__
 
