@@ -3,5 +3,6 @@
 pub mod answers;
 pub mod iterative;
 pub mod least_squares;
+pub mod leave_one_out;
 pub mod moments;
 pub mod refine;

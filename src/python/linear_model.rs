@@ -14,7 +14,8 @@ use crate::linalg::{Dense, Rows};
 use crate::linear_model::answers::{Model, answers};
 use crate::linear_model::iterative::{self, Solver};
 use crate::linear_model::least_squares;
-use crate::linear_model::moments::{Table, Targets};
+use crate::linear_model::leave_one_out::{self as left_out, Params};
+use crate::linear_model::moments::{Center, Table, Targets};
 
 type Array<'py> = Bound<'py, PyAny>;
 
@@ -153,6 +154,60 @@ fn iterate<'py>(
     })
 }
 
+/// The errors with which rows are predicted by models without them, times the roots of their weights: `squares`, the sums
+/// of their squares (n_penalties, n_targets), and with `keep` the `errors` (n_samples, n_penalties * n_targets), else
+/// None. `means`, `target_means` and `unit` are those of [`moments`]; `directions` (n_features, n_features), `inverse`
+/// (n_features, n_penalties) and `shares` (n_features, n_penalties * n_targets) are of float64.
+#[pyfunction]
+#[pyo3(signature = (
+    *, x, y, weights, means, target_means, unit, directions, inverse, shares, fit_intercept, keep, n_threads
+))]
+fn leave_one_out<'py>(
+    py: Python<'py>,
+    x: &Array<'py>,
+    y: &Array<'py>,
+    weights: Option<&Array<'py>>,
+    means: &Array<'py>,
+    target_means: &Array<'py>,
+    unit: f64,
+    directions: &Array<'py>,
+    inverse: &Array<'py>,
+    shares: &Array<'py>,
+    fit_intercept: bool,
+    keep: bool,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let [means, target_means, directions, inverse, shares] = [
+        Values::new(means)?,
+        Values::new(target_means)?,
+        Values::new(directions)?,
+        Values::new(inverse)?,
+        Values::new(shares)?,
+    ];
+    let center = Center { means: means.slice().to_vec(), target_means: target_means.slice().to_vec(), unit };
+    let params = Params {
+        center: &center,
+        fit_intercept,
+        directions: directions.slice(),
+        inverse: inverse.slice(),
+        shares: shares.slice(),
+        n_penalties: inverse.shape().get(1).copied().unwrap_or(0),
+        keep,
+    };
+    with_dtype!(Samples::new(x)?, x => {
+        let View::Dense(x) = x.view()? else { return Err(PyTypeError::new_err("expected a dense array")) };
+        let explained = Explained::new(y, weights, x.n_rows())?;
+        let table = Table { x: &x, targets: explained.targets() };
+        let work = (x.stored() as u64).saturating_mul((x.n_cols() + params.n_penalties * explained.n_targets) as u64);
+        let fit = run(py, n_threads, work, |ctx| left_out::leave_one_out(ctx, &table, &params))?;
+        let found = PyDict::new(py);
+        let width = fit.squares.len();
+        found.set_item("squares", array::matrix(py, fit.squares, explained.n_targets)?)?;
+        found.set_item("errors", fit.errors.map(|errors| array::matrix(py, errors, width)).transpose()?)?;
+        Ok(found)
+    })
+}
+
 /// Coefficients and intercepts in double precision, and whether there is one target without an axis of its own.
 struct Fitted {
     coef: Vec<f64>,
@@ -271,5 +326,5 @@ fn few_of<'py, F: Element + Float>(
 #[pymodule]
 pub(super) mod linear_model {
     #[pymodule_export]
-    use super::{few, iterate, moments, predict, reduce};
+    use super::{few, iterate, leave_one_out, moments, predict, reduce};
 }

@@ -2,7 +2,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["few", "iterate", "moments", "predict", "reduce"]
+__all__ = ["few", "iterate", "leave_one_out", "moments", "predict", "reduce"]
 
 # x: an array or a CSR matrix of float32 or float64; y, weights, coef and intercept are of its type.
 
@@ -17,6 +17,21 @@ def iterate(
     solver: str,
     tol: float,
     max_iter: int | None,
+    n_threads: int,
+) -> dict[str, Any]: ...
+def leave_one_out(
+    *,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    means: NDArray[Any],
+    target_means: NDArray[Any],
+    unit: float,
+    directions: NDArray[Any],
+    inverse: NDArray[Any],
+    shares: NDArray[Any],
+    fit_intercept: bool,
+    keep: bool,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def moments(

@@ -29,7 +29,9 @@ REGISTRY: dict[str, tuple[str, ...]] = {
     "sklearn.linear_model": (
         "LinearRegression",
         "Ridge",
+        "RidgeCV",
         "RidgeClassifier",
+        "RidgeClassifierCV",
     ),
     "sklearn.metrics": (
         "euclidean_distances",

@@ -247,7 +247,8 @@ class RidgeClassifierDropIn(LinearClassifierDropIn):
             super()._check_state(state)
             return
         LinearDropIn._check_state(self, state)
-        if np.shape(state.get("classes_")) != (1 if state["coef_"].ndim == 1 else len(state["coef_"]),):
+        classes: Any = state.get("classes_")
+        if np.shape(classes) != (1 if state["coef_"].ndim == 1 else len(state["coef_"]),):
             raise ValueError("corrupt state: coef_ and classes_ disagree")
 
     def _chosen(self: Any, scores: np.ndarray) -> np.ndarray:
