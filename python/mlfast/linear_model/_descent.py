@@ -2,7 +2,7 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -71,7 +71,7 @@ class _Descent(CallbackDropIn, LinearDropIn):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Go down from zero, or from where the last fit ended if ``warm_start``.
 
         Parameters
@@ -271,7 +271,7 @@ class _Descent(CallbackDropIn, LinearDropIn):
             "learning_rate_": snapshot["rate"],
         }
 
-    def _partial(self: Any, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+    def _partial(self: Any, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
         """Take the steps of one epoch."""
         if self.early_stopping:
             raise ValueError("partial_fit sets no samples aside: it does not go with early_stopping=True.")
@@ -544,7 +544,7 @@ class GradientDescentClassifier(_Descent, LinearClassifierDropIn, LinearClassifi
 
 
 def _shares(scores: np.ndarray) -> np.ndarray:
-    """Return probabilities of shape (n_samples, n_classes) from scores of shape (n_samples,) or (n_samples, n_scores)."""
+    """Return probabilities, shape (n_samples, n_classes), from scores, one for each class or one for two of them."""
     if scores.ndim == 2 and scores.shape[1] > 1:
         return softmax(scores)
     scores = scores.reshape(-1)

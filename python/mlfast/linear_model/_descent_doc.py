@@ -27,8 +27,8 @@ _STEPS = """\
         - 'step': ``eta0 * decay_rate**floor(epoch / decay_epochs)``;
         - 'exponential': ``eta0 * decay_rate**(epoch / decay_epochs)``.
     eta0 : float or 'auto', default='auto'
-        The learning rate to begin with. 'auto' is a rate with which 'sgd' without momentum cannot diverge: one over a
-        bound of the curvature of what is minimised; for the other solvers it is 0.01.
+        The learning rate to begin with. 'auto' is a rate with which 'sgd' comes down: one over a bound of the curvature
+        of what is minimised, about half of that for batches; for the other solvers it is 0.01.
     power_t : float, default=0.25
         See ``learning_rate='invscaling'``.
     decay_rate : float, default=0.5
@@ -49,7 +49,7 @@ _END = """\
     max_iter : int, default=1000
         Most epochs, passes over all samples.
     tol : float or None, default=1e-4
-        An epoch makes progress if the loss falls, or the validation score rises, by at least ``tol`` beyond the best
+        An epoch makes progress if the loss falls, or the validation score rises, by more than ``tol`` beyond the best
         so far. None: the descent takes ``max_iter`` epochs.
     shuffle : bool, default=True
         Whether the samples come in another order in each epoch, unless they are all in one batch.
@@ -124,9 +124,9 @@ REGRESSOR = f"""Linear regression by gradient descent: batch, mini-batch or stoc
 
 CLASSIFIER = f"""Logistic regression by gradient descent: batch, mini-batch or stochastic.
 
-    The mean cross-entropy of the samples and a penalty are minimised by steps against their gradient: the binary one for
-    two classes, the categorical one (softmax) for more. Others get to the minimum sooner (`LogisticRegression`); here the
-    way is what is to be seen. Callbacks of scikit-learn hear of every epoch.
+    The mean cross-entropy of the samples and a penalty are minimised by steps against their gradient: the binary one
+    for two classes, the categorical one (softmax) for more. Others get to the minimum sooner (`LogisticRegression`);
+    here the way is what is to be seen. Callbacks of scikit-learn hear of every epoch.
 
     Parameters
     ----------

@@ -205,7 +205,7 @@ impl<'a, F: Float, X: Margins<F>> Descent<'a, X, F> {
         let is_whole = how.batch_size >= n_rows;
         let eta0 = match how.eta0 {
             Some(eta0) => eta0,
-            None => 1.0 / (objective.curvature(ctx, is_whole, how.fit_intercept)? + how.penalty.l2),
+            None => 1.0 / (objective.curvature(ctx, how.batch_size, how.fit_intercept)? + how.penalty.l2),
         };
         let order = if how.shuffle && !is_whole {
             let mut order = memory::with_capacity(n_rows)?;
@@ -292,7 +292,7 @@ struct Progress<'a, F> {
 impl<F: Float> Progress<'_, F> {
     /// Sees what is to become small; whether to go on.
     fn see(&mut self, value: f64, params: &[F]) -> bool {
-        let gains = self.how.tol.is_none_or(|tol| value <= self.best - tol);
+        let gains = self.how.tol.is_none_or(|tol| value < self.best - tol);
         self.idle = if gains { 0 } else { self.idle + 1 };
         if value < self.best {
             self.best = value;

@@ -207,12 +207,15 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
         compiled(Pass { of: self, rows, params, buffers })
     }
 
-    /// No second derivative along any line through the parameters exceeds this, for batches of all samples, or for any
-    /// batch.
+    /// A step of plain descent as long as one over this goes down: surely if batches have all samples, else in the mean.
+    ///
+    /// Of all samples the mean curvature counts, of one the largest, and doubled, since others may disagree; batches lie
+    /// in between. Curvatures are bounded by squared norms. See R. Gower and others, "SGD: General analysis and improved
+    /// rates", 2019.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]; [`Error::Interrupted`].
-    pub fn curvature(&self, ctx: &Context, of_all: bool, fit_intercept: bool) -> Result<f64> {
+    pub fn curvature(&self, ctx: &Context, batch_size: usize, fit_intercept: bool) -> Result<f64> {
         let (x, n_rows) = (self.samples.x, self.samples.y.len());
         let constant = f64::from(u8::from(fit_intercept));
         let blocks = Blocks::new(n_rows, 1024, MOST_BLOCKS);
@@ -228,7 +231,13 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
             },
         )?;
         let (sum, most) = parts.iter().fold((0.0, 0.0_f64), |(sum, most), part| (sum + part.0, most.max(part.1)));
-        Ok(self.loss.curvature() * if of_all { sum / n_rows as f64 } else { most })
+        let (all, batch) = (n_rows as f64, batch_size.min(n_rows) as f64);
+        let mean = sum / all;
+        if batch_size >= n_rows {
+            return Ok(self.loss.curvature() * mean);
+        }
+        let share = (all - batch) / (batch * (all - 1.0));
+        Ok(2.0 * self.loss.curvature() * (mean * (1.0 - share) + most * share))
     }
 
     /// How good the answers are: the share of explained variance, or of right classes.
