@@ -43,7 +43,7 @@ impl<'a, F: Float> Dense<'a, F> {
     }
 
     #[inline(always)]
-    fn row(&self, row: usize) -> &[F] {
+    pub(super) fn row(&self, row: usize) -> &[F] {
         &self.values[row * self.n_cols..][..self.n_cols]
     }
 

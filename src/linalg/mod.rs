@@ -5,6 +5,7 @@ pub mod cholesky;
 pub mod csr;
 pub mod dense;
 mod kernels;
+pub mod margins;
 pub mod norms;
 pub mod panels;
 pub mod products;

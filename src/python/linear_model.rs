@@ -326,5 +326,7 @@ fn few_of<'py, F: Element + Float>(
 #[pymodule]
 pub(super) mod linear_model {
     #[pymodule_export]
+    use super::super::linear_descent::descend;
+    #[pymodule_export]
     use super::{few, iterate, leave_one_out, moments, predict, reduce};
 }

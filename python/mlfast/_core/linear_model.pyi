@@ -1,11 +1,27 @@
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["few", "iterate", "leave_one_out", "moments", "predict", "reduce"]
+__all__ = ["descend", "few", "iterate", "leave_one_out", "moments", "predict", "reduce"]
 
 # x: an array or a CSR matrix of float32 or float64; y, weights, coef and intercept are of its type.
 
+def descend(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    aside: tuple[Any, NDArray[Any], NDArray[Any] | None] | None,
+    coef: NDArray[Any],
+    intercept: NDArray[Any],
+    memory: tuple[NDArray[Any], NDArray[Any], int] | None,
+    how: dict[str, Any],
+    random_state: Any,
+    report: Callable[..., None] | None,
+    watch: Any,
+    n_threads: int,
+) -> dict[str, Any]: ...
 def few(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...
 def iterate(
     *,
