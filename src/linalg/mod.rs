@@ -3,12 +3,14 @@
 pub mod cholesky;
 pub mod csr;
 pub mod dense;
+pub mod gram;
 mod kernels;
 pub mod norms;
 pub mod panels;
 pub mod products;
 pub mod reflect;
 pub mod rows;
+pub mod skinny;
 pub mod syrk;
 pub mod tile;
 pub mod vectors;

@@ -2,6 +2,9 @@
 
 pub mod answers;
 pub mod least_squares;
+pub mod losses;
 pub mod moments;
+pub mod objective;
 pub mod refine;
+pub mod smooth;
 pub mod sparse;

@@ -1,6 +1,11 @@
 //! Optimisers: they know vectors and operators, not estimators.
 
 pub mod conjugate;
+pub mod curved;
 pub mod lbfgs;
 pub mod lsqr;
 pub mod more_thuente;
+pub mod newton;
+pub mod newton_cg;
+
+pub use curved::Curved;

@@ -2,7 +2,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["few", "iterate", "moments", "predict", "reduce"]
+__all__ = ["few", "iterate", "minimize", "moments", "predict", "reduce"]
 
 # x: an array or a CSR matrix of float32 or float64; y, weights, coef and intercept are of its type.
 
@@ -17,6 +17,22 @@ def iterate(
     solver: str,
     tol: float,
     max_iter: int | None,
+    n_threads: int,
+) -> dict[str, Any]: ...
+def minimize(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    loss: str,
+    power: float,
+    count: int,
+    coef: NDArray[Any],
+    fit_intercept: bool,
+    penalty: float,
+    solver: str,
+    tol: float,
+    max_iter: int,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def moments(

@@ -1,6 +1,7 @@
 """Linear models."""
 
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast.linear_model._logistic import LogisticRegression
 from mlfast.linear_model._ordinary import LinearRegression
 
-__all__ = ["LinearRegression"]
+__all__ = ["LinearRegression", "LogisticRegression"]

@@ -269,6 +269,31 @@ pub fn dispatch_to<F: SimdFloat, K: Kernel<F>>(isa: Isa, kernel: K) -> K::Output
     }
 }
 
+/// Plain loops that the compiler turns into vectors.
+pub trait Loops {
+    /// What they compute.
+    type Output;
+
+    /// The loops; must be `#[inline(always)]`, and so must be what they call.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs loops that were compiled for the instruction set in use.
+pub fn vectorize<L: Loops>(loops: L) -> L::Output {
+    dispatch::<f64, _>(Plain(loops))
+}
+
+struct Plain<L>(L);
+
+impl<L: Loops> Kernel<f64> for Plain<L> {
+    type Output = L::Output;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = f64>>(self) -> L::Output {
+        self.0.run()
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 unsafe fn with_avx512<F: SimdFloat, K: Kernel<F>>(kernel: K) -> K::Output {
