@@ -26,7 +26,14 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "RandomTreesEmbedding",
     ),
     "sklearn.impute": ("KNNImputer",),
-    "sklearn.linear_model": ("LinearRegression",),
+    "sklearn.linear_model": (
+        "GammaRegressor",
+        "LinearRegression",
+        "LogisticRegression",
+        "LogisticRegressionCV",
+        "PoissonRegressor",
+        "TweedieRegressor",
+    ),
     "sklearn.metrics": (
         "euclidean_distances",
         "nan_euclidean_distances",

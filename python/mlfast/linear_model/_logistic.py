@@ -19,9 +19,13 @@ from mlfast.linear_model._classes import LinearClassifierDropIn, flat
 #: Solvers that are built.
 SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
 
+NOT_BUILT = Condition("the solver is not built", lambda model: model.solver not in SOLVERS)
+NEWTON_PRINTS = Condition(
+    "Newton's method is to print its steps", lambda model: model.solver != "lbfgs" and bool(model.verbose)
+)
 FIT_CONDITIONS = (
-    Condition("the solver is not built", lambda model: model.solver not in SOLVERS),
-    Condition("Newton's method is to print its steps", lambda model: model.solver != "lbfgs" and bool(model.verbose)),
+    NOT_BUILT,
+    NEWTON_PRINTS,
     Condition(
         "callbacks hear of each step", lambda model: model.solver == "lbfgs" and hasattr(model, "_skl_callbacks")
     ),

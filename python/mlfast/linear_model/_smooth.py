@@ -193,9 +193,9 @@ class NewtonCholeskySolver:
         elif found["newton"] == "singular":
             condition = found["condition"]
             reason = (
-                "Matrix is singular."
+                "A singular matrix detected: slice(s) [0] are singular."
                 if condition is None
-                else f"Ill-conditioned matrix (rcond={condition:.6g}): result may not be accurate."
+                else f"An ill-conditioned matrix detected: slice 0 has rcond = {condition}."
             )
             warnings.warn(
                 f"The inner solver of {name} stumbled upon a singular or very ill-conditioned Hessian matrix at "
