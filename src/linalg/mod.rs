@@ -4,6 +4,7 @@ pub mod centred;
 pub mod cholesky;
 pub mod csr;
 pub mod dense;
+pub mod gram;
 mod kernels;
 pub mod margins;
 pub mod norms;
@@ -11,8 +12,10 @@ pub mod panels;
 pub mod products;
 pub mod reflect;
 pub mod rows;
+pub mod skinny;
 pub mod syrk;
 pub mod tile;
+pub mod vectors;
 
 pub use csr::Csr;
 pub use dense::Dense;

@@ -1,6 +1,13 @@
 //! Optimisers: they know vectors and operators, not estimators.
 
 pub mod conjugate;
+pub mod curved;
+pub mod lbfgs;
 pub mod lsqr;
 pub mod schedule;
 pub mod step;
+pub mod more_thuente;
+pub mod newton;
+pub mod newton_cg;
+
+pub use curved::Curved;

@@ -327,6 +327,7 @@ fn few_of<'py, F: Element + Float>(
 pub(super) mod linear_model {
     #[pymodule_export]
     use super::super::linear_descent::descend;
+    use super::super::linear_smooth::minimize;
     #[pymodule_export]
     use super::{few, iterate, leave_one_out, moments, predict, reduce};
 }

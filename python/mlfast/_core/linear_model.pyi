@@ -3,7 +3,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["descend", "few", "iterate", "leave_one_out", "moments", "predict", "reduce"]
+__all__ = ["descend", "few", "iterate", "leave_one_out", "minimize", "moments", "predict", "reduce"]
 
 # x: an array or a CSR matrix of float32 or float64; y, weights, coef and intercept are of its type.
 
@@ -48,6 +48,17 @@ def leave_one_out(
     shares: NDArray[Any],
     fit_intercept: bool,
     keep: bool,
+def minimize(
+    *,
+    x: Any,
+    loss: str,
+    power: float,
+    count: int,
+    coef: NDArray[Any],
+    penalty: float,
+    solver: str,
+    tol: float,
+    max_iter: int,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def moments(

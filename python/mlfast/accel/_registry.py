@@ -32,6 +32,11 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "RidgeCV",
         "RidgeClassifier",
         "RidgeClassifierCV",
+        "GammaRegressor",
+        "LogisticRegression",
+        "LogisticRegressionCV",
+        "PoissonRegressor",
+        "TweedieRegressor",
     ),
     "sklearn.metrics": (
         "euclidean_distances",

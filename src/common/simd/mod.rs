@@ -288,6 +288,15 @@ pub fn compiled<L: Loops>(loops: L) -> L::Output {
 #[doc(hidden)]
 pub fn compiled_to<L: Loops>(isa: Isa, loops: L) -> L::Output {
     dispatch_to(isa, Plain(loops))
+/// Plain loops that the compiler turns into vectors.
+    /// What they compute.
+
+    /// The loops; must be `#[inline(always)]`, and so must be what they call.
+}
+
+/// Runs loops that were compiled for the instruction set in use.
+pub fn vectorize<L: Loops>(loops: L) -> L::Output {
+    dispatch::<f64, _>(Plain(loops))
 }
 
 struct Plain<L>(L);
