@@ -1,6 +1,7 @@
 //! Linear models: what is learnt from sums over rows, and what a fitted model answers.
 
 pub mod answers;
+pub mod coordinate_descent;
 pub mod least_squares;
 pub mod moments;
 pub mod refine;

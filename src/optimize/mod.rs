@@ -1,4 +1,5 @@
 //! Optimisers: they know vectors and operators, not estimators.
 
 pub mod conjugate;
+pub mod coordinate_descent;
 pub mod lsqr;

@@ -2,10 +2,25 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["few", "iterate", "moments", "predict", "reduce"]
+__all__ = ["enet_path", "few", "iterate", "moments", "predict", "reduce"]
 
 # x: an array or a CSR matrix of float32 or float64; y, weights, coef and intercept are of its type.
 
+def enet_path(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    fit_intercept: bool,
+    alphas: list[float],
+    l1_ratio: float,
+    max_iter: int,
+    tol: float,
+    positive: bool,
+    seeds: list[int] | None,
+    start: NDArray[Any],
+    n_threads: int,
+) -> dict[str, Any]: ...
 def few(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...
 def iterate(
     *,

@@ -26,7 +26,13 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "RandomTreesEmbedding",
     ),
     "sklearn.impute": ("KNNImputer",),
-    "sklearn.linear_model": ("LinearRegression",),
+    "sklearn.linear_model": (
+        "ElasticNet",
+        "Lasso",
+        "LinearRegression",
+        "enet_path",
+        "lasso_path",
+    ),
     "sklearn.metrics": (
         "euclidean_distances",
         "nan_euclidean_distances",

@@ -1,6 +1,8 @@
 """Linear models."""
 
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast.linear_model._coordinate_descent import ElasticNet, Lasso
 from mlfast.linear_model._ordinary import LinearRegression
+from mlfast.linear_model._paths import enet_path, lasso_path
 
-__all__ = ["LinearRegression"]
+__all__ = ["ElasticNet", "Lasso", "LinearRegression", "enet_path", "lasso_path"]
