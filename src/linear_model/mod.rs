@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod iterative;
 pub mod descent;
+pub mod coordinate_descent;
 pub mod least_squares;
 pub mod leave_one_out;
 pub mod losses;

@@ -3,6 +3,7 @@
 pub mod conjugate;
 pub mod curved;
 pub mod lbfgs;
+pub mod coordinate_descent;
 pub mod lsqr;
 pub mod schedule;
 pub mod step;

@@ -25,7 +25,7 @@ const FEW: usize = 1 << 16;
 const STEPS: u64 = 16;
 
 /// Targets and weights of the type of the features.
-struct Explained<'py, F: Element> {
+pub(super) struct Explained<'py, F: Element> {
     y: Values<'py, F>,
     n_targets: usize,
     weights: Option<Values<'py, F>>,
@@ -33,7 +33,7 @@ struct Explained<'py, F: Element> {
 
 impl<'py, F: Element + Float> Explained<'py, F> {
     /// `y` of shape (n_rows, n_targets), `weights` of shape (n_rows,).
-    fn new(y: &Array<'py>, weights: Option<&Array<'py>>, n_rows: usize) -> PyResult<Self> {
+    pub(super) fn new(y: &Array<'py>, weights: Option<&Array<'py>>, n_rows: usize) -> PyResult<Self> {
         let (y, weights) = (Values::<F>::new(y)?, weights.map(Values::<F>::new).transpose()?);
         let n_targets = y.shape().get(1).copied().unwrap_or(1);
         let rows = y.shape().first().copied().unwrap_or(0);
@@ -45,7 +45,7 @@ impl<'py, F: Element + Float> Explained<'py, F> {
         Ok(Self { y, n_targets, weights })
     }
 
-    fn targets(&self) -> Targets<'_, F> {
+    pub(super) fn targets(&self) -> Targets<'_, F> {
         let weights = self.weights.as_ref().map(Values::slice);
         Targets { y: self.y.slice(), n_targets: self.n_targets, weights }
     }
@@ -328,6 +328,7 @@ pub(super) mod linear_model {
     #[pymodule_export]
     use super::super::linear_descent::descend;
     use super::super::linear_smooth::minimize;
+    use super::super::linear_cd::enet_path;
     #[pymodule_export]
     use super::{few, iterate, leave_one_out, moments, predict, reduce};
 }

@@ -3,11 +3,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["descend", "few", "iterate", "leave_one_out", "minimize", "moments", "predict", "reduce"]
-
-# x: an array or a CSR matrix of float32 or float64; y, weights, coef and intercept are of its type.
-
-def descend(
+__all__ = ["descend", "enet_path", "few", "iterate", "leave_one_out", "minimize", "moments", "predict", "reduce"]
     *,
     x: Any,
     y: NDArray[Any],
@@ -20,6 +16,14 @@ def descend(
     random_state: Any,
     report: Callable[..., None] | None,
     watch: Any,
+    fit_intercept: bool,
+    alphas: list[float],
+    l1_ratio: float,
+    max_iter: int,
+    tol: float,
+    positive: bool,
+    seeds: list[int] | None,
+    start: NDArray[Any],
     n_threads: int,
 ) -> dict[str, Any]: ...
 def few(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...

@@ -37,6 +37,10 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "LogisticRegressionCV",
         "PoissonRegressor",
         "TweedieRegressor",
+        "ElasticNet",
+        "Lasso",
+        "enet_path",
+        "lasso_path",
     ),
     "sklearn.metrics": (
         "euclidean_distances",
