@@ -9,6 +9,7 @@ pub mod panels;
 pub mod products;
 pub mod reflect;
 pub mod rows;
+pub mod steps;
 pub mod syrk;
 pub mod tile;
 

@@ -5,3 +5,4 @@ pub mod least_squares;
 pub mod moments;
 pub mod refine;
 pub mod sparse;
+pub mod stochastic;

@@ -2,3 +2,5 @@
 
 pub mod conjugate;
 pub mod lsqr;
+pub mod losses;
+pub mod sgd;

@@ -2,5 +2,6 @@
 
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
 from mlfast.linear_model._ordinary import LinearRegression
+from mlfast.linear_model._stochastic import SGDClassifier, SGDOneClassSVM, SGDRegressor
 
-__all__ = ["LinearRegression"]
+__all__ = ["LinearRegression", "SGDClassifier", "SGDOneClassSVM", "SGDRegressor"]
