@@ -35,8 +35,8 @@ pub trait Steps<F: Float>: Rows<F> {
     /// The squared length of a row, in double precision.
     fn squares(&self, row: usize) -> f64;
 
-    /// `vector += row * factor` at the stored columns, rounded once.
-    fn add(&self, row: usize, factor: f64, vector: &mut [F]) -> Sums;
+    /// `vector += row * factor` at the stored columns, rounded once. The sum of magnitudes is zero unless it is wanted.
+    fn add(&self, row: usize, factor: f64, vector: &mut [F], with_magnitudes: bool) -> Sums;
 
     /// Hands each stored value, and the element of the vector in its column, to `visit`.
     fn visit(&self, row: usize, vector: &mut [F], visit: impl FnMut(F, &mut F));
@@ -117,22 +117,10 @@ impl<F: Float> Steps<F> for Dense<'_, F> {
     }
 
     #[inline(always)]
-    fn add(&self, row: usize, factor: f64, vector: &mut [F]) -> Sums {
-        let mut squares = [0.0; LANES];
-        let mut magnitudes = [0.0; LANES];
-        let mut step = |lane: usize, x: F, w: &mut F| {
-            *w = F::from_f64(w.to_f64() + x.to_f64() * factor);
-            squares[lane] += (*w * *w).to_f64();
-            magnitudes[lane] += w.abs().to_f64();
-        };
-        let row = self.at(row);
-        let (pieces, mut parts) = (row.chunks_exact(LANES), vector.chunks_exact_mut(LANES));
-        let rest = pieces.remainder();
-        for (piece, part) in pieces.zip(&mut parts) {
-            piece.iter().zip(part).enumerate().for_each(|(lane, (&x, w))| step(lane, x, w));
-        }
-        rest.iter().zip(parts.into_remainder()).enumerate().for_each(|(lane, (&x, w))| step(lane, x, w));
-        Sums { squares: total(squares), magnitudes: total(magnitudes) }
+    fn add(&self, row: usize, factor: f64, vector: &mut [F], with_magnitudes: bool) -> Sums {
+        self.visit(row, vector, |x, w| *w = F::from_f64(w.to_f64() + x.to_f64() * factor));
+        let magnitudes = if with_magnitudes { sum(vector, vector, |w, _| w.abs().to_f64()) } else { 0.0 };
+        Sums { squares: sum(vector, vector, |w, v| (w * v).to_f64()), magnitudes }
     }
 
     #[inline(always)]
@@ -189,12 +177,12 @@ impl<F: Float> Steps<F> for Csr<'_, F> {
     }
 
     #[inline(always)]
-    fn add(&self, row: usize, factor: f64, vector: &mut [F]) -> Sums {
+    fn add(&self, row: usize, factor: f64, vector: &mut [F], with_magnitudes: bool) -> Sums {
         let mut sums = Sums { squares: 0.0, magnitudes: 0.0 };
         self.visit(row, vector, |x, w| {
             *w = F::from_f64(w.to_f64() + x.to_f64() * factor);
             sums.squares += (*w * *w).to_f64();
-            sums.magnitudes += w.abs().to_f64();
+            sums.magnitudes += if with_magnitudes { w.abs().to_f64() } else { 0.0 };
         });
         sums
     }
@@ -238,7 +226,7 @@ mod tests {
         close(rows.squares(1), row.iter().map(|x| x * x).sum());
         let expected: Vec<f64> = row.iter().zip(vector).map(|(x, w)| w + x * 1.5).collect();
         let mut added = vector.to_vec();
-        let sums = rows.add(1, 1.5, &mut added);
+        let sums = rows.add(1, 1.5, &mut added, true);
         assert_eq!(added, expected);
         close(sums.squares, expected.iter().map(|w| w * w).sum());
         close(sums.magnitudes, expected.iter().map(|w| w.abs()).sum());

@@ -26,7 +26,15 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "RandomTreesEmbedding",
     ),
     "sklearn.impute": ("KNNImputer",),
-    "sklearn.linear_model": ("LinearRegression",),
+    "sklearn.linear_model": (
+        "LinearRegression",
+        "PassiveAggressiveClassifier",
+        "PassiveAggressiveRegressor",
+        "Perceptron",
+        "SGDClassifier",
+        "SGDOneClassSVM",
+        "SGDRegressor",
+    ),
     "sklearn.metrics": (
         "euclidean_distances",
         "nan_euclidean_distances",

@@ -11,7 +11,7 @@
 
 mod vector;
 
-use vector::Vector;
+use vector::{Measure, Vector};
 
 use super::losses::Loss;
 use crate::common::error::check_length;
@@ -23,7 +23,7 @@ use crate::linalg::steps::Steps;
 /// Slopes beyond it are cut, so that one row cannot carry the coefficients away.
 const MOST_SLOPE: f64 = 1e12;
 /// Rows that are asked for ahead of time.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 /// Stored values between two looks at whether to go on.
 const WORK_OF_CHUNK: usize = 1 << 22;
 /// Below it, [`Schedule::Adaptive`] does not shorten its steps.
@@ -289,12 +289,17 @@ struct Walk<'p, F> {
 impl<'p, F: Float> Walk<'p, F> {
     fn new(start: &Model<F>, params: &'p Params, is_measured: bool) -> Result<Self> {
         let has_magnitudes = matches!(params.penalty, Penalty::Magnitudes | Penalty::ElasticNet);
-        let needs_sums = params.is_reported || (is_measured && params.penalty != Penalty::None);
+        let measure = match params.penalty {
+            _ if !is_measured => Measure::Nothing,
+            Penalty::None if !params.is_reported => Measure::Nothing,
+            Penalty::None | Penalty::Squares => Measure::Length,
+            Penalty::Magnitudes | Penalty::ElasticNet => Measure::LengthAndMagnitudes,
+        };
         let first = (1.0 / params.alpha.sqrt()).sqrt();
         let first_eta = first / 1f64.max(params.loss.slope(1.0, -first));
         Ok(Self {
             params,
-            vector: Vector::new(&start.coef, start.average_coef.as_deref(), needs_sums)?,
+            vector: Vector::new(&start.coef, start.average_coef.as_deref(), measure)?,
             intercept: start.intercept,
             average_intercept: start.average_intercept,
             eta: params.eta0,

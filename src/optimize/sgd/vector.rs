@@ -13,6 +13,14 @@ const fn least_factor<F>() -> f64 {
     if size_of::<F>() == size_of::<f32>() { 1e-6 } else { 1e-9 }
 }
 
+/// What anybody asks about the vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measure {
+    Nothing,
+    Length,
+    LengthAndMagnitudes,
+}
+
 /// Coefficients, shape (n_features,), and their average.
 pub(super) struct Vector<F> {
     /// The coefficients over `factor`.
@@ -20,8 +28,7 @@ pub(super) struct Vector<F> {
     factor: f64,
     /// Sums over the columns that the last step met.
     sums: Sums,
-    /// Whether anybody asks for these.
-    pub(super) is_measured: bool,
+    measure: Measure,
     average: Option<Average<F>>,
 }
 
@@ -34,13 +41,13 @@ struct Average<F> {
 
 impl<F: Float> Vector<F> {
     /// Begins at `start`, and with an average if there is one so far; both of shape (n_features,).
-    pub(super) fn new(start: &[F], average: Option<&[F]>, is_measured: bool) -> Result<Self> {
+    pub(super) fn new(start: &[F], average: Option<&[F]>, measure: Measure) -> Result<Self> {
         let average = average.map(memory::copied).transpose()?;
         let average = average.map(|values| Average { values, own: 0.0, shared: 1.0 });
         let squares = start.iter().fold(0.0, |sum, &w| sum + (w * w).to_f64());
         let magnitudes = start.iter().fold(0.0, |sum, &w| sum + w.abs().to_f64());
         let sums = Sums { squares, magnitudes };
-        Ok(Self { values: memory::copied(start)?, factor: 1.0, sums, is_measured, average })
+        Ok(Self { values: memory::copied(start)?, factor: 1.0, sums, measure, average })
     }
 
     /// The product with a row.
@@ -54,14 +61,13 @@ impl<F: Float> Vector<F> {
     pub(super) fn add(&mut self, rows: &impl Steps<F>, row: usize, step: f64) {
         let factor = F::from_f64(self.factor);
         let step = (F::from_f64(step) / factor).to_f64();
-        if self.is_measured {
-            let sums = rows.add(row, step, &mut self.values);
-            let factor_wide = factor.to_f64();
-            self.sums.squares = sums.squares * (factor * factor).to_f64();
-            self.sums.magnitudes = sums.magnitudes * factor_wide;
-        } else {
+        if self.measure == Measure::Nothing {
             rows.visit(row, &mut self.values, |x, w| *w = F::from_f64(w.to_f64() + x.to_f64() * step));
+            return;
         }
+        let sums = rows.add(row, step, &mut self.values, self.measure == Measure::LengthAndMagnitudes);
+        self.sums.squares = sums.squares * (factor * factor).to_f64();
+        self.sums.magnitudes = sums.magnitudes * factor.to_f64();
     }
 
     /// Takes the coefficients as they are after a row times `step` was added into the average, as the `count`-th.
