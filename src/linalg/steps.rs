@@ -1,19 +1,28 @@
 //! What methods that take one row at a time ask of it: its product with a vector, and to be added to that vector.
 //!
-//! Sums over few columns are taken in the order of the columns, those over many in lanes; either way no instruction set
-//! changes a bit. Everything is inlined into the walk over the rows, see [`crate::common::simd::Plain`].
+//! Sums are taken in the order of the columns or in lanes; either way no instruction set changes a bit. Everything is
+//! inlined into the walk over the rows, see [`crate::common::simd::Plain`].
 
 use super::{Csr, Dense, Rows};
 use crate::common::Float;
 use crate::common::simd::prefetch;
 
 const LANES: usize = 8;
-/// Up to here, the order of the columns costs no more than lanes.
-const FEW: usize = 2 * LANES;
+/// Elements that go into lanes at a time.
+const PIECE: usize = 2 * LANES;
 /// Lanes of stored values: where they go must be looked up, so more would not pay.
 const STORED_LANES: usize = 4;
 /// Bytes of a cache line.
 const LINE: usize = 64;
+
+/// The order in which products are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summation {
+    /// That of the columns, as a plain loop does it: every addition waits for the one before.
+    InOrder,
+    /// A sum for each of several lanes.
+    InLanes,
+}
 
 /// The sums over the columns of a row, after a vector has changed there.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,10 +39,10 @@ pub trait Steps<F: Float>: Rows<F> {
     fn fetch(&self, row: usize);
 
     /// The product of a row with a vector: each factor rounded to `F`, summed in double precision.
-    fn product(&self, row: usize, vector: &[F]) -> f64;
+    fn product(&self, row: usize, vector: &[F], summation: Summation) -> f64;
 
     /// The squared length of a row, in double precision.
-    fn squares(&self, row: usize) -> f64;
+    fn squares(&self, row: usize, summation: Summation) -> f64;
 
     /// `vector += row * factor` at the stored columns, rounded once. The sum of magnitudes is zero unless it is wanted.
     fn add(&self, row: usize, factor: f64, vector: &mut [F], with_magnitudes: bool) -> Sums;
@@ -63,15 +72,15 @@ fn total(lanes: [f64; LANES]) -> f64 {
 
 /// The sum of `term` over pairs of elements.
 #[inline(always)]
-fn sum<F: Float>(left: &[F], right: &[F], term: impl Fn(F, F) -> f64) -> f64 {
+fn sum<F: Float>(left: &[F], right: &[F], summation: Summation, term: impl Fn(F, F) -> f64) -> f64 {
     let in_order = |left: &[F], right: &[F]| left.iter().zip(right).fold(0.0, |sum, (&x, &y)| sum + term(x, y));
-    if left.len() <= FEW {
+    if summation == Summation::InOrder {
         return in_order(left, right);
     }
     let mut lanes = [[0.0; LANES]; 2];
     let (mut left, mut right) = (left, right);
     while let (Some((x, left_rest)), Some((y, right_rest))) =
-        (left.split_first_chunk::<FEW>(), right.split_first_chunk::<FEW>())
+        (left.split_first_chunk::<PIECE>(), right.split_first_chunk::<PIECE>())
     {
         for (half, lanes) in lanes.iter_mut().enumerate() {
             for (lane, sum) in lanes.iter_mut().enumerate() {
@@ -106,21 +115,21 @@ impl<F: Float> Steps<F> for Dense<'_, F> {
     }
 
     #[inline(always)]
-    fn product(&self, row: usize, vector: &[F]) -> f64 {
-        sum(self.at(row), vector, |x, w| (x * w).to_f64())
+    fn product(&self, row: usize, vector: &[F], summation: Summation) -> f64 {
+        sum(self.at(row), vector, summation, |x, w| (x * w).to_f64())
     }
 
     #[inline(always)]
-    fn squares(&self, row: usize) -> f64 {
+    fn squares(&self, row: usize, summation: Summation) -> f64 {
         let row = self.at(row);
-        sum(row, row, |x, y| x.to_f64() * y.to_f64())
+        sum(row, row, summation, |x, y| x.to_f64() * y.to_f64())
     }
 
     #[inline(always)]
     fn add(&self, row: usize, factor: f64, vector: &mut [F], with_magnitudes: bool) -> Sums {
         self.visit(row, vector, |x, w| *w = F::from_f64(w.to_f64() + x.to_f64() * factor));
-        let magnitudes = if with_magnitudes { sum(vector, vector, |w, _| w.abs().to_f64()) } else { 0.0 };
-        Sums { squares: sum(vector, vector, |w, v| (w * v).to_f64()), magnitudes }
+        let magnitudes = if with_magnitudes { sum(vector, vector, Summation::InLanes, |w, _| w.abs().to_f64()) } else { 0.0 };
+        Sums { squares: sum(vector, vector, Summation::InLanes, |w, v| (w * v).to_f64()), magnitudes }
     }
 
     #[inline(always)]
@@ -153,11 +162,11 @@ impl<F: Float> Steps<F> for Csr<'_, F> {
     }
 
     #[inline(always)]
-    fn product(&self, row: usize, vector: &[F]) -> f64 {
+    fn product(&self, row: usize, vector: &[F], summation: Summation) -> f64 {
         let (mut values, mut columns) = self.stored_in(row);
         let term = |x: F, column: u32| (vector[column as usize] * x).to_f64();
         let mut lanes = [0.0; STORED_LANES];
-        if values.len() > FEW {
+        if summation == Summation::InLanes {
             while let (Some((x, after)), Some((at, columns_after))) =
                 (values.split_first_chunk::<STORED_LANES>(), columns.split_first_chunk::<STORED_LANES>())
             {
@@ -171,9 +180,9 @@ impl<F: Float> Steps<F> for Csr<'_, F> {
     }
 
     #[inline(always)]
-    fn squares(&self, row: usize) -> f64 {
+    fn squares(&self, row: usize, summation: Summation) -> f64 {
         let values = self.stored_in(row).0;
-        sum(values, values, |x, y| x.to_f64() * y.to_f64())
+        sum(values, values, summation, |x, y| x.to_f64() * y.to_f64())
     }
 
     #[inline(always)]
@@ -221,9 +230,13 @@ mod tests {
     }
 
     fn check(rows: &impl Steps<f64>, row: &[f64], vector: &[f64]) {
+        let in_order: f64 = row.iter().zip(vector).fold(0.0, |sum, (x, w)| sum + x * w);
+        assert_eq!(rows.product(1, vector, Summation::InOrder), in_order);
         let close = |value: f64, expected: f64| assert!((value - expected).abs() < 1e-13, "{value} {expected}");
-        close(rows.product(1, vector), row.iter().zip(vector).map(|(x, w)| x * w).sum());
-        close(rows.squares(1), row.iter().map(|x| x * x).sum());
+        close(rows.product(1, vector, Summation::InLanes), in_order);
+        for summation in [Summation::InOrder, Summation::InLanes] {
+            close(rows.squares(1, summation), row.iter().map(|x| x * x).sum());
+        }
         let expected: Vec<f64> = row.iter().zip(vector).map(|(x, w)| w + x * 1.5).collect();
         let mut added = vector.to_vec();
         let sums = rows.add(1, 1.5, &mut added, true);

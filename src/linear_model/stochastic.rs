@@ -5,7 +5,7 @@
 
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
-use crate::linalg::steps::Steps;
+use crate::linalg::steps::{Steps, Summation};
 use crate::optimize::losses::Loss;
 use crate::optimize::sgd::{Data, Fit, Model, Observer, Params, Progress, descend};
 
@@ -110,7 +110,8 @@ impl<F: Float, R: Steps<F>, Report> Watcher<'_, R, F, Report> {
     fn held_out(&self, coef: &[F], intercept: f64) -> impl Iterator<Item = (f64, f64, f64)> {
         let mask = self.data.held_out.unwrap_or(&[]);
         (0..mask.len()).filter(|&row| mask[row]).map(move |row| {
-            let prediction = F::from_f64(self.data.rows.product(row, coef)).to_f64() + intercept;
+            let prediction = self.data.rows.product(row, coef, Summation::InLanes);
+            let prediction = F::from_f64(prediction).to_f64() + intercept;
             (prediction, self.data.targets[row].to_f64(), self.data.weights[row].to_f64())
         })
     }

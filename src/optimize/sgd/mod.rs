@@ -18,12 +18,15 @@ use crate::common::error::check_length;
 use crate::common::random::OurRandR;
 use crate::common::simd::{Plain, prefetch, vectorized};
 use crate::common::{Context, Error, Float, Result, memory};
-use crate::linalg::steps::Steps;
+use crate::linalg::steps::{Steps, Summation};
 
 /// Slopes beyond it are cut, so that one row cannot carry the coefficients away.
 const MOST_SLOPE: f64 = 1e12;
 /// Rows that are asked for ahead of time.
 const AHEAD: usize = 8;
+/// Stored values up to which sums are taken in the order of the columns. Steps that are too long for the data multiply
+/// rounding errors; as long as time does not matter, they had better be those of everybody else.
+const IN_ORDER: usize = 1 << 20;
 /// Stored values between two looks at whether to go on.
 const WORK_OF_CHUNK: usize = 1 << 22;
 /// Below it, [`Schedule::Adaptive`] does not shorten its steps.
@@ -210,7 +213,7 @@ pub fn descend<F: Float, R: Steps<F>>(
     let n_learnt = (n_rows - held_out) as f64;
 
     let is_scored = data.held_out.is_some();
-    let mut walk = Walk::new(start, params, !is_scored || params.is_reported)?;
+    let mut walk = Walk::new(start, params, !is_scored || params.is_reported, data.rows.stored())?;
     let mut best = if is_scored { f64::NEG_INFINITY } else { f64::INFINITY };
     let (mut idle, mut n_iter, mut diverged) = (0, 0, false);
     let stopping = params.stopping;
@@ -280,6 +283,7 @@ struct Walk<'p, F> {
     due: f64,
     paid: Vec<F>,
     is_measured: bool,
+    summation: Summation,
     /// Sums over the rows of a pass.
     loss: f64,
     objective: f64,
@@ -287,7 +291,7 @@ struct Walk<'p, F> {
 }
 
 impl<'p, F: Float> Walk<'p, F> {
-    fn new(start: &Model<F>, params: &'p Params, is_measured: bool) -> Result<Self> {
+    fn new(start: &Model<F>, params: &'p Params, is_measured: bool, n_stored: usize) -> Result<Self> {
         let has_magnitudes = matches!(params.penalty, Penalty::Magnitudes | Penalty::ElasticNet);
         let measure = match params.penalty {
             _ if !is_measured => Measure::Nothing,
@@ -313,6 +317,7 @@ impl<'p, F: Float> Walk<'p, F> {
             due: 0.0,
             paid: memory::filled(if has_magnitudes { start.coef.len() } else { 0 }, F::ZERO)?,
             is_measured,
+            summation: if n_stored <= IN_ORDER { Summation::InOrder } else { Summation::InLanes },
             loss: 0.0,
             objective: 0.0,
             steps: 0,
@@ -340,7 +345,7 @@ impl<'p, F: Float> Walk<'p, F> {
     fn step<R: Steps<F>>(&mut self, data: &Data<R, F>, row: usize) {
         let params = self.params;
         let (target, weight) = (data.targets[row].to_f64(), data.weights[row]);
-        let prediction = self.vector.product(data.rows, row) + self.intercept;
+        let prediction = self.vector.product(data.rows, row, self.summation) + self.intercept;
         match params.schedule {
             Schedule::Optimal => self.eta = 1.0 / (params.alpha * (self.head_start + self.t - 1.0)),
             Schedule::InverseScaling => self.eta = params.eta0 / self.t.powf(params.power),
@@ -352,7 +357,7 @@ impl<'p, F: Float> Walk<'p, F> {
         let side = F::from_f64(params.side_weights[usize::from(target <= 0.0)]);
         let mut update = match params.schedule {
             Schedule::PassiveAggressive => {
-                let squares = data.rows.squares(row);
+                let squares = data.rows.squares(row, self.summation);
                 if squares == 0.0 {
                     return;
                 }
@@ -360,7 +365,7 @@ impl<'p, F: Float> Walk<'p, F> {
                 self.direction(target, prediction) * if needed < params.eta0 { needed } else { params.eta0 }
             }
             Schedule::SoftPassiveAggressive => {
-                let squares = data.rows.squares(row);
+                let squares = data.rows.squares(row, self.summation);
                 let needed = params.loss.value(target, prediction) / (squares + 0.5 / params.eta0);
                 self.direction(target, prediction) * needed
             }

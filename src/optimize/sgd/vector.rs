@@ -6,7 +6,7 @@
 //! Reference: L. Bottou, "Stochastic Gradient Descent Tricks", Neural Networks: Tricks of the Trade (2012), section 5.
 
 use crate::common::{Float, Result, memory};
-use crate::linalg::steps::{Steps, Sums};
+use crate::linalg::steps::{Steps, Summation, Sums};
 
 /// A factor below it goes into the values, so that no digits are lost.
 const fn least_factor<F>() -> f64 {
@@ -52,8 +52,8 @@ impl<F: Float> Vector<F> {
 
     /// The product with a row.
     #[inline(always)]
-    pub(super) fn product(&self, rows: &impl Steps<F>, row: usize) -> f64 {
-        F::from_f64(rows.product(row, &self.values) * self.factor).to_f64()
+    pub(super) fn product(&self, rows: &impl Steps<F>, row: usize, summation: Summation) -> f64 {
+        F::from_f64(rows.product(row, &self.values, summation) * self.factor).to_f64()
     }
 
     /// Adds a row times `step`.
