@@ -88,6 +88,16 @@ impl Loss {
         }
     }
 
+    /// The most by which the slope changes with the prediction, jumps aside.
+    pub fn curvature(self) -> f64 {
+        match self {
+            Self::Hinge(_) | Self::EpsilonInsensitive(_) => 0.0,
+            Self::HalfBinomial => 0.25,
+            Self::HalfSquared | Self::Huber(_) => 1.0,
+            Self::SquaredHinge(_) | Self::ModifiedHuber | Self::SquaredEpsilonInsensitive(_) => 2.0,
+        }
+    }
+
     /// Its slope in the prediction.
     #[inline(always)]
     pub fn slope(self, target: f64, prediction: f64) -> f64 {

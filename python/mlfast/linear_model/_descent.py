@@ -27,6 +27,7 @@ from sklearn.utils import check_random_state
 from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition
+from mlfast._sparse import with_checked_indices
 
 #: How Rust calls the losses.
 LOSSES = {
@@ -58,6 +59,12 @@ FIT_CONDITIONS = (
     Condition("early_stopping by the score of one sample", _has_no_variance),
     Condition("coef_ is not an array", lambda call: type(call[0].coef_) is not np.ndarray),
 )
+
+
+def with_checked_rows(X: Any) -> Any:
+    """Return ``X``, or a copy of a sparse matrix that stays inside; wide indices stay wide, scikit-learn refuses them."""
+    checked = with_checked_indices(X)
+    return X if checked is not X and X.indices.dtype != np.int32 else checked
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from typing import Any
 
 import sklearn.linear_model
 
-from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
+from mlfast.linear_model._descent import with_checked_rows
 from mlfast.linear_model._stochastic import DescendingClassifier, DescendingRegressor
 
 
@@ -13,9 +13,7 @@ class PassiveAggressiveClassifier(DescendingClassifier, sklearn.linear_model.Pas
     __doc__ = sklearn.linear_model.PassiveAggressiveClassifier.__doc__
 
     @keeps_state
-    def fit(
-        self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None
-    ) -> "PassiveAggressiveClassifier":
+    def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None) -> "PassiveAggressiveClassifier":
         """Fit the coefficients, one sample at a time, over and over.
 
         Parameters
@@ -34,7 +32,7 @@ class PassiveAggressiveClassifier(DescendingClassifier, sklearn.linear_model.Pas
         self : PassiveAggressiveClassifier
             The fitted model.
         """
-        return super().fit(with_checked_indices(X), y, coef_init, intercept_init)
+        return super().fit(with_checked_rows(X), y, coef_init, intercept_init)
 
     @keeps_state
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "PassiveAggressiveClassifier":
@@ -54,16 +52,14 @@ class PassiveAggressiveClassifier(DescendingClassifier, sklearn.linear_model.Pas
         self : PassiveAggressiveClassifier
             The model.
         """
-        return super().partial_fit(with_checked_indices(X), y, classes)
+        return super().partial_fit(with_checked_rows(X), y, classes)
 
 
 class PassiveAggressiveRegressor(DescendingRegressor, sklearn.linear_model.PassiveAggressiveRegressor):
     __doc__ = sklearn.linear_model.PassiveAggressiveRegressor.__doc__
 
     @keeps_state
-    def fit(
-        self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None
-    ) -> "PassiveAggressiveRegressor":
+    def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None) -> "PassiveAggressiveRegressor":
         """Fit the coefficients, one sample at a time, over and over.
 
         Parameters
@@ -82,7 +78,7 @@ class PassiveAggressiveRegressor(DescendingRegressor, sklearn.linear_model.Passi
         self : PassiveAggressiveRegressor
             The fitted model.
         """
-        return super().fit(with_checked_indices(X), y, coef_init, intercept_init)
+        return super().fit(with_checked_rows(X), y, coef_init, intercept_init)
 
     @keeps_state
     def partial_fit(self, X: Any, y: Any) -> "PassiveAggressiveRegressor":
@@ -100,4 +96,4 @@ class PassiveAggressiveRegressor(DescendingRegressor, sklearn.linear_model.Passi
         self : PassiveAggressiveRegressor
             The model.
         """
-        return super().partial_fit(with_checked_indices(X), y)
+        return super().partial_fit(with_checked_rows(X), y)

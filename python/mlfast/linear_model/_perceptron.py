@@ -4,8 +4,8 @@ from typing import Any
 
 import sklearn.linear_model
 
-from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
+from mlfast.linear_model._descent import with_checked_rows
 from mlfast.linear_model._stochastic import DescendingClassifier
 
 
@@ -36,7 +36,7 @@ class Perceptron(DescendingClassifier, sklearn.linear_model.Perceptron):
         self : Perceptron
             The fitted model.
         """
-        return super().fit(with_checked_indices(X), y, coef_init, intercept_init, sample_weight)
+        return super().fit(with_checked_rows(X), y, coef_init, intercept_init, sample_weight)
 
     @keeps_state
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "Perceptron":
@@ -58,4 +58,4 @@ class Perceptron(DescendingClassifier, sklearn.linear_model.Perceptron):
         self : Perceptron
             The model.
         """
-        return super().partial_fit(with_checked_indices(X), y, classes, sample_weight)
+        return super().partial_fit(with_checked_rows(X), y, classes, sample_weight)

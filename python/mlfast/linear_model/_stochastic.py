@@ -9,7 +9,6 @@ from sklearn.utils import check_random_state
 
 from mlfast import _threads
 from mlfast._dispatch import dispatch
-from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.linear_model._base import LinearDropIn
 from mlfast.linear_model._classes import LinearClassifierDropIn
@@ -20,6 +19,7 @@ from mlfast.linear_model._descent import (
     is_averaged,
     seed_after_that_of_rows,
     undrawn_if_refused,
+    with_checked_rows,
 )
 
 
@@ -50,9 +50,7 @@ class DescendingClassifier(LinearClassifierDropIn):
             lambda: parent._fit_multiclass(X, y, alpha, learning_rate, sample_weight, max_iter),
         )
 
-    def _descend(
-        self: Any, X: Any, y: Any, alpha: Any, sample_weight: Any, learning_rate: Any, max_iter: Any
-    ) -> None:
+    def _descend(self: Any, X: Any, y: Any, alpha: Any, sample_weight: Any, learning_rate: Any, max_iter: Any) -> None:
         """Fit the second class against the first."""
         is_log = type(self._loss_function_).__name__ == "CyHalfBinomialLoss"
         sides = np.where(y == self.classes_[1], 1, 0 if is_log else -1).astype(X.dtype)
@@ -222,7 +220,7 @@ class SGDClassifier(DescendingClassifier, sklearn.linear_model.SGDClassifier):
         self : SGDClassifier
             The fitted model.
         """
-        return super().fit(with_checked_indices(X), y, coef_init, intercept_init, sample_weight)
+        return super().fit(with_checked_rows(X), y, coef_init, intercept_init, sample_weight)
 
     @keeps_state
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "SGDClassifier":
@@ -244,7 +242,7 @@ class SGDClassifier(DescendingClassifier, sklearn.linear_model.SGDClassifier):
         self : SGDClassifier
             The model.
         """
-        return super().partial_fit(with_checked_indices(X), y, classes, sample_weight)
+        return super().partial_fit(with_checked_rows(X), y, classes, sample_weight)
 
 
 class SGDRegressor(DescendingRegressor, sklearn.linear_model.SGDRegressor):
@@ -274,7 +272,7 @@ class SGDRegressor(DescendingRegressor, sklearn.linear_model.SGDRegressor):
         self : SGDRegressor
             The fitted model.
         """
-        return super().fit(with_checked_indices(X), y, coef_init, intercept_init, sample_weight)
+        return super().fit(with_checked_rows(X), y, coef_init, intercept_init, sample_weight)
 
     @keeps_state
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SGDRegressor":
@@ -294,7 +292,7 @@ class SGDRegressor(DescendingRegressor, sklearn.linear_model.SGDRegressor):
         self : SGDRegressor
             The model.
         """
-        return super().partial_fit(with_checked_indices(X), y, sample_weight)
+        return super().partial_fit(with_checked_rows(X), y, sample_weight)
 
 
 class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
@@ -326,7 +324,7 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
         self : SGDOneClassSVM
             The fitted model.
         """
-        return super().fit(with_checked_indices(X), y, coef_init, offset_init, sample_weight)
+        return super().fit(with_checked_rows(X), y, coef_init, offset_init, sample_weight)
 
     @keeps_state
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SGDOneClassSVM":
@@ -346,11 +344,9 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
         self : SGDOneClassSVM
             The model.
         """
-        return super().partial_fit(with_checked_indices(X), y, sample_weight)
+        return super().partial_fit(with_checked_rows(X), y, sample_weight)
 
-    def _fit_one_class(
-        self: Any, X: Any, alpha: Any, sample_weight: Any, learning_rate: Any, max_iter: Any
-    ) -> None:
+    def _fit_one_class(self: Any, X: Any, alpha: Any, sample_weight: Any, learning_rate: Any, max_iter: Any) -> None:
         given = (X, alpha, sample_weight, learning_rate, max_iter)
         parent: Any = super()
         dispatch(

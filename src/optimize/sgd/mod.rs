@@ -24,9 +24,8 @@ use crate::linalg::steps::{Steps, Summation};
 const MOST_SLOPE: f64 = 1e12;
 /// Rows that are asked for ahead of time.
 const AHEAD: usize = 8;
-/// Stored values up to which sums are taken in the order of the columns. Steps that are too long for the data multiply
-/// rounding errors; as long as time does not matter, they had better be those of everybody else.
-const IN_ORDER: usize = 1 << 20;
+/// Stored values up to which sums are taken in the order of the columns, as a plain loop takes them: time does not matter.
+const FEW_VALUES: usize = 1 << 20;
 /// Stored values between two looks at whether to go on.
 const WORK_OF_CHUNK: usize = 1 << 22;
 /// Below it, [`Schedule::Adaptive`] does not shorten its steps.
@@ -213,7 +212,7 @@ pub fn descend<F: Float, R: Steps<F>>(
     let n_learnt = (n_rows - held_out) as f64;
 
     let is_scored = data.held_out.is_some();
-    let mut walk = Walk::new(start, params, !is_scored || params.is_reported, data.rows.stored())?;
+    let mut walk = Walk::new(start, params, !is_scored || params.is_reported, steady_step(data, params))?;
     let mut best = if is_scored { f64::NEG_INFINITY } else { f64::INFINITY };
     let (mut idle, mut n_iter, mut diverged) = (0, 0, false);
     let stopping = params.stopping;
@@ -257,6 +256,40 @@ pub fn descend<F: Float, R: Steps<F>>(
     Ok(Fit { model: Model { coef, intercept, average_coef, average_intercept }, n_iter, diverged })
 }
 
+/// The longest step that does not make an error of the coefficients larger, whichever the row: one with a curvature of
+/// one along that row. None is asked for where time does not matter.
+fn steady_step<F: Float, R: Steps<F>>(data: &Data<R, F>, params: &Params) -> f64 {
+    if data.rows.stored() <= FEW_VALUES {
+        return f64::NEG_INFINITY;
+    }
+    let curvature = match params.schedule {
+        Schedule::PassiveAggressive | Schedule::SoftPassiveAggressive => 0.0,
+        _ => params.loss.curvature(),
+    };
+    if curvature == 0.0 {
+        return f64::INFINITY;
+    }
+    let [positive, other] = params.side_weights;
+    let longest = vectorized(Longest(data)) * positive.abs().max(other.abs());
+    1.0 / (curvature * longest)
+}
+
+/// The largest product of the weight and the squared length of a row, that of the intercept included.
+struct Longest<'l, 'd, R, F>(&'l Data<'d, R, F>);
+
+impl<F: Float, R: Steps<F>> Plain for Longest<'_, '_, R, F> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let weights = self.0.weights.iter().enumerate();
+        let lengths = weights.map(|(row, weight)| {
+            weight.abs().to_f64() * (self.0.rows.squares(row, Summation::InLanes) + 1.0)
+        });
+        lengths.fold(0.0, f64::max)
+    }
+}
+
 /// Swaps every item with one of those from it on, drawn.
 fn shuffle(order: &mut [u32], seed: u32) {
     let mut random = OurRandR::seeded(seed);
@@ -283,7 +316,9 @@ struct Walk<'p, F> {
     due: f64,
     paid: Vec<F>,
     is_measured: bool,
-    summation: Summation,
+    /// Steps up to this length do not make an error of the coefficients larger. Longer ones make it grow without end, so
+    /// that the order of a sum matters.
+    steady: f64,
     /// Sums over the rows of a pass.
     loss: f64,
     objective: f64,
@@ -291,7 +326,7 @@ struct Walk<'p, F> {
 }
 
 impl<'p, F: Float> Walk<'p, F> {
-    fn new(start: &Model<F>, params: &'p Params, is_measured: bool, n_stored: usize) -> Result<Self> {
+    fn new(start: &Model<F>, params: &'p Params, is_measured: bool, steady: f64) -> Result<Self> {
         let has_magnitudes = matches!(params.penalty, Penalty::Magnitudes | Penalty::ElasticNet);
         let measure = match params.penalty {
             _ if !is_measured => Measure::Nothing,
@@ -317,7 +352,7 @@ impl<'p, F: Float> Walk<'p, F> {
             due: 0.0,
             paid: memory::filled(if has_magnitudes { start.coef.len() } else { 0 }, F::ZERO)?,
             is_measured,
-            summation: if n_stored <= IN_ORDER { Summation::InOrder } else { Summation::InLanes },
+            steady,
             loss: 0.0,
             objective: 0.0,
             steps: 0,
@@ -345,19 +380,20 @@ impl<'p, F: Float> Walk<'p, F> {
     fn step<R: Steps<F>>(&mut self, data: &Data<R, F>, row: usize) {
         let params = self.params;
         let (target, weight) = (data.targets[row].to_f64(), data.weights[row]);
-        let prediction = self.vector.product(data.rows, row, self.summation) + self.intercept;
         match params.schedule {
             Schedule::Optimal => self.eta = 1.0 / (params.alpha * (self.head_start + self.t - 1.0)),
             Schedule::InverseScaling => self.eta = params.eta0 / self.t.powf(params.power),
             _ => {}
         }
+        let summation = if self.eta > self.steady { Summation::InOrder } else { Summation::InLanes };
+        let prediction = self.vector.product(data.rows, row, summation) + self.intercept;
         if self.is_measured {
             self.measure(params.loss.value(target, prediction));
         }
         let side = F::from_f64(params.side_weights[usize::from(target <= 0.0)]);
         let mut update = match params.schedule {
             Schedule::PassiveAggressive => {
-                let squares = data.rows.squares(row, self.summation);
+                let squares = data.rows.squares(row, summation);
                 if squares == 0.0 {
                     return;
                 }
@@ -365,7 +401,7 @@ impl<'p, F: Float> Walk<'p, F> {
                 self.direction(target, prediction) * if needed < params.eta0 { needed } else { params.eta0 }
             }
             Schedule::SoftPassiveAggressive => {
-                let squares = data.rows.squares(row, self.summation);
+                let squares = data.rows.squares(row, summation);
                 let needed = params.loss.value(target, prediction) / (squares + 0.5 / params.eta0);
                 self.direction(target, prediction) * needed
             }
