@@ -13,6 +13,7 @@ pub mod products;
 pub mod reflect;
 pub mod rows;
 pub mod skinny;
+pub mod steps;
 pub mod syrk;
 pub mod tile;
 pub mod vectors;

@@ -12,3 +12,5 @@ pub mod newton;
 pub mod newton_cg;
 
 pub use curved::Curved;
+pub mod losses;
+pub mod sgd;

@@ -329,6 +329,7 @@ pub(super) mod linear_model {
     use super::super::linear_descent::descend;
     use super::super::linear_smooth::minimize;
     use super::super::linear_cd::enet_path;
+    use super::super::linear_sgd::descend;
     #[pymodule_export]
     use super::{few, iterate, leave_one_out, moments, predict, reduce};
 }

@@ -4,26 +4,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 __all__ = ["descend", "enet_path", "few", "iterate", "leave_one_out", "minimize", "moments", "predict", "reduce"]
-    *,
-    x: Any,
-    y: NDArray[Any],
-    weights: NDArray[Any] | None,
-    aside: tuple[Any, NDArray[Any], NDArray[Any] | None] | None,
-    coef: NDArray[Any],
-    intercept: NDArray[Any],
-    memory: tuple[NDArray[Any], NDArray[Any], int] | None,
-    how: dict[str, Any],
-    random_state: Any,
-    report: Callable[..., None] | None,
-    watch: Any,
-    fit_intercept: bool,
-    alphas: list[float],
-    l1_ratio: float,
-    max_iter: int,
-    tol: float,
-    positive: bool,
-    seeds: list[int] | None,
-    start: NDArray[Any],
     n_threads: int,
 ) -> dict[str, Any]: ...
 def few(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...

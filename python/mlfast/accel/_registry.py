@@ -41,6 +41,12 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "Lasso",
         "enet_path",
         "lasso_path",
+        "PassiveAggressiveClassifier",
+        "PassiveAggressiveRegressor",
+        "Perceptron",
+        "SGDClassifier",
+        "SGDOneClassSVM",
+        "SGDRegressor",
     ),
     "sklearn.metrics": (
         "euclidean_distances",
