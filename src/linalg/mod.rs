@@ -1,9 +1,11 @@
 //! Dense and CSR rows, and the few products that algorithms need of them. Only this floor knows how rows are stored.
 
 pub mod cholesky;
+pub mod columns;
 pub mod csr;
 pub mod dense;
 mod kernels;
+pub mod linear;
 pub mod norms;
 pub mod panels;
 pub mod products;
