@@ -155,19 +155,25 @@ impl<T: Fn(f64, f64, f64) -> (f64, f64)> Kernel<f64> for Sums<'_, T> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = f64>>(self) -> (f64, f64) {
-        let (values, a, b) = (self.values.chunks_exact(LANES), self.a.chunks_exact(LANES), self.b.chunks_exact(LANES));
-        let rests = values.remainder().iter().zip(a.remainder()).zip(b.remainder());
+        let len = self.values.len();
+        let (values, a, b) = (self.values, &self.a[..len], &self.b[..len]);
+        let whole = values.as_chunks::<LANES>().0;
+        let (a_whole, b_whole) = (a.as_chunks::<LANES>().0, b.as_chunks::<LANES>().0);
         let (mut firsts, mut seconds) = ([0.0; LANES], [0.0; LANES]);
-        for ((values, a), b) in values.zip(a).zip(b) {
+        for part in 0..whole.len() {
+            let (values, a, b) = (&whole[part], &a_whole[part], &b_whole[part]);
             for lane in 0..LANES {
                 let (first, second) = (self.term)(values[lane], a[lane], b[lane]);
                 firsts[lane] += first;
                 seconds[lane] += second;
             }
         }
-        let mut sums = (firsts.iter().sum::<f64>(), seconds.iter().sum::<f64>());
-        for ((&value, &a), &b) in rests {
-            let (first, second) = (self.term)(value, a, b);
+        let mut sums = (0.0, 0.0);
+        for lane in 0..LANES {
+            sums = (sums.0 + firsts[lane], sums.1 + seconds[lane]);
+        }
+        for row in whole.len() * LANES..len {
+            let (first, second) = (self.term)(values[row], a[row], b[row]);
             sums = (sums.0 + first, sums.1 + second);
         }
         sums
@@ -185,7 +191,10 @@ impl Kernel<f64> for Add<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = f64>>(self) {
-        self.target.iter_mut().zip(self.values).for_each(|(sum, value)| *sum += self.scale * value);
+        let target = &mut self.target[..self.values.len()];
+        for row in 0..self.values.len() {
+            target[row] += self.scale * self.values[row];
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //! many rows while each is at hand, which is the gradient of any loss. All in double precision; a shift is not seen.
 //!
 //! Sums of up to seven values, and those of CSR rows, run from the first to the last, as the plain loop has them; longer
-//! ones go to eight sums in turn. No instruction set fuses or reorders them.
+//! ones go to eight sums in turn. No instruction set fuses or reorders them. The loops are plain ones: closures of the
+//! iterators that the compiler leaves apart would not have the instructions of the set.
 
 use super::columns::Columns;
 use super::{Csr, Dense, RowSet, Rows};
@@ -118,13 +119,19 @@ impl<F: Float> Linear<F> for Csr<'_, F> {
 
 #[inline(always)]
 fn dot<F: Float>(row: &[F], vector: &[f64]) -> f64 {
-    let (left, right) = (row.chunks_exact(LANES), vector.chunks_exact(LANES));
-    let rest = left.remainder().iter().zip(right.remainder()).fold(0.0, |sum, (x, y)| sum + x.to_f64() * y);
-    if row.len() < LANES {
+    let vector = &vector[..row.len()];
+    let (left, left_rest) = row.as_chunks::<LANES>();
+    let (right, right_rest) = vector.as_chunks::<LANES>();
+    let mut rest = 0.0;
+    for at in 0..left_rest.len() {
+        rest += left_rest[at].to_f64() * right_rest[at];
+    }
+    if left.is_empty() {
         return rest;
     }
     let mut sums = [0.0; LANES];
-    for (x, y) in left.zip(right) {
+    for at in 0..left.len() {
+        let (x, y) = (&left[at], &right[at]);
         for lane in 0..LANES {
             sums[lane] += x[lane].to_f64() * y[lane];
         }
@@ -140,7 +147,10 @@ fn folded(sums: [f64; LANES]) -> f64 {
 
 #[inline(always)]
 fn add<F: Float>(row: &[F], scale: f64, vector: &mut [f64]) {
-    vector.iter_mut().zip(row).for_each(|(sum, value)| *sum += scale * value.to_f64());
+    let vector = &mut vector[..row.len()];
+    for column in 0..row.len() {
+        vector[column] += scale * row[column].to_f64();
+    }
 }
 
 struct Dot<'k, F> {
@@ -166,8 +176,11 @@ impl<F: Float> Kernel<F> for Square<'_, F> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = F>>(self) -> f64 {
-        let chunks = self.row.chunks_exact(LANES);
-        let rest = chunks.remainder().iter().fold(0.0, |sum, x| sum + x.to_f64() * x.to_f64());
+        let (chunks, remainder) = self.row.as_chunks::<LANES>();
+        let mut rest = 0.0;
+        for x in remainder {
+            rest += x.to_f64() * x.to_f64();
+        }
         let mut sums = [0.0; LANES];
         for x in chunks {
             for lane in 0..LANES {
@@ -209,11 +222,14 @@ impl<F: Float, W: FnMut(usize, f64) -> f64> Kernel<F> for AddWeighed<'_, '_, F, 
         let count = self.rows.len();
         let whole = count - count % TOGETHER;
         for position in (0..whole).step_by(TOGETHER) {
-            let rows = [0, 1, 2, 3].map(|next| self.data.values_of(self.rows.row(position + next)));
-            let products = rows.map(|row| dot(row, self.vector));
+            let row = |next: usize| self.data.values_of(self.rows.row(position + next));
+            let rows = [row(0), row(1), row(2), row(3)];
             let mut weights = [0.0; TOGETHER];
             for next in 0..TOGETHER {
-                weights[next] = (self.weigh)(position + next, products[next]);
+                weights[next] = dot(rows[next], self.vector);
+            }
+            for (next, weight) in weights.iter_mut().enumerate() {
+                *weight = (self.weigh)(position + next, *weight);
             }
             if weights != [0.0; TOGETHER] {
                 add_four(rows, weights, self.sum);
@@ -230,7 +246,7 @@ impl<F: Float, W: FnMut(usize, f64) -> f64> Kernel<F> for AddWeighed<'_, '_, F, 
 #[inline(always)]
 fn add_four<F: Float>(rows: [&[F]; TOGETHER], weights: [f64; TOGETHER], sum: &mut [f64]) {
     let len = sum.len();
-    let [a, b, c, d] = rows.map(|row| &row[..len]);
+    let [a, b, c, d] = [&rows[0][..len], &rows[1][..len], &rows[2][..len], &rows[3][..len]];
     for column in 0..len {
         let first = weights[0] * a[column].to_f64() + weights[1] * b[column].to_f64();
         let second = weights[2] * c[column].to_f64() + weights[3] * d[column].to_f64();

@@ -3,6 +3,8 @@
 use crate::common::random::Mt19937;
 use crate::common::{Context, Result, memory};
 
+/// How far ahead a coordinate is announced: memory answers about as late as so many steps take.
+const AHEAD: usize = 4;
 /// Coordinates between two looks at whether the user wants to stop.
 const BETWEEN_CHECKS: usize = 256;
 
@@ -64,7 +66,7 @@ pub(super) enum Verdict {
     Drop,
 }
 
-/// Visits the coordinates in their order, each with the one that follows it.
+/// Visits the coordinates in their order, each with one that will soon follow it.
 ///
 /// # Errors
 /// [`crate::common::Error::Interrupted`].
@@ -79,7 +81,7 @@ pub(super) fn visit(
             ctx.check()?;
         }
         looked += 1;
-        match look(index, active.get(position + 1)) {
+        match look(index, active.get(position + AHEAD)) {
             Verdict::Keep => position += 1,
             Verdict::Drop => active.drop(position),
         }

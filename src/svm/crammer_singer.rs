@@ -51,8 +51,8 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     while n_iter < MOST_PASSES {
         let mut most = f64::NEG_INFINITY;
         active.shuffle(random);
-        visit(ctx, &mut active, |sample, next| {
-            samples.fetch(next);
+        visit(ctx, &mut active, |sample, soon| {
+            samples.fetch(soon);
             let (square, cost) = (squares[sample], samples.costs[sample]);
             if square.is_nan() || square <= 0.0 {
                 return Verdict::Keep;

@@ -38,8 +38,8 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     while n_iter < max_iter {
         let (mut new_most, mut new_least) = (f64::NEG_INFINITY, f64::INFINITY);
         active.shuffle(random);
-        visit(ctx, &mut active, |sample, next| {
-            samples.fetch(next);
+        visit(ctx, &mut active, |sample, soon| {
+            samples.fetch(soon);
             let (target, alpha) = (samples.targets[sample], alphas[sample]);
             let bound = if is_squared { f64::INFINITY } else { samples.costs[sample] };
             let slope = samples.dot(sample, &coef) * target - 1.0 + alpha * diagonal(sample);

@@ -47,8 +47,8 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     while n_iter < max_iter {
         let (mut n_steps, mut most) = (0, 0.0_f64);
         active.shuffle(random);
-        visit(ctx, &mut active, |sample, next| {
-            samples.fetch(next);
+        visit(ctx, &mut active, |sample, soon| {
+            samples.fetch(soon);
             let (target, cost, curvature) = (samples.targets[sample], samples.costs[sample], squares[sample]);
             let product = target * samples.dot(sample, &coef);
             let [alpha, rest] = alphas[sample];

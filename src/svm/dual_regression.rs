@@ -41,8 +41,8 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     while n_iter < max_iter {
         let (mut new_most, mut total) = (0.0_f64, 0.0);
         active.shuffle(random);
-        visit(ctx, &mut active, |sample, next| {
-            samples.fetch(next);
+        visit(ctx, &mut active, |sample, soon| {
+            samples.fetch(soon);
             let cost = samples.costs[sample];
             let (lambda, bound) = if tube.is_squared { (0.5 / cost, f64::INFINITY) } else { (0.0, cost) };
             let beta = betas[sample];

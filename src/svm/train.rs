@@ -129,7 +129,7 @@ struct Sides {
 /// The samples that count.
 struct Data<'a, R> {
     rows: &'a R,
-    /// Their rows; of a classification by class.
+    /// Their rows; by class where the order of steps is drawn.
     order: Vec<u32>,
     /// Targets and weights in this order.
     targets: Vec<f64>,
@@ -200,7 +200,9 @@ impl<'a, R> Data<'a, R> {
         order.extend((0..targets.len() as u32).filter(|&row| weights[row as usize] > 0.0));
         if !params.solver.is_regression() {
             let class_of = |row: u32| targets[row as usize] as usize;
-            order.sort_by_key(|&row| class_of(row));
+            if !params.solver.is_newton() {
+                order.sort_by_key(|&row| class_of(row)); // the order of steps is drawn from there
+            }
             let mut counts = memory::filled(params.class_weights.len(), 0_usize)?;
             for &row in &order {
                 *counts.get_mut(class_of(row)).ok_or(Error::InvalidArgument("a class without a weight"))? += 1;
