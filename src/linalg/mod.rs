@@ -2,11 +2,13 @@
 
 pub mod centred;
 pub mod cholesky;
+pub mod columns;
 pub mod csr;
 pub mod dense;
 pub mod gram;
 mod kernels;
 pub mod margins;
+pub mod linear;
 pub mod norms;
 pub mod panels;
 pub mod products;

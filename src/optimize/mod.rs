@@ -14,3 +14,4 @@ pub mod newton_cg;
 pub use curved::Curved;
 pub mod losses;
 pub mod sgd;
+pub mod tron;

@@ -6,6 +6,7 @@ from mlfast._core import linear_model as linear_model
 from mlfast._core import metrics as metrics
 from mlfast._core import neighbors as neighbors
 from mlfast._core import random as random
+from mlfast._core import svm as svm
 from mlfast._core import tree as tree
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "neighbors",
     "random",
     "set_num_threads",
+    "svm",
     "tree",
 ]
 

@@ -79,6 +79,10 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "kneighbors_graph",
         "radius_neighbors_graph",
     ),
+    "sklearn.svm": (
+        "LinearSVC",
+        "LinearSVR",
+    ),
     "sklearn.tree": (
         "DecisionTreeClassifier",
         "DecisionTreeRegressor",
