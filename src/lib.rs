@@ -14,4 +14,5 @@ pub mod neighbors;
 pub mod optimize;
 #[cfg(feature = "python")]
 mod python;
+pub mod svm;
 pub mod tree;

@@ -44,7 +44,6 @@ impl<'a, F: Float> Dense<'a, F> {
 
     /// The values of a row, unshifted.
     #[inline(always)]
-    pub(super) fn row(&self, row: usize) -> &[F] {
     pub fn values_of(&self, row: usize) -> &[F] {
         &self.values[row * self.n_cols..][..self.n_cols]
     }

@@ -34,7 +34,7 @@ impl<F: Float> Margins<F> for Dense<'_, F> {
         let (n_cols, n_outputs, len) = (self.n_cols(), start.len(), rows.len());
         let whole = len - len % SHARING;
         for i in (0..whole).step_by(SHARING) {
-            let group: [&[F]; SHARING] = std::array::from_fn(|row| self.row(rows.row(i + row)));
+            let group: [&[F]; SHARING] = std::array::from_fn(|row| self.values_of(rows.row(i + row)));
             if let RowSet::List(list) = rows {
                 ask_for(self, &list[(i + SHARING).min(len)..(i + 2 * SHARING).min(len)]);
             }
@@ -44,7 +44,7 @@ impl<F: Float> Margins<F> for Dense<'_, F> {
             }
         }
         for i in whole..len {
-            let row = self.row(rows.row(i));
+            let row = self.values_of(rows.row(i));
             for (output, (coef, &start)) in coef.chunks_exact(n_cols).zip(start).enumerate() {
                 out[i * n_outputs + output] = dots([row], coef)[0] + start;
             }
@@ -56,7 +56,7 @@ impl<F: Float> Margins<F> for Dense<'_, F> {
         let (n_cols, len) = (self.n_cols(), rows.len());
         let whole = len - len % SHARING;
         for i in (0..whole).step_by(SHARING) {
-            let [a, b, c, d]: [&[F]; SHARING] = std::array::from_fn(|row| self.row(rows.row(i + row)));
+            let [a, b, c, d]: [&[F]; SHARING] = std::array::from_fn(|row| self.values_of(rows.row(i + row)));
             for (output, sums) in sums.chunks_exact_mut(n_cols).enumerate() {
                 let factor = |row: usize| factors[(i + row) * n_outputs + output];
                 let (p, q, r, s) = (factor(0), factor(1), factor(2), factor(3));
@@ -66,7 +66,7 @@ impl<F: Float> Margins<F> for Dense<'_, F> {
             }
         }
         for i in whole..len {
-            let row = self.row(rows.row(i));
+            let row = self.values_of(rows.row(i));
             for (output, sums) in sums.chunks_exact_mut(n_cols).enumerate() {
                 let factor = factors[i * n_outputs + output];
                 sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += factor * value);
@@ -132,7 +132,7 @@ fn dots<F: Float, const R: usize>(rows: [&[F]; R], vector: &[F]) -> [F; R] {
 #[inline(always)]
 fn ask_for<F: Float>(rows: &Dense<F>, list: &[u32]) {
     for &row in list {
-        let values = rows.row(row as usize);
+        let values = rows.values_of(row as usize);
         (0..values.len()).step_by(64 / size_of::<F>()).for_each(|at| prefetch(&values[at]));
     }
 }

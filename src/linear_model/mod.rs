@@ -1,9 +1,9 @@
 //! Linear models: what is learnt from sums over rows, and what a fitted model answers.
 
 pub mod answers;
-pub mod iterative;
-pub mod descent;
 pub mod coordinate_descent;
+pub mod descent;
+pub mod iterative;
 pub mod least_squares;
 pub mod leave_one_out;
 pub mod losses;
@@ -11,5 +11,4 @@ pub mod moments;
 pub mod objective;
 pub mod refine;
 pub mod smooth;
-pub mod sparse;
 pub mod stochastic;

@@ -1,15 +1,15 @@
 //! Optimisers: they know vectors and operators, not estimators.
 
 pub mod conjugate;
+pub mod coordinate_descent;
 pub mod curved;
 pub mod lbfgs;
-pub mod coordinate_descent;
 pub mod lsqr;
-pub mod schedule;
-pub mod step;
 pub mod more_thuente;
 pub mod newton;
 pub mod newton_cg;
+pub mod schedule;
+pub mod step;
 
 pub use curved::Curved;
 pub mod losses;

@@ -326,10 +326,13 @@ fn few_of<'py, F: Element + Float>(
 #[pymodule]
 pub(super) mod linear_model {
     #[pymodule_export]
-    use super::super::linear_descent::descend;
-    use super::super::linear_smooth::minimize;
     use super::super::linear_cd::enet_path;
-    use super::super::linear_sgd::descend;
+    #[pymodule_export]
+    use super::super::linear_descent::descend;
+    #[pymodule_export]
+    use super::super::linear_sgd::descend_by_rows;
+    #[pymodule_export]
+    use super::super::linear_smooth::minimize;
     #[pymodule_export]
     use super::{few, iterate, leave_one_out, moments, predict, reduce};
 }

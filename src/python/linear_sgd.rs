@@ -111,7 +111,7 @@ impl Settings {
 /// The answer has `coef`, `intercepts`, `average_coef`, `average_intercepts`, `n_iter` and `diverged`, a value for each.
 #[pyfunction]
 #[pyo3(signature = (*, x, y, weights, held_out, coef, intercepts, average_coef, average_intercepts, seeds, side_weights, scoring, settings, report, n_threads))]
-pub(super) fn descend<'py>(
+pub(super) fn descend_by_rows<'py>(
     py: Python<'py>,
     x: &Array<'py>,
     y: &Array<'py>,

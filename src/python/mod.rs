@@ -11,12 +11,17 @@ mod ensemble;
 mod error;
 mod host;
 mod impute;
+mod linear_cd;
+mod linear_descent;
 mod linear_model;
+mod linear_sgd;
+mod linear_smooth;
 mod metrics;
 mod neighbors;
 mod random;
 mod reserve;
 mod run;
+mod svm;
 mod threads;
 mod tree;
 
@@ -46,6 +51,8 @@ mod _core {
     #[pymodule_export]
     use super::random::random;
     #[pymodule_export]
+    use super::svm::svm;
+    #[pymodule_export]
     use super::threads::{get_num_threads, instruction_set, set_num_threads};
     #[pymodule_export]
     use super::tree::tree;
@@ -54,9 +61,18 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Importable by their full names too, as stub checkers and pickles expect of modules.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in
-            ["centroids", "cluster", "ensemble", "impute", "linear_model", "metrics", "neighbors", "random", "tree"]
-        {
+        for name in [
+            "centroids",
+            "cluster",
+            "ensemble",
+            "impute",
+            "linear_model",
+            "metrics",
+            "neighbors",
+            "random",
+            "svm",
+            "tree",
+        ] {
             let inner = module.getattr(name)?;
             inner.setattr("__name__", format!("mlfast._core.{name}"))?;
             modules.set_item(format!("mlfast._core.{name}"), inner)?;

@@ -112,9 +112,12 @@ class _Descent(CallbackDropIn, LinearDropIn):
     ) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """Check training data.
 
+        Returns
+        -------
         X : ndarray or CSR matrix of shape (n_samples, n_features), of float32 or float64
         y : ndarray of shape (n_samples,), of the type of X: numbers, or positions among the classes
         weights : ndarray of shape (n_samples,), of the type of X, or None
+        """
         X, y = validate_data(
             self,
             with_checked_indices(X),
@@ -129,6 +132,7 @@ class _Descent(CallbackDropIn, LinearDropIn):
         if weights is not None:
             weights = _check_sample_weight(weights, X, dtype=X.dtype, ensure_non_negative=True)
         y, weights = self._encoded(y, weights, classes)
+        if weights is not None:
             weights = weights.astype(X.dtype, copy=False)
             if not weights.any():
                 raise ValueError("All weights are zero: there is nothing to learn from.")
@@ -242,6 +246,7 @@ class _Descent(CallbackDropIn, LinearDropIn):
     def _warn_of(self: Any, found: dict[str, Any], goes_on: bool) -> None:
         """Raise ValueError if the descent went up; warn if it did not get down."""
         if found["end"] == "diverged":
+            raise ValueError(
                 f"Gradient descent diverged in epoch {len(found['losses'])}: the loss or a coefficient overflowed. The "
                 f"learning rate is too large for these data, eta0={found['eta0']:.6g}; take a smaller eta0, leave it "
                 "to eta0='auto', or scale the features."
@@ -268,10 +273,12 @@ class _Descent(CallbackDropIn, LinearDropIn):
 
     def _partial(self: Any, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
         """Take the steps of one epoch."""
+        if self.early_stopping:
             raise ValueError("partial_fit sets no samples aside: it does not go with early_stopping=True.")
         resumes = hasattr(self, "coef_")
         data = self._checked(X, y, sample_weight, reset=not resumes, classes=classes)
         self._descend(*data, resumes=resumes, watch=None, goes_on=True)
+        return self
 
 
 def _mt19937(random: np.random.RandomState) -> np.random.RandomState:
@@ -289,6 +296,7 @@ def _say(epoch: int, loss: float, score: float | None) -> None:
 class GradientDescentRegressor(_Descent, RegressorMixin, LinearModel):
     __doc__ = REGRESSOR
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "loss": [StrOptions({"squared_error", "huber"})],
         **_Descent._parameter_constraints,
         "epsilon": [Interval(Real, 0, None, closed="neither")],
@@ -323,6 +331,7 @@ class GradientDescentRegressor(_Descent, RegressorMixin, LinearModel):
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int | bool = 0,
+    ) -> None:
         self.loss = loss
         self.penalty = penalty
         self.alpha = alpha
@@ -356,40 +365,118 @@ class GradientDescentRegressor(_Descent, RegressorMixin, LinearModel):
     def _shaped(self, found: dict[str, Any]) -> dict[str, Any]:
         return {"coef_": found["coef"][0], "intercept_": found["intercept"]}
 
+    @keeps_state
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "GradientDescentRegressor":
         """Take the steps of one epoch over some samples, after those taken before.
 
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, not negative; None: all 1.
 
+        Returns
+        -------
         self : GradientDescentRegressor
+            The fitted model.
+        """
         return self._partial(X, y, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the targets.
 
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
+        Returns
+        -------
         y : ndarray of shape (n_samples,)
             The targets.
+        """
         return self._answered("predict", X, lambda: super(GradientDescentRegressor, self).predict(X), np.ravel)
 
 
 class GradientDescentClassifier(_Descent, LinearClassifierDropIn, LinearClassifierMixin, LinearModel):
     __doc__ = CLASSIFIER
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "loss": [StrOptions({"log_loss"})],
+        **_Descent._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
 
+    def __init__(
+        self,
         loss: str = "log_loss",
         *,
+        penalty: str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float = 0.15,
+        fit_intercept: bool = True,
+        batch_size: int | str = "full",
+        solver: str = "sgd",
+        learning_rate: str = "constant",
+        eta0: float | str = "auto",
+        power_t: float = 0.25,
+        decay_rate: float = 0.5,
+        decay_epochs: float = 10,
+        momentum: float = 0.0,
+        nesterovs_momentum: bool = False,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        max_iter: int = 1000,
+        tol: float | None = 1e-4,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
         class_weight: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int | bool = 0,
+    ) -> None:
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.batch_size = batch_size
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.eta0 = eta0
+        self.power_t = power_t
+        self.decay_rate = decay_rate
+        self.decay_epochs = decay_epochs
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
 
+    def _n_outputs(self) -> int:
         return 1 if len(self.classes_) == 2 else len(self.classes_)
 
+    def _shaped(self, found: dict[str, Any]) -> dict[str, Any]:
         return {"coef_": found["coef"], "intercept_": found["intercept"]}
 
+    def _encoded(
+        self: Any, y: np.ndarray, weights: np.ndarray | None, classes: Any
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         if classes is None:
@@ -407,29 +494,51 @@ class GradientDescentClassifier(_Descent, LinearClassifierDropIn, LinearClassifi
             weights = by_class if weights is None else weights * by_class
         return np.searchsorted(self.classes_, y), weights
 
+    @keeps_state
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self: Any, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> "GradientDescentClassifier":
+        """Take the steps of one epoch over some samples, after those taken before.
 
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
             Classes of the samples.
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever come. Must be told at the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, not negative; None: all 1.
 
+        Returns
+        -------
         self : GradientDescentClassifier
+            The fitted model.
+        """
         _check_partial_fit_first_call(self, classes)
         return self._partial(X, y, sample_weight, self.classes_)
 
     def predict_proba(self: Any, X: Any) -> np.ndarray:
         """Predict the probability of each class.
 
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
 
+        Returns
+        -------
         p : ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
+        """
         parent: Any = super()
         return self._answered("predict_proba", X, lambda: _shares(parent.decision_function(X)), _shares, "csr")
 
     def predict_log_proba(self: Any, X: Any) -> np.ndarray:
         """Predict the logarithm of the probability of each class; see `predict_proba`."""
+        parent: Any = super()
         known = lambda: _log_shares(parent.decision_function(X))  # noqa: E731
         return self._answered("predict_log_proba", X, known, _log_shares, "csr")
 
@@ -444,207 +553,7 @@ def _shares(scores: np.ndarray) -> np.ndarray:
 
 def _log_shares(scores: np.ndarray) -> np.ndarray:
     """Return the logarithms of `_shares`; none is lost where a share is too small for a number."""
+    if scores.ndim == 2 and scores.shape[1] > 1:
         return log_softmax(scores, axis=1)
+    scores = scores.reshape(-1)
     return -np.column_stack([np.logaddexp(0, scores), np.logaddexp(0, -scores)])
-"""What the models fitted by stochastic gradient descent share: draws, the call into Rust, progress lines.
-
-scikit-learn's own methods validate, allocate and warn; what they call to fit a validated problem is replaced.
-"""
-
-import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
-from sklearn._loss._loss import CyHalfBinomialLoss, CyHalfSquaredError, CyHuberLoss
-from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
-from sklearn.linear_model._base import SPARSE_INTERCEPT_DECAY
-from sklearn.linear_model._sgd_fast import (
-    EpsilonInsensitive,
-    Hinge,
-    ModifiedHuber,
-    SquaredEpsilonInsensitive,
-    SquaredHinge,
-)
-from sklearn.linear_model._stochastic_gradient import MAX_INT
-from sklearn.utils import check_random_state
-
-from mlfast._core import RefusedError
-from mlfast._dispatch import Condition
-
-#: How Rust calls the losses.
-LOSSES = {
-    Hinge: "hinge",
-    SquaredHinge: "squared_hinge",
-    ModifiedHuber: "modified_huber",
-    CyHalfBinomialLoss: "log_loss",
-    CyHalfSquaredError: "squared_error",
-    CyHuberLoss: "huber",
-    EpsilonInsensitive: "epsilon_insensitive",
-    SquaredEpsilonInsensitive: "squared_epsilon_insensitive",
-}
-LOSS_TYPES = tuple(f"{loss.__module__}.{loss.__qualname__}" for loss in LOSSES)
-
-
-def _scores_by_itself(call: tuple[Any, np.ndarray]) -> bool:
-    model, _ = call
-    plain: Any = ClassifierMixin if is_classifier(model) else RegressorMixin
-    return bool(model.early_stopping) and type(model).score is not plain.score
-
-
-def _has_no_variance(call: tuple[Any, np.ndarray]) -> bool:
-    model, y = call
-    return model.early_stopping and not is_classifier(model) and math.ceil(model.validation_fraction * len(y)) < 2
-
-
-FIT_CONDITIONS = (
-    Condition("early_stopping by a score of one's own", _scores_by_itself),
-    Condition("early_stopping by the score of one sample", _has_no_variance),
-    Condition("coef_ is not an array", lambda call: type(call[0].coef_) is not np.ndarray),
-)
-
-
-def with_checked_rows(X: Any) -> Any:
-    """Return ``X``, or a copy of a sparse matrix that stays inside; wide indices stay wide, scikit-learn refuses them."""
-    checked = with_checked_indices(X)
-    return X if checked is not X and X.indices.dtype != np.int32 else checked
-
-
-@contextmanager
-def undrawn_if_refused(*sources: Any) -> Iterator[None]:
-    """Give generators back what was drawn from them, if scikit-learn is asked to draw it again."""
-    generators = [check_random_state(source) for source in sources]
-    states = [generator.get_state() for generator in generators]
-    try:
-        yield
-    except RefusedError:
-        for generator, state in zip(generators, states, strict=True):
-            generator.set_state(state)
-        raise
-
-
-def seed_after_that_of_rows(random: np.random.RandomState) -> int:
-    """Return the seed of the shuffles, drawn after one that scikit-learn draws for its table and does not use."""
-    random.randint(1, MAX_INT)
-    return int(random.randint(MAX_INT))
-
-
-def descended(
-    est: Any,
-    X: Any,
-    y: np.ndarray,
-    *,
-    loss: Any,
-    alpha: float,
-    learning_rate: str,
-    sample_weight: np.ndarray,
-    validation_mask: np.ndarray,
-    max_iter: int,
-    seeds: list[int],
-    class_weights: list[tuple[float, float]],
-    intercepts: list[float],
-    n_threads: int = 1,
-    one_class: bool = False,
-) -> dict[str, Any]:
-    """Fit a validated problem in Rust.
-
-    Parameters
-    ----------
-    est : object
-        The model, with its coefficients so far.
-    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
-        Features, of float32 or float64.
-    y : ndarray of shape (n_samples,)
-        Targets of the type of X; where there are several seeds, int32 numbers of the classes.
-    loss : object
-        scikit-learn's loss.
-    alpha, learning_rate, max_iter : float, str, int
-        In place of the model's own.
-    sample_weight : ndarray of shape (n_samples,)
-        Weights of the type of X.
-    validation_mask : ndarray of bool of shape (n_samples,)
-        Which samples decide when to stop.
-    seeds : list of int
-        Seeds of the shuffles, one for each task.
-    class_weights : list of (float, float)
-        Weights of positive and of other targets, for each task.
-    intercepts : list of float
-        Where the intercepts begin, for each task.
-    n_threads : int, default=1
-        Threads that tasks are shared out to.
-    one_class : bool, default=False
-        Whether alpha counts against the intercept too.
-
-    Returns
-    -------
-    found : dict
-        What `core.descend` found; `coef` and `average_coef` of shape (n_tasks, n_features).
-    """
-    kind, *arguments = loss.__reduce__()
-    arguments = [argument for given in arguments for argument in given]
-    averages = bool(est.average)
-    coef, average_coef = (est._standard_coef, est._average_coef) if averages else (est.coef_, None)
-    if any(array is not None and array.dtype != X.dtype for array in (coef, average_coef)):
-        raise RefusedError("coef_ and X differ in type")
-    n_tasks = len(seeds)
-    found = core.descend(
-        x=X,
-        y=y,
-        weights=sample_weight,
-        held_out=validation_mask.view(np.uint8) if est.early_stopping else None,
-        coef=coef.reshape(n_tasks, -1),
-        intercepts=intercepts,
-        average_coef=average_coef.reshape(n_tasks, -1) if averages else None,
-        average_intercepts=[float(value) for value in est._average_intercept] if averages else [0.0] * n_tasks,
-        seeds=seeds,
-        side_weights=class_weights,
-        scoring="sides" if is_classifier(est) else "variance",
-        settings={
-            "loss": LOSSES[kind],
-            "loss_parameter": float(arguments[0]) if arguments else 0.0,
-            "penalty": str(est.penalty).lower(),
-            "alpha": float(alpha),
-            "l1_ratio": float(est._get_l1_ratio()),
-            "learning_rate": learning_rate,
-            "eta0": float(est.eta0),
-            "power_t": float(est.power_t),
-            "fit_intercept": bool(est.fit_intercept),
-            "intercept_decay": SPARSE_INTERCEPT_DECAY if sp.issparse(X) else 1.0,
-            "one_class": one_class,
-            "average": int(est.average),
-            "t": float(est.t_),
-            "shuffle": bool(est.shuffle),
-            "max_iter": int(max_iter),
-            "tol": -np.inf if est.tol is None else float(est.tol),
-            "n_iter_no_change": int(est.n_iter_no_change),
-            "is_reported": bool(est.verbose),
-        },
-        report=_printer() if est.verbose else None,
-        n_threads=n_threads,
-    )
-    if any(found["diverged"]):
-        raise RefusedError("numbers grew out of all bounds")
-    return found
-
-
-def _printer() -> Callable[..., None]:
-    """Return what prints how it goes, in the lines of scikit-learn."""
-    start = time.time()
-
-    def report(word: str, *numbers: Any) -> None:
-        if word == "begins":
-            print("-- Epoch %d" % numbers)
-        elif word == "converged":
-            print("Convergence after %d epochs took %.2f seconds" % (*numbers, time.time() - start))
-            *numbers, score = numbers
-            line = "Norm: %.2f, NNZs: %d, Bias: %.6f, T: %d, Avg. loss: %f, Objective: %f" % tuple(numbers)
-            print(line if score is None else f"{line}, Validation score: {score:f}")
-            print("Total training time: %.2f seconds." % (time.time() - start))
-
-    return report
-
-
-def is_averaged(est: Any) -> bool:
-    """Return whether so many steps were taken that the averages count."""
-    return bool(est.average <= est.t_ - 1.0)

@@ -5,7 +5,7 @@ from typing import Any
 import sklearn.linear_model
 
 from mlfast._state import keeps_state
-from mlfast.linear_model._descent import with_checked_rows
+from mlfast.linear_model._sgd import with_checked_rows
 from mlfast.linear_model._stochastic import DescendingClassifier
 
 

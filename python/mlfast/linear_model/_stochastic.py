@@ -12,7 +12,7 @@ from mlfast._dispatch import dispatch
 from mlfast._state import keeps_state
 from mlfast.linear_model._base import LinearDropIn
 from mlfast.linear_model._classes import LinearClassifierDropIn
-from mlfast.linear_model._descent import (
+from mlfast.linear_model._sgd import (
     FIT_CONDITIONS,
     LOSS_TYPES,
     descended,

@@ -16,7 +16,7 @@ mod portable;
 
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Sub, SubAssign};
 
-pub use plain::{Plain, vectorized};
+pub use plain::{Loops, compiled, compiled_to};
 
 use super::settings::settings;
 
@@ -269,47 +269,6 @@ pub fn dispatch_to<F: SimdFloat, K: Kernel<F>>(isa: Isa, kernel: K) -> K::Output
         Isa::Avx2 => unsafe { with_avx2(kernel) },
         // SAFETY: the baseline is always there.
         _ => unsafe { kernel.run::<F::Portable>() },
-    }
-}
-
-/// A computation in plain loops over slices, which the compiler turns into vectors of each instruction set. Nothing is
-/// fused or reordered: all sets, the portable one too, give the same bits.
-pub trait Loops {
-    /// What it computes.
-    type Output;
-
-    /// The computation; must be `#[inline(always)]`.
-    fn run(self) -> Self::Output;
-}
-
-/// Runs plain loops with the instruction set in use.
-pub fn compiled<L: Loops>(loops: L) -> L::Output {
-    compiled_to(settings().isa, loops)
-}
-
-/// Runs plain loops with an instruction set that this machine has: tests compare them.
-#[doc(hidden)]
-pub fn compiled_to<L: Loops>(isa: Isa, loops: L) -> L::Output {
-    dispatch_to(isa, Plain(loops))
-/// Plain loops that the compiler turns into vectors.
-    /// What they compute.
-
-    /// The loops; must be `#[inline(always)]`, and so must be what they call.
-}
-
-/// Runs loops that were compiled for the instruction set in use.
-pub fn vectorize<L: Loops>(loops: L) -> L::Output {
-    dispatch::<f64, _>(Plain(loops))
-}
-
-struct Plain<L>(L);
-
-impl<L: Loops> Kernel<f64> for Plain<L> {
-    type Output = L::Output;
-
-    #[inline(always)]
-    unsafe fn run<S: Simd<F = f64>>(self) -> L::Output {
-        self.0.run()
     }
 }
 

@@ -16,7 +16,7 @@ use vector::{Measure, Vector};
 use super::losses::Loss;
 use crate::common::error::check_length;
 use crate::common::random::OurRandR;
-use crate::common::simd::{Plain, prefetch, vectorized};
+use crate::common::simd::{Loops, compiled, prefetch};
 use crate::common::{Context, Error, Float, Result, memory};
 use crate::linalg::steps::{Steps, Summation};
 
@@ -270,22 +270,21 @@ fn steady_step<F: Float, R: Steps<F>>(data: &Data<R, F>, params: &Params) -> f64
         return f64::INFINITY;
     }
     let [positive, other] = params.side_weights;
-    let longest = vectorized(Longest(data)) * positive.abs().max(other.abs());
+    let longest = compiled(Longest(data)) * positive.abs().max(other.abs());
     1.0 / (curvature * longest)
 }
 
 /// The largest product of the weight and the squared length of a row, that of the intercept included.
 struct Longest<'l, 'd, R, F>(&'l Data<'d, R, F>);
 
-impl<F: Float, R: Steps<F>> Plain for Longest<'_, '_, R, F> {
+impl<F: Float, R: Steps<F>> Loops for Longest<'_, '_, R, F> {
     type Output = f64;
 
     #[inline(always)]
     fn run(self) -> f64 {
         let weights = self.0.weights.iter().enumerate();
-        let lengths = weights.map(|(row, weight)| {
-            weight.abs().to_f64() * (self.0.rows.squares(row, Summation::InLanes) + 1.0)
-        });
+        let lengths =
+            weights.map(|(row, weight)| weight.abs().to_f64() * (self.0.rows.squares(row, Summation::InLanes) + 1.0));
         lengths.fold(0.0, f64::max)
     }
 }
@@ -370,7 +369,7 @@ impl<'p, F: Float> Walk<'p, F> {
         for start in (0..order.len()).step_by(rows) {
             ctx.check()?;
             let end = (start + rows).min(order.len());
-            vectorized(Chunk { walk: self, data, order, start, end });
+            compiled(Chunk { walk: self, data, order, start, end });
         }
         Ok(())
     }
@@ -486,7 +485,7 @@ struct Chunk<'c, 'p, 'd, R, F> {
     end: usize,
 }
 
-impl<F: Float, R: Steps<F>> Plain for Chunk<'_, '_, '_, R, F> {
+impl<F: Float, R: Steps<F>> Loops for Chunk<'_, '_, '_, R, F> {
     type Output = ();
 
     #[inline(always)]
