@@ -28,7 +28,9 @@ REGISTRY: dict[str, tuple[str, ...]] = {
     "sklearn.impute": ("KNNImputer",),
     "sklearn.linear_model": (
         "ElasticNet",
+        "ElasticNetCV",
         "Lasso",
+        "LassoCV",
         "LinearRegression",
         "enet_path",
         "lasso_path",
