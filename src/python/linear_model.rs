@@ -326,7 +326,7 @@ fn few_of<'py, F: Element + Float>(
 #[pymodule]
 pub(super) mod linear_model {
     #[pymodule_export]
-    use super::super::linear_cd::enet_path;
+    use super::super::linear_cd::{enet_folds, enet_path};
     #[pymodule_export]
     use super::super::linear_descent::descend;
     #[pymodule_export]

@@ -312,3 +312,94 @@ class TestPaths:
         both = [outcome(path, X, y, **params) for path in (enet_path, sklearn.linear_model.enet_path)]
         assert_same_complaint(*both)
         np.testing.assert_array_equal(both[0].value[1], both[1].value[1])
+
+
+class TestManyFeatures:
+    """
+    Among more than 512 features a working set is looked at, in passes of its own.
+
+    At a gap of 1e-10 of the variance the coefficients are those of scikit-learn within its root, times the condition of
+    the features that have any, which is about 10.
+    """
+
+    TOL = 1e-10
+
+    def assert_same_optimum(self, ours, theirs, y, weights=None):
+        mean = np.average(y, axis=0, weights=weights) if ours.fit_intercept else 0.0
+        allowed = self.TOL * np.average((y - mean) ** 2, axis=0, weights=weights)
+        assert (ours.dual_gap_ <= allowed * (1 + 1e-9)).all()
+        scale = np.abs(theirs.coef_).max(initial=1e-300)
+        np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=0, atol=1e-4 * scale)
+        np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-12, atol=1e-3 * scale)
+        np.testing.assert_array_equal(np.abs(ours.coef_) > 1e-4 * scale, np.abs(theirs.coef_) > 1e-4 * scale)
+
+    def data(self, n_targets=None):
+        rng = np.random.RandomState(0)
+        X = rng.standard_normal((150, 700)) + rng.uniform(-2, 2, size=700)
+        coef = rng.standard_normal((700, n_targets or 1)) * (np.arange(700) % 70 == 0)[:, None]
+        y = X @ coef + rng.standard_normal((150, n_targets or 1))
+        return X, y if n_targets else y[:, 0]
+
+    @pytest.mark.parametrize("kind", ["dense", "csr"])
+    @pytest.mark.parametrize("fit_intercept", [False, True])
+    @pytest.mark.parametrize("positive", [False, True])
+    def test_optimum(self, kind, fit_intercept, positive):
+        X, y = self.data()
+        X = KINDS[kind](X if kind == "dense" else with_zeros(X, 1))
+        for weights in (None, np.random.RandomState(2).uniform(0, 2, size=len(y))):
+            for params in ({"alpha": 0.1, "l1_ratio": 1.0}, {"alpha": 1.0, "l1_ratio": 0.5}, {"alpha": 100.0}):
+                params |= {"fit_intercept": fit_intercept, "positive": positive, "tol": self.TOL, "max_iter": 100_000}
+                ours, theirs = fit_both(X, y, weights, **params)
+                self.assert_same_optimum(ours, theirs, y, weights)
+
+    def test_targets_and_warm_start(self):
+        X, y = self.data(2)
+        pair = [est(tol=self.TOL, max_iter=100_000, warm_start=True) for est in (Lasso, THEIRS[Lasso])]
+        for alpha in (0.5, 0.2, 0.2, 2.0):
+            ours, theirs = (est.set_params(alpha=alpha).fit(X, y) for est in pair)
+            self.assert_same_optimum(ours, theirs, y)
+        assert pair[0].fit(X, y).n_iter_ == [0, 0]
+
+    @pytest.mark.parametrize("alphas", [[2.0, 0.5, 0.1], 12])
+    def test_paths(self, alphas):
+        """Three penalties go by working sets, twelve by the products of all features."""
+        X, y = self.data()
+        params = {"alphas": alphas, "eps": 0.05, "tol": self.TOL, "max_iter": 100_000}
+        ours, theirs = (path(X, y, **params) for path in (lasso_path, sklearn.linear_model.lasso_path))
+        np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-12)
+        np.testing.assert_allclose(ours[1], theirs[1], rtol=0, atol=1e-4 * np.abs(theirs[1]).max())
+
+    def test_default_tolerance(self):
+        """The objective is not above scikit-learn's by more than the gap that both may leave."""
+        X, y = self.data()
+        ours, theirs = fit_both(X, y, make=Lasso, alpha=0.05)
+        objectives = [
+            0.5 * np.mean((y - est.predict(X)) ** 2) + est.alpha * np.abs(est.coef_).sum() for est in (ours, theirs)
+        ]
+        assert objectives[0] <= objectives[1] + ours.tol * np.var(y)
+        assert ours.dual_gap_ <= ours.tol * np.var(y)
+
+    @pytest.mark.parametrize("max_iter", [1, 3])
+    def test_few_passes(self, max_iter):
+        X, y = self.data()
+        with pytest.warns(ConvergenceWarning, match="Duality gap"):
+            est = Lasso(alpha=0.01, max_iter=max_iter).fit(X, y)
+        assert est.n_iter_ == max_iter
+        assert est.dual_gap_ > est.tol * np.var(y)
+
+    @pytest.mark.parametrize("kind", ["dense", "csr"])
+    def test_threads_change_no_bit(self, kind, threads):
+        X, y = self.data()
+        X = KINDS[kind](np.vstack([with_zeros(X, seed) for seed in range(10)]))
+        y = np.tile(y, 10)
+        found = []
+        for count in (1, 2, 3):
+            threads(count)
+            found.append(Lasso(alpha=0.1).fit(X, y).coef_)
+        np.testing.assert_array_equal(found[0], found[1])
+        np.testing.assert_array_equal(found[0], found[2])
+
+    def test_no_penalty_on_the_size_needs_all_products(self):
+        """Passes are those of scikit-learn again."""
+        X, y = self.data()
+        assert_same(*fit_both(X, y, l1_ratio=0.0, alpha=1.0, max_iter=5), rtol=1e-7)

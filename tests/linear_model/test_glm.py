@@ -23,7 +23,15 @@ MODELS = {
             sklearn.linear_model.TweedieRegressor,
             {"power": power, "link": link},
         )
-        for power, link in [(0, "auto"), (0, "log"), (1, "log"), (1.5, "auto"), (2, "auto"), (3, "log"), (1.5, "identity")]
+        for power, link in [
+            (0, "auto"),
+            (0, "log"),
+            (1, "log"),
+            (1.5, "auto"),
+            (2, "auto"),
+            (3, "log"),
+            (1.5, "identity"),
+        ]
     },
 }
 

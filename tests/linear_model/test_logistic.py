@@ -181,7 +181,13 @@ def test_names_of_classes_and_penalties_of_old():
     X, y = real("iris")
     names = np.array(["ash", "birch", "cedar"])[y]
     assert_same_model(*fit_both(X, names), 1e-9)
-    for params in ({"penalty": "l2"}, {"penalty": None}, {"penalty": None, "C": 2.0}, {"l1_ratio": None}, {"n_jobs": 2}):
+    for params in (
+        {"penalty": "l2"},
+        {"penalty": None},
+        {"penalty": None, "C": 2.0},
+        {"l1_ratio": None},
+        {"n_jobs": 2},
+    ):
         assert_same_model(*fit_both(X, y, **params), 1e-9)
 
 

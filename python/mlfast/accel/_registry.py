@@ -29,7 +29,9 @@ REGISTRY: dict[str, tuple[str, ...]] = {
     "sklearn.linear_model": (
         "ElasticNet",
         "GammaRegressor",
+        "ElasticNetCV",
         "Lasso",
+        "LassoCV",
         "LinearRegression",
         "LogisticRegression",
         "LogisticRegressionCV",

@@ -12,7 +12,7 @@ from mlfast.linear_model._passive_aggressive import PassiveAggressiveClassifier,
 from mlfast.linear_model._paths import enet_path, lasso_path
 from mlfast.linear_model._perceptron import Perceptron
 from mlfast.linear_model._ridge import Ridge, RidgeClassifier
-from mlfast.linear_model._ridge_cv import RidgeCV, RidgeClassifierCV
+from mlfast.linear_model._ridge_cv import RidgeClassifierCV, RidgeCV
 from mlfast.linear_model._stochastic import SGDClassifier, SGDOneClassSVM, SGDRegressor
 
 __all__ = [

@@ -5,7 +5,7 @@ and the tests between them are those of scikit-learn.
 """
 
 import warnings
-from numbers import Number
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,19 @@ def is_gram_given(precompute: Any) -> bool:
 
 def drawn_seeds(random_state: Any, selection: str, count: int) -> list[int] | None:
     """Return the seeds of the orders of visits, which scikit-learn draws whether or not they are used."""
-    rng = check_random_state(random_state)
-    seeds = [rng.randint(0, SEEDS) for _ in range(count)]
+    if selection == "cyclic" and isinstance(random_state, Integral):
+        return None
+    seeds = check_random_state(random_state).randint(0, SEEDS, size=count).tolist()
     return seeds if selection == "random" else None
+
+
+def with_narrow_indices(X: Any) -> Any:
+    """Return X, or a checked copy of a sparse matrix, which may not have 64-bit indices."""
+    if sp.issparse(X):
+        arrays = [X.coords[0]] if X.format == "coo" else [getattr(X, name, None) for name in ("indices", "indptr")]
+        if X.ndim != 2 or any(array is not None and array.dtype == np.int64 for array in arrays):
+            raise RefusedError("the sparse matrix is of another kind")
+    return with_checked_indices(X)
 
 
 def found_paths(x: Any, y: np.ndarray, alphas: Any, **given: Any) -> dict[str, np.ndarray]:
@@ -59,31 +69,26 @@ def found_paths(x: Any, y: np.ndarray, alphas: Any, **given: Any) -> dict[str, n
     """
     alphas = [float(alpha) for alpha in alphas]
     found = core.enet_path(x=x, y=np.ascontiguousarray(y), alphas=alphas, **given)
-    warn_of_gaps(found, alphas, given["l1_ratio"], given["max_iter"], len(y))
+    for gaps, allowed in zip(found["gaps"], found["allowed"], strict=True):
+        warn_of_gaps(gaps, allowed, alphas, given["l1_ratio"] * len(y))
     return found
 
 
-def warn_of_gaps(found: dict[str, np.ndarray], alphas: list[float], l1_ratio: float, max_iter: int, n: int) -> None:
-    """Warn, in scikit-learn's words, of each path and penalty whose passes were used up before the gap was closed.
+def warn_of_gaps(gaps: np.ndarray, allowed: np.ndarray, alphas: list[float], scale: float) -> None:
+    """Warn, in scikit-learn's words, of each penalty that left a larger gap than was allowed.
 
     Parameters
     ----------
-    found : dict of ndarray of shape (..., n_alphas)
-        Gaps, the gaps that were allowed, and passes.
+    gaps, allowed : ndarray of shape (n_alphas,)
+        Duality gaps, and how large they may be.
     alphas : list of float
         Penalties.
-    l1_ratio : float
-        Share of the penalty that is on the size.
-    max_iter : int
-        Most passes.
-    n : int
-        Number of samples.
+    scale : float
+        Number of samples times the share of the penalty that is on the size.
     """
-    is_open = (found["n_iter"] == max_iter) & (found["gaps"] > found["allowed"])
-    for at in zip(*np.nonzero(is_open), strict=True):
-        text = f" Duality gap: {found['gaps'][at]:.6e}, tolerance: {found['allowed'][at]:.3e}"
-        is_smooth = alphas[at[-1]] * l1_ratio * n < np.finfo(np.float64).eps
-        advice = "\n" + messages.message_ridge if is_smooth else ""
+    for at in np.flatnonzero(gaps > allowed):
+        text = f" Duality gap: {gaps[at]:.6e}, tolerance: {allowed[at]:.3e}"
+        advice = "\n" + messages.message_ridge if alphas[at] * scale < np.finfo(np.float64).eps else ""
         warnings.warn(messages.message_conv + text + advice, ConvergenceWarning, stacklevel=callers_level())
 
 
@@ -162,7 +167,7 @@ class CoordinateDescentDropIn(LinearDropIn):
         )
         coef = found["coef"][:, 0]
         gaps, passes = (found["gaps"][:, 0] / n_samples).astype(X.dtype), found["n_iter"][:, 0].tolist()
-        intercept = (found["target_means"] - coef @ found["means"]).astype(X.dtype)
+        intercept = found["intercepts"][:, 0].astype(X.dtype)
         coef = coef.astype(dtype)
         is_one = shape[0] == 1
         self.coef_, self.dual_gap_, self.n_iter_ = (coef[0], gaps[0], passes[0]) if is_one else (coef, gaps, passes)
@@ -174,7 +179,7 @@ class CoordinateDescentDropIn(LinearDropIn):
 
     def _checked(self: Any, X: Any, y: Any, sample_weight: Any, check_input: bool) -> Any:
         """Return X as an array or CSR matrix, y, and weights that add up to the number of samples, or None."""
-        X = with_checked_indices(X)
+        X = with_narrow_indices(X)
         if check_input:
             X, y = validate_data(
                 self,
@@ -218,14 +223,14 @@ class CoordinateDescentDropIn(LinearDropIn):
             return self._answered("predict", X, lambda: parent.predict(X))
         check_is_fitted(self)
         # scikit-learn multiplies sparse matrices as they are: what is not finite goes into the answer.
-        return dispatch(
-            self, "predict", PREDICT_CONDITIONS, (self, X), lambda: self._of_sparse(X), lambda: parent.predict(X)
-        )
+        conditions = () if X.dtype.kind == "c" else PREDICT_CONDITIONS
+        return dispatch(self, "predict", conditions, (self, X), lambda: self._of_sparse(X), lambda: parent.predict(X))
 
     def _of_sparse(self: Any, X: Any) -> np.ndarray:
         if X.ndim != 2 or X.shape[1] != self.coef_.shape[-1]:
             raise RefusedError("X has another number of features")
-        return self._answers(with_checked_indices(X))
+        X = with_checked_indices(X)
+        return X @ self.coef_.T + self.intercept_ if X.dtype.kind == "c" else self._answers(X)
 
 
 class ElasticNet(CoordinateDescentDropIn, sklearn.linear_model.ElasticNet):

@@ -14,8 +14,13 @@ from sklearn.utils._param_validation import validate_params
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._dispatch import Condition, dispatch
-from mlfast._sparse import with_checked_indices
-from mlfast.linear_model._coordinate_descent import FORMATS, drawn_seeds, found_paths, is_gram_given
+from mlfast.linear_model._coordinate_descent import (
+    FORMATS,
+    drawn_seeds,
+    found_paths,
+    is_gram_given,
+    with_narrow_indices,
+)
 
 #: Keyword arguments of the solver, and what they are if they are not given.
 SOLVER = {"tol": 1e-4, "max_iter": 1000, "random_state": None, "selection": "cyclic"}
@@ -54,7 +59,7 @@ def _found(
     **_: Any,
 ) -> Any:
     solver: dict[str, Any] = SOLVER | params
-    X = check_array(with_checked_indices(X), accept_sparse=FORMATS, dtype=[np.float64, np.float32])
+    X = check_array(with_narrow_indices(X), accept_sparse=FORMATS, dtype=[np.float64, np.float32])
     y = check_array(y, dtype=X.dtype.type, ensure_2d=False)
     n_samples, n_features = X.shape
     if len(y) != n_samples or solver["selection"] not in ("cyclic", "random"):

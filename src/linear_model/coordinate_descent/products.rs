@@ -82,10 +82,10 @@ impl Sums {
     /// of the features as they were summed, so that rounding would be taken for data.
     fn products<F: Float>(
         &self,
-        x: &impl Summed<F>,
         targets: &Targets<F>,
         center: Center,
         squares: &[f64],
+        is_constant: impl Fn(usize) -> bool,
     ) -> Result<Option<Products>> {
         let (n, n_targets) = (center.means.len(), targets.n_targets);
         let unit = 1.0 / center.unit;
@@ -98,7 +98,7 @@ impl Sums {
         };
         for (i, row) in self.values.chunks_exact(self.stride).take(n).enumerate() {
             if row[i] <= LEAST_LEFT * squares[i] && squares[i] > 0.0 {
-                if x.is_constant(i, targets) {
+                if is_constant(i) {
                     (0..i).for_each(|j| found.squares[j * n + i] = 0.0);
                     continue;
                 }
@@ -229,29 +229,26 @@ pub fn products<F: Float, X: Summed<F>>(
         squares = sums.squares(x.n_cols())?;
         sums.move_to_means(targets.n_targets, &mut center);
     }
-    sums.products(x, targets, center, &squares)?.ok_or(Error::InvalidArgument(LOST))
+    let found = sums.products(targets, center, &squares, |feature| x.is_constant(feature, targets))?;
+    found.ok_or(Error::InvalidArgument(LOST))
 }
 
-/// As [`products`], for the rows of `x`, from their sums about a center, which are the difference of larger ones; where
-/// these left too few digits, the rows are summed.
+/// The products of a part of a table from its sums about a center, which are the difference of larger ones with
+/// `squares` of the features; None where these left too few digits.
 ///
 /// # Errors
-/// As [`products`].
+/// [`Error::InvalidArgument`] if the weights have no sum; [`Error::OutOfMemory`]; [`Error::Interrupted`].
 pub fn products_from<F: Float>(
     ctx: &Context,
-    x: &impl Summed<F>,
     targets: &Targets<F>,
     fit_intercept: bool,
     mut sums: Sums,
     mut center: Center,
     squares: &[f64],
-) -> Result<Products> {
+) -> Result<Option<Products>> {
     if fit_intercept {
         center.target_means = targets.means(ctx, true)?;
         sums.move_to_means(targets.n_targets, &mut center);
     }
-    match sums.products(x, targets, center, squares)? {
-        Some(found) => Ok(found),
-        None => products(ctx, x, targets, fit_intercept),
-    }
+    sums.products(targets, center, squares, |_| false)
 }

@@ -11,29 +11,33 @@ pub struct Gap {
     pub dual_norm: f64,
 }
 
+/// Sums over the residuals `R = y - X w`.
+#[derive(Debug, Clone, Copy)]
+pub struct Residuals {
+    /// `|R|²`.
+    pub square: f64,
+    /// `R·y`.
+    pub with_target: f64,
+}
+
 impl Gap {
-    /// The gap at a point.
+    /// The gap at a point, whose gradient is `XᵀR`.
     ///
     /// With a penalty on the size, the residuals are shrunk until no slope exceeds it; with one on the square alone, the
     /// dual takes any residuals, and punishes slopes.
-    pub fn of(problem: &Quadratic, penalty: &Penalty, positive: bool, point: &Point) -> Self {
-        let (mut with_products, mut with_gradient, mut size, mut square) = (0.0, 0.0, 0.0, 0.0);
-        let pairs = point.w.iter().zip(problem.products.iter().zip(&point.gradient));
-        for (w, (product, gradient)) in pairs.filter(|(w, _)| **w != 0.0) {
-            with_products += w * product;
-            with_gradient += w * gradient;
+    pub fn at(residuals: Residuals, penalty: &Penalty, positive: bool, point: &Point) -> Self {
+        let (mut size, mut square) = (0.0, 0.0);
+        for w in point.w.iter().filter(|w| **w != 0.0) {
             size += w.abs();
             square += w * w;
         }
-        // Of R = y - Xw: R·y = |y|² - w·q and |R|² = R·y - w·(q - Qw).
-        let residual_target = problem.target_square - with_products;
-        let residual_square = residual_target - with_gradient;
         if penalty.l1 == 0.0 {
             let slope_square = point.gradient.iter().map(|slope| slope * slope).sum();
             let value = if penalty.l2 == 0.0 {
                 slope_square
             } else {
-                residual_square + 0.5 * penalty.l2 * square - residual_target + slope_square / (2.0 * penalty.l2)
+                let objective = residuals.square + 0.5 * penalty.l2 * square;
+                objective - residuals.with_target + slope_square / (2.0 * penalty.l2)
             };
             return Self { value, dual_norm: slope_square };
         }
@@ -43,9 +47,23 @@ impl Gap {
         } else {
             slopes.fold(0.0, |largest, slope| f64::max(largest, slope.abs()))
         };
-        let squares = residual_square + penalty.l2 * square;
+        let squares = residuals.square + penalty.l2 * square;
         let scale = if dual_norm > penalty.l1 { penalty.l1 / dual_norm } else { 1.0 };
-        let dual = scale * residual_target - 0.5 * scale * scale * squares;
+        let dual = scale * residuals.with_target - 0.5 * scale * scale * squares;
         Self { value: 0.5 * squares + penalty.l1 * size - dual, dual_norm }
+    }
+
+    /// The gap at a point of a problem that is known by its products.
+    pub fn of(problem: &Quadratic, penalty: &Penalty, positive: bool, point: &Point) -> Self {
+        let (mut with_products, mut with_gradient) = (0.0, 0.0);
+        let pairs = point.w.iter().zip(problem.products.iter().zip(&point.gradient));
+        for (w, (product, gradient)) in pairs.filter(|(w, _)| **w != 0.0) {
+            with_products += w * product;
+            with_gradient += w * gradient;
+        }
+        // R·y = |y|² - w·q and |R|² = R·y - w·(q - Qw).
+        let with_target = problem.target_square - with_products;
+        let residuals = Residuals { square: with_target - with_gradient, with_target };
+        Self::at(residuals, penalty, positive, point)
     }
 }

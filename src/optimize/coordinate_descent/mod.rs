@@ -13,7 +13,7 @@
 
 mod gap;
 
-pub use gap::Gap;
+pub use gap::{Gap, Residuals};
 
 use crate::common::error::check_length;
 use crate::common::random::OurRandR;
@@ -172,10 +172,11 @@ pub fn descend(
     Ok(End { gap: gap.value, allowed, n_iter: params.max_iter })
 }
 
-/// The best coefficient for a feature, given its product with what the others leave of the targets.
+/// The best coefficient for a feature, given its product with what the others leave of the targets; none where squares
+/// overflow.
 #[inline(always)]
 fn best(product: f64, square: f64, penalty: &Penalty, positive: bool) -> f64 {
-    if positive && product < 0.0 {
+    if (positive && product < 0.0) || product.is_nan() {
         return 0.0;
     }
     product.signum() * (product.abs() - penalty.l1).max(0.0) / (square + penalty.l2)
