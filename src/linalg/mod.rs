@@ -3,6 +3,7 @@
 pub mod cholesky;
 pub mod csr;
 pub mod dense;
+pub mod gemm;
 mod kernels;
 pub mod norms;
 pub mod panels;
