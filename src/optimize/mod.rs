@@ -2,3 +2,4 @@
 
 pub mod conjugate;
 pub mod lsqr;
+pub mod step;

@@ -269,6 +269,38 @@ pub fn dispatch_to<F: SimdFloat, K: Kernel<F>>(isa: Isa, kernel: K) -> K::Output
     }
 }
 
+/// A computation in plain loops over slices, which the compiler turns into vectors of each instruction set. Nothing is
+/// fused or reordered: all sets, the portable one too, give the same bits.
+pub trait Loops {
+    /// What it computes.
+    type Output;
+
+    /// The computation; must be `#[inline(always)]`.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs plain loops with the instruction set in use.
+pub fn compiled<L: Loops>(loops: L) -> L::Output {
+    compiled_to(settings().isa, loops)
+}
+
+/// Runs plain loops with an instruction set that this machine has: tests compare them.
+#[doc(hidden)]
+pub fn compiled_to<L: Loops>(isa: Isa, loops: L) -> L::Output {
+    dispatch_to(isa, Plain(loops))
+}
+
+struct Plain<L>(L);
+
+impl<L: Loops> Kernel<f64> for Plain<L> {
+    type Output = L::Output;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = f64>>(self) -> L::Output {
+        self.0.run()
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 unsafe fn with_avx512<F: SimdFloat, K: Kernel<F>>(kernel: K) -> K::Output {
