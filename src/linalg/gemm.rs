@@ -118,6 +118,64 @@ impl<F: Float> Kernel<F> for AddScaled<'_, F> {
     }
 }
 
+/// `out = start + row · matrix` for one row and a row-major matrix with `out.len()` columns that is not packed: the same
+/// bits as of [`multiply`].
+pub fn multiply_row<F: Float>(row: &[F], matrix: &[F], start: &[F], out: &mut [F]) {
+    assert_eq!((matrix.len(), start.len()), (row.len() * out.len(), out.len()), "a row of the matrix for each factor");
+    dispatch(MultiplyRow { row, matrix, start, out });
+}
+
+struct MultiplyRow<'a, F> {
+    row: &'a [F],
+    matrix: &'a [F],
+    start: &'a [F],
+    out: &'a mut [F],
+}
+
+impl<F: Float> Kernel<F> for MultiplyRow<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd<F = F>>(self) {
+        let Self { row, matrix, start, out } = self;
+        let n_cols = out.len();
+        let mut first = 0;
+        // SAFETY: the caller's promise; vectors of columns that exist, and what is left in buffers of their own.
+        unsafe {
+            while first + 4 * S::WIDTH <= n_cols {
+                let mut sums = [S::splat(F::ZERO); 4];
+                for v in 0..4 {
+                    sums[v] = S::load(start.as_ptr().add(first + v * S::WIDTH));
+                }
+                for (k, &factor) in row.iter().enumerate() {
+                    let columns = matrix.as_ptr().add(k * n_cols + first);
+                    let factor = S::splat(factor);
+                    for v in 0..4 {
+                        sums[v] = S::fma(factor, S::load(columns.add(v * S::WIDTH)), sums[v]);
+                    }
+                }
+                for v in 0..4 {
+                    S::store(out.as_mut_ptr().add(first + v * S::WIDTH), sums[v]);
+                }
+                first += 4 * S::WIDTH;
+            }
+            while first < n_cols {
+                let width = S::WIDTH.min(n_cols - first);
+                let mut lanes = [F::ZERO; LANES];
+                lanes[..width].copy_from_slice(&start[first..first + width]);
+                let mut sum = S::load(lanes.as_ptr());
+                for (k, &factor) in row.iter().enumerate() {
+                    lanes[..width].copy_from_slice(&matrix[k * n_cols + first..][..width]);
+                    sum = S::fma(S::splat(factor), S::load(lanes.as_ptr()), sum);
+                }
+                S::store(lanes.as_mut_ptr(), sum);
+                out[first..first + width].copy_from_slice(&lanes[..width]);
+                first += width;
+            }
+        }
+    }
+}
+
 struct Multiply<'a, F> {
     left: Left<'a, F>,
     right: &'a [F],
@@ -262,7 +320,7 @@ mod tests {
     #[test]
     fn products_are_chains_however_they_are_cut() {
         let mut random = Mt19937::seeded(3);
-        for (n_rows, depth, n_cols) in [(1, 1, 1), (13, 7, 16), (20, 33, 17), (7, 40, 3), (6, 5, 100), (5, 0, 4)] {
+        for (n_rows, depth, n_cols) in [(1, 1, 1), (1, 9, 75), (13, 7, 16), (20, 33, 17), (7, 40, 3), (6, 5, 100), (5, 0, 4)] {
             let (a, b) = (noise(&mut random, n_rows * depth), noise(&mut random, depth * n_cols));
             let mut start = noise(&mut random, n_cols);
             let mut panels = vec![0.0; depth * padded(n_cols)];
@@ -274,6 +332,13 @@ mod tests {
                 let mut out = vec![0.0; n_rows * padded(n_cols)];
                 let stride = padded(n_cols);
                 let start = Start::Row(&start[..]);
+                if n_rows == 1 {
+                    let mut alone = vec![0.0; n_cols];
+                    let Start::Row(start) = start else { unreachable!() };
+                    let kernel = MultiplyRow { row: &a, matrix: &b, start: &start[..n_cols], out: &mut alone };
+                    dispatch_to(isa, kernel);
+                    assert!(isa == Isa::Portable || alone == expected);
+                }
                 dispatch_to(isa, Multiply { left, right: &panels, start, out: &mut out, stride });
                 let found = unpadded(&out, n_cols);
                 if isa == Isa::Portable {

@@ -133,10 +133,10 @@ impl<F: Float> Workspace<F> {
         Ok(self.blocks[..rows.len().div_ceil(size)].iter().map(|block| block.loss).sum())
     }
 
-    /// The second pass: hands each part of the parameters its gradient, times `scale`, to `take`.
+    /// The second pass: hands each part of the parameters and the sum over rows of its gradient to `take`.
     ///
     /// `parts` are the parts of each layer's weights in order (as [`Shape::blocks`] cuts them), and its intercepts.
-    /// `take(part, gradient, penalised)` gets row-major gradients; it may run on any thread.
+    /// `take(part, gradient, is_weights)` gets row-major gradients, on any thread; what it returns is added up in order.
     ///
     /// # Errors
     /// [`crate::common::Error::Interrupted`].
@@ -147,8 +147,8 @@ impl<F: Float> Workspace<F> {
         x: &Input<F>,
         rows: RowSet,
         parts: Vec<(Vec<P>, P)>,
-        take: impl Fn(P, &mut [F], bool) + Sync,
-    ) -> Result<()> {
+        take: impl Fn(P, &mut [F], bool) -> f64 + Sync,
+    ) -> Result<f64> {
         let shape = &network.shape;
         let size = block_rows(shape, rows.len());
         let count = rows.len().div_ceil(size);
@@ -163,7 +163,7 @@ impl<F: Float> Workspace<F> {
             }
         }
         let ctx = if rows.len().saturating_mul(shape.work()) < LEAST_WORK { &ctx.alone() } else { ctx };
-        parallel::map(ctx, jobs, |(layer, columns, part, intercepts, products)| {
+        let found = parallel::map(ctx, jobs, |(layer, columns, part, intercepts, products)| {
             let (fan_out, width) = (shape.fan_out(layer), padded(shape.fan_out(layer)));
             products.fill(F::ZERO);
             for (index, block) in blocks.iter().enumerate() {
@@ -176,7 +176,7 @@ impl<F: Float> Workspace<F> {
                     gemm::multiply(left, panels, Start::Out, products);
                 }
             }
-            take(part, compact(products, width, fan_out), true);
+            let mut found = take(part, compact(products, width, fan_out), true);
             if let Some(intercepts) = intercepts {
                 let sums = &mut products[..width];
                 sums.fill(F::ZERO);
@@ -185,11 +185,11 @@ impl<F: Float> Workspace<F> {
                         sums.iter_mut().zip(errors).for_each(|(sum, &error)| *sum += error);
                     }
                 }
-                take(intercepts, &mut sums[..fan_out], false);
+                found += take(intercepts, &mut sums[..fan_out], false);
             }
-            Ok(())
+            Ok(found)
         })?;
-        Ok(())
+        Ok(found.iter().sum())
     }
 }
 

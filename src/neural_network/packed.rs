@@ -23,6 +23,8 @@ pub struct Layer<F> {
 
 /// What is packed of one block of a layer's rows.
 pub struct Part<'a, F> {
+    /// Columns of the weights.
+    pub fan_out: usize,
     /// As [`Layer::forward`].
     pub forward: &'a mut [F],
     /// As [`Layer::backward`].
@@ -57,7 +59,7 @@ impl<F: Float> Packed<F> {
             let fan_out = shape.fan_out(layer);
             let rows = params[shape.weights(layer)].chunks(shape.block_rows(layer) * fan_out);
             let (parts, intercepts) = panels.parts(shape, layer);
-            rows.zip(parts).for_each(|(rows, part)| part.pack(rows, fan_out));
+            rows.zip(parts).for_each(|(rows, part)| part.pack(rows));
             intercepts[..fan_out].copy_from_slice(&params[shape.intercepts(layer)]);
         }
     }
@@ -90,17 +92,17 @@ impl<F: Float> Layer<F> {
         let (rows, fan_out) = (shape.block_rows(layer), shape.fan_out(layer));
         let mut backward = self.backward.chunks_mut(rows * fan_out);
         let forward = self.forward.chunks_mut(rows * padded(fan_out));
-        let parts = forward.map(|forward| Part { forward, backward: backward.next().unwrap_or_default() }).collect();
+        let parts = forward.map(|forward| Part { fan_out, forward, backward: backward.next().unwrap_or_default() }).collect();
         (parts, &mut self.intercepts)
     }
 }
 
 impl<F: Float> Part<'_, F> {
-    /// Packs rows of weights, row-major of `fan_out` columns.
-    pub fn pack(self, rows: &[F], fan_out: usize) {
-        gemm::pack(rows, fan_out, self.forward);
+    /// Packs the rows of the block, row-major.
+    pub fn pack(self, rows: &[F]) {
+        gemm::pack(rows, self.fan_out, self.forward);
         if !self.backward.is_empty() {
-            gemm::pack_transposed(rows, fan_out, self.backward);
+            gemm::pack_transposed(rows, self.fan_out, self.backward);
         }
     }
 }
