@@ -12,6 +12,7 @@ pub mod reflect;
 pub mod rows;
 pub mod syrk;
 pub mod tile;
+pub mod vectors;
 
 pub use csr::Csr;
 pub use dense::Dense;
