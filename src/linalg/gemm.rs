@@ -320,7 +320,9 @@ mod tests {
     #[test]
     fn products_are_chains_however_they_are_cut() {
         let mut random = Mt19937::seeded(3);
-        for (n_rows, depth, n_cols) in [(1, 1, 1), (1, 9, 75), (13, 7, 16), (20, 33, 17), (7, 40, 3), (6, 5, 100), (5, 0, 4)] {
+        for (n_rows, depth, n_cols) in
+            [(1, 1, 1), (1, 9, 75), (13, 7, 16), (20, 33, 17), (7, 40, 3), (6, 5, 100), (5, 0, 4)]
+        {
             let (a, b) = (noise(&mut random, n_rows * depth), noise(&mut random, depth * n_cols));
             let mut start = noise(&mut random, n_cols);
             let mut panels = vec![0.0; depth * padded(n_cols)];

@@ -3,6 +3,7 @@
 use super::batch::Network;
 use super::input::{Input, dense_forward};
 use super::packed::Packed;
+use super::shape::Dense as Layer;
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, memory, parallel};
@@ -18,7 +19,7 @@ const FEW: usize = 4;
 ///
 /// # Errors
 /// [`crate::common::Error::Shape`]; [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
-pub fn answers<F: Float>(ctx: &Context, network: &Network, params: &[F], x: &Input<F>) -> Result<Vec<F>> {
+pub fn answers<F: Float>(ctx: &Context, network: &Network, params: &[Layer<F>], x: &Input<F>) -> Result<Vec<F>> {
     let shape = &network.shape;
     shape.check(params)?;
     check_length("columns of X", x.n_cols(), shape.fan_in(0))?;
@@ -70,18 +71,18 @@ pub fn packed_answers<F: Float>(ctx: &Context, network: &Network, packed: &Packe
 }
 
 /// The same for a few rows, `values` row-major, with the parameters as they lie.
-fn few<F: Float>(network: &Network, params: &[F], values: &[F]) -> Result<Vec<F>> {
+fn few<F: Float>(network: &Network, params: &[Layer<F>], values: &[F]) -> Result<Vec<F>> {
     let shape = &network.shape;
     let n_rows = values.len() / shape.fan_in(0);
     let mut out = memory::with_capacity(memory::area(n_rows, shape.n_outputs())?)?;
     let (mut from, mut to) = (Vec::new(), Vec::new());
     for row in values.chunks_exact(shape.fan_in(0)) {
-        for layer in 0..shape.n_layers() {
+        for (layer, params) in params.iter().enumerate() {
             let fan_out = shape.fan_out(layer);
             to.clear();
             to.resize(fan_out, F::ZERO);
             let said = if layer == 0 { row } else { &from[..] };
-            gemm::multiply_row(said, &params[shape.weights(layer)], &params[shape.intercepts(layer)], &mut to);
+            gemm::multiply_row(said, params.weights, params.intercepts, &mut to);
             let activation = if layer + 1 == shape.n_layers() { network.output } else { network.hidden };
             activation.apply(&mut to, fan_out, fan_out);
             std::mem::swap(&mut from, &mut to);

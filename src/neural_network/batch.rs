@@ -94,15 +94,23 @@ impl<F: Float> Workspace<F> {
         let shape = &network.shape;
         // A smaller batch may be below the limit where a larger one is cut: its one block must fit too.
         let uncut = (LEAST_WORK / shape.work().max(1)).min(n_rows);
-        let rows = block_rows(shape, n_rows).max(uncut);
+        let size = block_rows(shape, n_rows);
+        let rows = size.max(uncut);
         let mut blocks = memory::with_capacity(BLOCKS)?;
-        for _ in 0..n_rows.div_ceil(rows.max(1)).max(1) {
+        for _ in 0..if size < n_rows { BLOCKS } else { 1 } {
             let layers = || -> Result<Vec<Vec<F>>> {
                 let area = |layer| memory::filled(memory::area(rows, padded(shape.fan_out(layer)))?, F::ZERO);
                 (0..shape.n_layers()).map(area).collect()
             };
             let gathered = memory::filled(memory::area(rows, x.width())?, F::ZERO)?;
-            blocks.push(Block { n_rows: 0, gathered, said: layers()?, errors: layers()?, panels: layers()?, loss: 0.0 });
+            blocks.push(Block {
+                n_rows: 0,
+                gathered,
+                said: layers()?,
+                errors: layers()?,
+                panels: layers()?,
+                loss: 0.0,
+            });
         }
         let product = |layer| memory::filled(memory::area(shape.fan_in(layer), padded(shape.fan_out(layer)))?, F::ZERO);
         let products = (0..shape.n_layers()).map(product).collect::<Result<_>>()?;
@@ -172,7 +180,8 @@ impl<F: Float> Workspace<F> {
                     let rows = self::part(rows, index * size, size);
                     x.add_products(rows, &block.gathered, columns.clone(), errors, panels, products);
                 } else {
-                    let left = transposed(&block.said[layer - 1], block.n_rows, padded(shape.fan_in(layer)), columns.clone());
+                    let left =
+                        transposed(&block.said[layer - 1], block.n_rows, padded(shape.fan_in(layer)), columns.clone());
                     gemm::multiply(left, panels, Start::Out, products);
                 }
             }

@@ -35,7 +35,7 @@ impl<'a, F: Float> Objective<'a, F> {
         let params = memory::filled(n_params, F::ZERO)?;
         Ok(Self {
             work: Workspace::new(network, &samples.x, samples.x.n_rows().min(ROWS))?,
-            packed: Packed::new(&network.shape, &params, true)?,
+            packed: Packed::new(&network.shape, &network.shape.layers(&params)?, true)?,
             gradient: memory::filled(n_params, F::ZERO)?,
             params,
             network,
@@ -52,7 +52,7 @@ impl<'a, F: Float> Objective<'a, F> {
     pub fn evaluate(&mut self, ctx: &Context, params: &[f64], gradient: &mut [f64]) -> Result<f64> {
         let shape = &self.network.shape;
         self.params.iter_mut().zip(params).for_each(|(own, &param)| *own = F::from_f64(param));
-        self.packed.update(shape, &self.params);
+        self.packed.update(shape, &shape.layers(&self.params)?);
         self.gradient.fill(F::ZERO);
         let n_rows = self.samples.x.n_rows();
         let mut loss = 0.0;

@@ -1,6 +1,6 @@
 //! The parameters of a network as products want them: panels for the way forward, and for the way back.
 
-use super::shape::Shape;
+use super::shape::{Dense, Shape};
 use crate::common::{Float, Result, memory};
 use crate::linalg::gemm::{self, LANES, padded};
 
@@ -32,11 +32,11 @@ pub struct Part<'a, F> {
 }
 
 impl<F: Float> Packed<F> {
-    /// Packs `params`, laid out as `shape` says. `has_backward`: the way back is wanted.
+    /// Packs the parameters of all layers. `has_backward`: the way back is wanted.
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Shape`].
-    pub fn new(shape: &Shape, params: &[F], has_backward: bool) -> Result<Self> {
+    pub fn new(shape: &Shape, params: &[Dense<F>], has_backward: bool) -> Result<Self> {
         shape.check(params)?;
         let mut layers = memory::with_capacity(shape.n_layers())?;
         for layer in 0..shape.n_layers() {
@@ -54,13 +54,13 @@ impl<F: Float> Packed<F> {
     }
 
     /// Packs other parameters of the same shape.
-    pub fn update(&mut self, shape: &Shape, params: &[F]) {
-        for (layer, panels) in self.layers.iter_mut().enumerate() {
+    pub fn update(&mut self, shape: &Shape, params: &[Dense<F>]) {
+        for (layer, (panels, params)) in self.layers.iter_mut().zip(params).enumerate() {
             let fan_out = shape.fan_out(layer);
-            let rows = params[shape.weights(layer)].chunks(shape.block_rows(layer) * fan_out);
+            let rows = params.weights.chunks(shape.block_rows(layer) * fan_out);
             let (parts, intercepts) = panels.parts(shape, layer);
             rows.zip(parts).for_each(|(rows, part)| part.pack(rows));
-            intercepts[..fan_out].copy_from_slice(&params[shape.intercepts(layer)]);
+            intercepts[..fan_out].copy_from_slice(params.intercepts);
         }
     }
 
@@ -92,7 +92,8 @@ impl<F: Float> Layer<F> {
         let (rows, fan_out) = (shape.block_rows(layer), shape.fan_out(layer));
         let mut backward = self.backward.chunks_mut(rows * fan_out);
         let forward = self.forward.chunks_mut(rows * padded(fan_out));
-        let parts = forward.map(|forward| Part { fan_out, forward, backward: backward.next().unwrap_or_default() }).collect();
+        let parts =
+            forward.map(|forward| Part { fan_out, forward, backward: backward.next().unwrap_or_default() }).collect();
         (parts, &mut self.intercepts)
     }
 }

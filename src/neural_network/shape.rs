@@ -22,6 +22,15 @@ pub struct Shape {
     intercepts: Vec<Range<usize>>,
 }
 
+/// The parameters of one layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Dense<'a, F> {
+    /// Row-major of shape (fan_in, fan_out).
+    pub weights: &'a [F],
+    /// Shape (fan_out,).
+    pub intercepts: &'a [F],
+}
+
 impl Shape {
     /// From the units of each layer, inputs and outputs among them.
     ///
@@ -98,10 +107,28 @@ impl Shape {
         self.n_weights()
     }
 
+    /// The weights and the intercepts of each layer in the flat buffer.
+    ///
     /// # Errors
     /// [`Error::Shape`] unless there is a value for each parameter.
-    pub fn check<F>(&self, params: &[F]) -> Result<()> {
-        check_length("parameters", params.len(), self.n_params())
+    pub fn layers<'a, F>(&self, params: &'a [F]) -> Result<Vec<Dense<'a, F>>> {
+        check_length("parameters", params.len(), self.n_params())?;
+        let layer = |(weights, intercepts): (&Range<usize>, &Range<usize>)| Dense {
+            weights: &params[weights.clone()],
+            intercepts: &params[intercepts.clone()],
+        };
+        Ok(self.weights.iter().zip(&self.intercepts).map(layer).collect())
+    }
+
+    /// # Errors
+    /// [`Error::Shape`] unless `layers` have the shapes of this network's.
+    pub fn check<F>(&self, layers: &[Dense<F>]) -> Result<()> {
+        check_length("layers", layers.len(), self.n_layers())?;
+        for (index, layer) in layers.iter().enumerate() {
+            check_length("weights of a layer", layer.weights.len(), self.weights[index].len())?;
+            check_length("intercepts of a layer", layer.intercepts.len(), self.fan_out(index))?;
+        }
+        Ok(())
     }
 }
 

@@ -103,7 +103,7 @@ pub enum Verdict {
 /// Trains `state` in place; epochs are told to `observe`, which returns whether to stop.
 ///
 /// After an error the parameters are those of the last step. When weights stop being finite, those of the last epoch in
-/// which all were are left.
+/// which all were are left; with held-out rows training goes on, since it is the best that are wanted.
 ///
 /// # Errors
 /// [`Error::Shape`]; [`Error::InvalidArgument`] if the weights of a batch are all zero; [`Error::OutOfMemory`];
@@ -123,7 +123,7 @@ pub fn train<F: Float>(
     held_out.map_or(Ok(()), |held_out| check(shape, held_out))?;
     let memory = std::mem::replace(&mut state.memory, Memory { first: Vec::new(), second: Vec::new(), count: 0 });
     let mut steps = Steps::resumed(params.rule, shape.n_params(), memory)?;
-    let mut packed = Packed::new(shape, &state.params, true)?;
+    let mut packed = Packed::new(shape, &shape.layers(&state.params)?, true)?;
     let mut work = Workspace::new(network, &samples.x, params.batch_size.min(n_rows))?;
     let mut order = indices(n_rows)?;
     let (mut drawn, mut shuffled) = (indices(n_rows)?, indices(n_rows)?);
@@ -162,7 +162,7 @@ pub fn train<F: Float>(
             }
             match verdict {
                 Verdict::Lower(rate) => state.rate = rate,
-                _ if !is_finite => verdict = Verdict::Diverged,
+                _ if !is_finite && held_out.is_none() => verdict = Verdict::Diverged,
                 _ => {}
             }
             let asks_to_stop = observe(&Epoch { number, loss, score, verdict })?;
@@ -173,7 +173,7 @@ pub fn train<F: Float>(
         Ok(())
     };
     let outcome = run();
-    if !state.params.iter().all(|param| param.is_finite()) {
+    if held_out.is_none() && !state.params.iter().all(|param| param.is_finite()) {
         state.params = finite;
     }
     state.memory = steps.into_memory();

@@ -14,6 +14,7 @@ mod impute;
 mod linear_model;
 mod metrics;
 mod neighbors;
+mod neural_network;
 mod random;
 mod reserve;
 mod run;
@@ -44,6 +45,8 @@ mod _core {
     #[pymodule_export]
     use super::neighbors::neighbors;
     #[pymodule_export]
+    use super::neural_network::neural_network;
+    #[pymodule_export]
     use super::random::random;
     #[pymodule_export]
     use super::threads::{get_num_threads, instruction_set, set_num_threads};
@@ -54,9 +57,18 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Importable by their full names too, as stub checkers and pickles expect of modules.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in
-            ["centroids", "cluster", "ensemble", "impute", "linear_model", "metrics", "neighbors", "random", "tree"]
-        {
+        for name in [
+            "centroids",
+            "cluster",
+            "ensemble",
+            "impute",
+            "linear_model",
+            "metrics",
+            "neighbors",
+            "neural_network",
+            "random",
+            "tree",
+        ] {
             let inner = module.getattr(name)?;
             inner.setattr("__name__", format!("mlfast._core.{name}"))?;
             modules.set_item(format!("mlfast._core.{name}"), inner)?;

@@ -27,6 +27,7 @@ REGISTRY: dict[str, tuple[str, ...]] = {
     ),
     "sklearn.impute": ("KNNImputer",),
     "sklearn.linear_model": ("LinearRegression",),
+    "sklearn.neural_network": ("MLPClassifier", "MLPRegressor"),
     "sklearn.metrics": (
         "euclidean_distances",
         "nan_euclidean_distances",
