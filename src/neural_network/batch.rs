@@ -11,7 +11,7 @@ use super::input::{Input, dense_forward, transposed};
 use super::loss::Loss;
 use super::packed::Packed;
 use super::shape::Shape;
-use crate::common::{Context, Float, Result, memory, parallel};
+use crate::common::{Context, Float, Result, memory, pairwise, parallel};
 use crate::linalg::RowSet;
 use crate::linalg::gemm::{self, Start, padded};
 
@@ -44,13 +44,20 @@ pub struct Samples<'a, F: Clone> {
     pub y: &'a [F],
     /// Weights, shape (n_rows,); None: all 1.
     pub weights: Option<&'a [F]>,
+    /// Whether the weights came in single precision: scikit-learn then sums them in it.
+    pub sums_in_single: bool,
 }
 
 impl<F: Float> Samples<'_, F> {
     /// The weight of all rows of a set together.
     pub fn total(&self, rows: RowSet) -> f64 {
-        let of = |weights: &[F]| (0..rows.len()).map(|at| weights[rows.row(at)].to_f64()).sum();
-        self.weights.map_or(rows.len() as f64, of)
+        let Some(weights) = self.weights else { return rows.len() as f64 };
+        let picked = (0..rows.len()).map(|at| weights[rows.row(at)].to_f64());
+        if self.sums_in_single {
+            let single: Vec<f32> = picked.map(|weight| weight as f32).collect();
+            return f64::from(pairwise::sum(&single));
+        }
+        picked.sum()
     }
 }
 

@@ -133,7 +133,8 @@ mod tests {
                     y[row * n_outputs + row % n_outputs] = 1.0;
                 }
                 let dense = Dense::new(&x, N, 4).expect("a table");
-                let samples = Samples { x: Input::Dense(&dense), y: &y, weights: Some(&weights) };
+                let samples =
+                    Samples { x: Input::Dense(&dense), y: &y, weights: Some(&weights), sums_in_single: false };
                 let mut objective = Objective::new(&network, samples, 0.3).expect("memory");
                 let (mut gradient, mut other) = (vec![0.0; params.len()], vec![0.0; params.len()]);
                 objective.evaluate(&Context::serial(), &params, &mut gradient).expect("a value");
@@ -169,7 +170,8 @@ mod tests {
         let y: Vec<f64> = (0..2 * N).map(|at| f64::from(u8::from((at / 2 + at) % 2 == 0))).collect();
         let (dense, csr) = (Dense::new(&x, N, 40).unwrap(), Csr::new(&values, &indices, &starts, 40).unwrap());
         let found = [Input::Dense(&dense), Input::Sparse(&csr)].map(|x| {
-            let mut objective = Objective::new(&network, Samples { x, y: &y, weights: None }, 0.1).unwrap();
+            let mut objective =
+                Objective::new(&network, Samples { x, y: &y, weights: None, sums_in_single: false }, 0.1).unwrap();
             let mut gradient = vec![0.0; params.len()];
             let value = objective.evaluate(&Context::serial(), &params, &mut gradient).unwrap();
             (value, gradient)

@@ -49,11 +49,12 @@ struct Table<'py, F: Element> {
     x: Matrix<'py, F>,
     y: Values<'py, F>,
     weights: Option<Values<'py, F>>,
+    sums_in_single: bool,
 }
 
 impl<'py, F: Element + Float> Table<'py, F> {
-    fn new(x: Matrix<'py, F>, y: &Array<'py>, weights: Option<&Array<'py>>) -> PyResult<Self> {
-        Ok(Self { x, y: Values::new(y)?, weights: weights.map(Values::new).transpose()? })
+    fn new(x: Matrix<'py, F>, y: &Array<'py>, weights: Option<&Array<'py>>, sums_in_single: bool) -> PyResult<Self> {
+        Ok(Self { x, y: Values::new(y)?, weights: weights.map(Values::new).transpose()?, sums_in_single })
     }
 }
 
@@ -62,7 +63,12 @@ macro_rules! pairs {
     ($table:expr, $view:ident, $pairs:ident) => {
         let $view = $table.x.view()?;
         let x = input(&$view);
-        let $pairs = Pairs { x, y: $table.y.slice(), weights: $table.weights.as_ref().map(Values::slice) };
+        let $pairs = Pairs {
+            x,
+            y: $table.y.slice(),
+            weights: $table.weights.as_ref().map(Values::slice),
+            sums_in_single: $table.sums_in_single,
+        };
     };
 }
 
@@ -108,14 +114,14 @@ fn score(name: &str) -> PyResult<Score> {
 ///
 /// `x` is a float32 or float64 array or a SciPy CSR matrix, `y` (n_samples, n_outputs) and `sample_weight` (n_samples,)
 /// are of its type, and so are `params` (n_params,), `first` and `second`, what the optimiser remembers. `held_out` is a
-/// tuple of the same three for early stopping. `shares` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam".
+/// tuple of the same three for early stopping. `sums_in_single`: the weights came as float32. `shares` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam".
 /// `report(number, loss, score, verdict, rate)` hears of epochs on the calling thread, and returns whether to stop.
 ///
 /// Returns the state after the last step, `losses` and `scores` of the epochs, `verdict` on the last one, and whether
-/// training `was_interrupted` by Ctrl-C.
+/// training `was_interrupted` by Ctrl-C. A generator is advanced unless weights stopped being finite.
 #[pyfunction]
 #[pyo3(signature = (
-    *, x, y, sample_weight, held_out, units, hidden, output, loss, score_by, solver, shares, nesterov, learning_rate, power,
+    *, x, y, sample_weight, sums_in_single, held_out, units, hidden, output, loss, score_by, solver, shares, nesterov, learning_rate, power,
     learning_rate_init, alpha, batch_size, shuffle, max_iter, tol, patience, params, first, second, count, rate, seen, best,
     stale, random_state, report, n_threads
 ))]
@@ -124,6 +130,7 @@ fn train<'py>(
     x: &Array<'py>,
     y: &Array<'py>,
     sample_weight: Option<&Array<'py>>,
+    sums_in_single: bool,
     held_out: Option<(Array<'py>, Array<'py>, Option<Array<'py>>)>,
     units: Vec<usize>,
     hidden: &str,
@@ -170,9 +177,9 @@ fn train<'py>(
     let mut random = Pulled::new(random_state)?;
     with_dtype!(Samples::new(x)?, x => {
         let n_rows = y.cast::<PyUntypedArray>()?.shape().first().copied().unwrap_or(0);
-        let table = Table::new(x, y, sample_weight)?;
+        let table = Table::new(x, y, sample_weight, sums_in_single)?;
         let held_out = match &held_out {
-            Some((x, y, weights)) => Some(Table::new(Matrix::new(x)?, y, weights.as_ref())?),
+            Some((x, y, weights)) => Some(Table::new(Matrix::new(x)?, y, weights.as_ref(), false)?),
             None => None,
         };
         let mut state = State {
@@ -208,7 +215,9 @@ fn train<'py>(
             Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => true,
             Err(error) => return Err(error),
         };
-        random.push_back(py)?;
+        if log.verdict != Verdict::Diverged {
+            random.push_back(py)?;
+        }
         let found = PyDict::new(py);
         found.set_item("params", PyArray1::from_vec(py, state.params))?;
         found.set_item("first", PyArray1::from_vec(py, state.memory.first))?;
@@ -262,13 +271,14 @@ fn name(verdict: Verdict) -> &'static str {
 /// Returns `params`, `loss`, `n_iter` and `end`: "converged", "steps", "evaluations" or "stuck".
 #[pyfunction]
 #[pyo3(signature = (
-    *, x, y, sample_weight, units, hidden, output, loss, params, alpha, max_iter, max_fun, tol, report, n_threads
+    *, x, y, sample_weight, sums_in_single, units, hidden, output, loss, params, alpha, max_iter, max_fun, tol, report, n_threads
 ))]
 fn minimize<'py>(
     py: Python<'py>,
     x: &Array<'py>,
     y: &Array<'py>,
     sample_weight: Option<&Array<'py>>,
+    sums_in_single: bool,
     units: Vec<usize>,
     hidden: &str,
     output: &str,
@@ -300,7 +310,7 @@ fn minimize<'py>(
         Python::attach(call).map_err(|error| Error::Host(Box::new(error)))
     };
     let fit = with_dtype!(Samples::new(x)?, x => {
-        let table = Table::new(x, y, sample_weight)?;
+        let table = Table::new(x, y, sample_weight, sums_in_single)?;
         pairs!(table, view, samples);
         let work = (samples.x.n_rows() as u64).saturating_mul(network.shape.work() as u64).saturating_mul(WAYS);
         let job = |ctx: &Context| {

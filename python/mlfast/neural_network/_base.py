@@ -37,7 +37,7 @@ def _is_other_float(call: tuple[Any, Any]) -> bool:
     try:
         return np.result_type(X.dtype, *network.coefs_, *network.intercepts_) not in FLOATS
     except TypeError:
-        return True
+        return False  # no numbers at all
 
 
 FORWARD_CONDITIONS = (Condition("the answer is neither of float32 nor of float64", _is_other_float),)
@@ -144,6 +144,7 @@ class NetworkDropIn(DropIn):
         )
 
     def _train(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, incremental: bool) -> None:
+        _refuse_no_numbers(y)
         optimizer = self._known_optimizer(incremental)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -167,7 +168,7 @@ class NetworkDropIn(DropIn):
         found = core.train(
             **self._common(),
             **_table(X, y, sample_weight, dtype),
-            held_out=None if held_out is None else tuple(_table(*held_out, dtype).values()),
+            held_out=None if held_out is None else tuple(_table(*held_out, dtype).values())[:3],
             score_by=self._score_by(),
             solver=self.solver,
             shares=(self.beta_1, self.beta_2, self.epsilon) if is_adam else (self.momentum, 0.0, 0.0),
@@ -191,6 +192,8 @@ class NetworkDropIn(DropIn):
             random_state=self._random_state,
             report=self._printer() if self.verbose else None,
         )
+        if found["verdict"] == "diverged" and y.dtype.itemsize > dtype.itemsize and y.dtype.kind == "f":
+            raise RefusedError("single precision overflows, and scikit-learn takes errors of such targets in double")
         self._take_over(found, optimizer)
         is_unsettled = found["verdict"] in ("go on", "lower") and self.n_iter_ == self.max_iter
         has_diverged = found["verdict"] == "diverged"
@@ -307,6 +310,7 @@ class NetworkDropIn(DropIn):
         )
 
     def _minimize(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> None:
+        _refuse_no_numbers(y)
         shapes = [param.shape for param in self.coefs_ + self.intercepts_]
         n_layers = len(self.coefs_)
         found = core.minimize(
@@ -355,7 +359,10 @@ class NetworkDropIn(DropIn):
         )
 
     def _said(self: Any, X: Any) -> np.ndarray:
-        dtype = np.result_type(X.dtype, *self.coefs_, *self.intercepts_)
+        try:
+            dtype = np.result_type(X.dtype, *self.coefs_, *self.intercepts_)
+        except TypeError:
+            raise RefusedError("X holds no numbers") from None
         if sp.issparse(X):
             X = X.tocsr()
         if X.shape[0] == 0:
@@ -381,9 +388,18 @@ _ENDINGS: dict[str, dict[str, Any]] = {
 def _table(X: Any, y: np.ndarray, sample_weight: np.ndarray | None, dtype: np.dtype) -> dict[str, Any]:
     """Return features, targets and weights as Rust reads them, all of one type."""
     X = X.tocsr() if sp.issparse(X) else X
-    weights = None if sample_weight is None else np.ascontiguousarray(sample_weight, dtype=dtype)
-    y = np.ascontiguousarray(y, dtype=dtype)
-    return {"x": X.astype(dtype, copy=False), "y": y, "sample_weight": weights}
+    is_single = sample_weight is not None and sample_weight.dtype == np.float32
+    return {
+        "x": X.astype(dtype, copy=False),
+        "y": np.ascontiguousarray(y, dtype=dtype),
+        "sample_weight": None if sample_weight is None else np.ascontiguousarray(sample_weight, dtype=dtype),
+        "sums_in_single": is_single,
+    }
+
+
+def _refuse_no_numbers(y: np.ndarray) -> None:
+    if y.dtype.kind not in "fiub":
+        raise RefusedError("y holds no numbers")
 
 
 def _flat(arrays: list[np.ndarray]) -> np.ndarray:
