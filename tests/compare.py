@@ -169,6 +169,9 @@ def assert_close(name, ours, theirs, X, dtype, quadratic=(), distances=()):
     largest magnitude.
     """
     assert type(ours) is type(theirs), f"{name}: type {type(ours)} instead of {type(theirs)}"
+    if isinstance(theirs, list) and {type(value) for value in theirs} in ({float}, {np.float64}):
+        assert {type(value) for value in ours} == {type(value) for value in theirs}, name
+        ours, theirs = np.array(ours), np.array(theirs)
     if not isinstance(theirs, (np.ndarray, float, np.floating)):
         assert bits(ours) == bits(theirs), f"{name}: {ours!r} instead of {theirs!r}"
         return

@@ -5,6 +5,7 @@ pub mod cholesky;
 pub mod columns;
 pub mod csr;
 pub mod dense;
+pub mod gemm;
 pub mod gram;
 mod kernels;
 pub mod linear;

@@ -85,26 +85,14 @@ impl<F: Float> Steps<F> {
 
     /// One step of length `rate` down `gradient`; both slices have shape (n_params,).
     pub fn take(&mut self, params: &mut [F], gradient: &[F], rate: f64) {
-        let Memory { first, second, count } = &mut self.memory;
-        *count += 1;
-        match self.rule {
-            Rule::Momentum { momentum, nesterov } => {
-                let (momentum, rate) = (F::from_f64(momentum), F::from_f64(rate));
-                compiled(Along { params, gradient, velocity: first, momentum, rate, nesterov });
-            }
-            Rule::Adam { beta_1, beta_2, epsilon } => {
-                let count = *count as f64;
-                let rate = rate * (1.0 - beta_2.powf(count)).sqrt() / (1.0 - beta_1.powf(count));
-                let (keep_1, keep_2) = (Keep::share(beta_1), Keep::share(beta_2));
-                let epsilon = F::from_f64(epsilon);
-                compiled(Adam { params, gradient, mean: first, square: second, keep_1, keep_2, epsilon, rate });
-            }
-            Rule::RmsProp { rho, momentum, epsilon } => {
-                let (momentum, epsilon, rate) = (F::from_f64(momentum), F::from_f64(epsilon), F::from_f64(rate));
-                let keep = Keep::share(rho);
-                compiled(RmsProp { params, gradient, velocity: first, square: second, keep, momentum, epsilon, rate });
-            }
-        }
+        let (stride, memory) = self.begin(rate);
+        stride.take(params, gradient, &mut memory.first, &mut memory.second);
+    }
+
+    /// Begins a step of length `rate` that is taken part by part, each with the same part of the memory.
+    pub fn begin(&mut self, rate: f64) -> (Stride<F>, &mut Memory<F>) {
+        self.memory.count += 1;
+        (Stride::new(self.rule, self.memory.count, rate), &mut self.memory)
     }
 
     /// Lets a parameter lose its velocity.
@@ -123,6 +111,50 @@ impl<F: Float> Steps<F> {
     }
 }
 
+/// A step of a rule, ready to be taken by any part of the parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Stride<F> {
+    rule: Rule,
+    keep_1: Keep<F>,
+    keep_2: Keep<F>,
+    rate: f64,
+}
+
+impl<F: Float> Stride<F> {
+    fn new(rule: Rule, count: u64, rate: f64) -> Self {
+        let (beta_1, beta_2, rate) = match rule {
+            Rule::Momentum { .. } => (0.0, 0.0, rate),
+            Rule::RmsProp { rho, .. } => (0.0, rho, rate),
+            Rule::Adam { beta_1, beta_2, .. } => {
+                let count = count as f64;
+                (beta_1, beta_2, rate * (1.0 - beta_2.powf(count)).sqrt() / (1.0 - beta_1.powf(count)))
+            }
+        };
+        Self { rule, keep_1: Keep::share(beta_1), keep_2: Keep::share(beta_2), rate }
+    }
+
+    /// Moves `params` down `gradient`; `first` and `second` are their part of [`Memory`], all of one length (but for
+    /// what is empty there).
+    pub fn take(&self, params: &mut [F], gradient: &[F], first: &mut [F], second: &mut [F]) {
+        let Self { keep_1, keep_2, rate, .. } = *self;
+        match self.rule {
+            Rule::Momentum { momentum, nesterov } => {
+                let (momentum, rate) = (F::from_f64(momentum), F::from_f64(rate));
+                compiled(Along { params, gradient, velocity: first, momentum, rate, nesterov });
+            }
+            Rule::Adam { epsilon, .. } => {
+                let epsilon = F::from_f64(epsilon);
+                compiled(Adam { params, gradient, mean: first, square: second, keep_1, keep_2, epsilon, rate });
+            }
+            Rule::RmsProp { momentum, epsilon, .. } => {
+                let (momentum, epsilon, rate) = (F::from_f64(momentum), F::from_f64(epsilon), F::from_f64(rate));
+                let keep = keep_2;
+                compiled(RmsProp { params, gradient, velocity: first, square: second, keep, momentum, epsilon, rate });
+            }
+        }
+    }
+}
+
 /// Scales parameters: with `keep` one less the rate times a penalty before a step of Adam, this is AdamW.
 pub fn decay<F: Float>(params: &mut [F], keep: f64) {
     let keep = F::from_f64(keep);
@@ -130,7 +162,7 @@ pub fn decay<F: Float>(params: &mut [F], keep: f64) {
 }
 
 /// The shares of a running mean.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Keep<F> {
     old: F,
     new: F,

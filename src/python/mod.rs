@@ -18,6 +18,7 @@ mod linear_sgd;
 mod linear_smooth;
 mod metrics;
 mod neighbors;
+mod neural_network;
 mod random;
 mod reserve;
 mod run;
@@ -49,6 +50,8 @@ mod _core {
     #[pymodule_export]
     use super::neighbors::neighbors;
     #[pymodule_export]
+    use super::neural_network::neural_network;
+    #[pymodule_export]
     use super::random::random;
     #[pymodule_export]
     use super::svm::svm;
@@ -69,6 +72,7 @@ mod _core {
             "linear_model",
             "metrics",
             "neighbors",
+            "neural_network",
             "random",
             "svm",
             "tree",

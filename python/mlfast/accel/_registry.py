@@ -28,8 +28,8 @@ REGISTRY: dict[str, tuple[str, ...]] = {
     "sklearn.impute": ("KNNImputer",),
     "sklearn.linear_model": (
         "ElasticNet",
-        "GammaRegressor",
         "ElasticNetCV",
+        "GammaRegressor",
         "Lasso",
         "LassoCV",
         "LinearRegression",
@@ -50,6 +50,7 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "enet_path",
         "lasso_path",
     ),
+    "sklearn.neural_network": ("MLPClassifier", "MLPRegressor"),
     "sklearn.metrics": (
         "euclidean_distances",
         "nan_euclidean_distances",
