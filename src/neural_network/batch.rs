@@ -49,7 +49,7 @@ pub struct Samples<'a, F: Clone> {
 }
 
 impl<F: Float> Samples<'_, F> {
-    /// The weight of all rows of a set together.
+    /// The weight of all rows of a set together, as gradients are divided by it.
     pub fn total(&self, rows: RowSet) -> f64 {
         let Some(weights) = self.weights else { return rows.len() as f64 };
         let picked = (0..rows.len()).map(|at| weights[rows.row(at)].to_f64());
@@ -58,6 +58,11 @@ impl<F: Float> Samples<'_, F> {
             return f64::from(pairwise::sum(&single));
         }
         picked.sum()
+    }
+
+    /// The same, as losses are divided by it.
+    pub fn size(&self, rows: RowSet) -> f64 {
+        Samples { sums_in_single: false, ..*self }.total(rows)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::batch::{Network, Samples, Workspace};
 use super::packed::Packed;
+use super::train::single;
 use crate::common::{Context, Error, Float, Result, memory};
 use crate::linalg::RowSet;
 
@@ -14,6 +15,7 @@ pub struct Objective<'a, F: Clone> {
     network: &'a Network,
     samples: Samples<'a, F>,
     alpha: f64,
+    keeps_single: bool,
     total: f64,
     work: Workspace<F>,
     packed: Packed<F>,
@@ -22,11 +24,11 @@ pub struct Objective<'a, F: Clone> {
 }
 
 impl<'a, F: Float> Objective<'a, F> {
-    /// Of `samples`, which [`super::train::check`] has seen.
+    /// Of `samples`, which [`super::train::check`] has seen. `keeps_single`: parameters are rounded to single precision.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if all weights are zero; [`Error::OutOfMemory`].
-    pub fn new(network: &'a Network, samples: Samples<'a, F>, alpha: f64) -> Result<Self> {
+    pub fn new(network: &'a Network, samples: Samples<'a, F>, alpha: f64, keeps_single: bool) -> Result<Self> {
         let total = samples.total(RowSet::Range(0, samples.x.n_rows()));
         if total == 0.0 {
             return Err(Error::InvalidArgument("the weights are all zero"));
@@ -41,6 +43,7 @@ impl<'a, F: Float> Objective<'a, F> {
             network,
             samples,
             alpha,
+            keeps_single,
             total,
         })
     }
@@ -52,6 +55,9 @@ impl<'a, F: Float> Objective<'a, F> {
     pub fn evaluate(&mut self, ctx: &Context, params: &[f64], gradient: &mut [f64]) -> Result<f64> {
         let shape = &self.network.shape;
         self.params.iter_mut().zip(params).for_each(|(own, &param)| *own = F::from_f64(param));
+        if self.keeps_single {
+            self.params.iter_mut().for_each(|param| *param = single(*param));
+        }
         self.packed.update(shape, &shape.layers(&self.params)?);
         self.gradient.fill(F::ZERO);
         let n_rows = self.samples.x.n_rows();
@@ -90,7 +96,8 @@ impl<'a, F: Float> Objective<'a, F> {
             };
             gradient[at] = (penalised / size).to_f64();
         }
-        Ok((loss + 0.5 * self.alpha * squares) / self.total)
+        let size = self.samples.size(RowSet::Range(0, n_rows));
+        Ok(loss / size + 0.5 * self.alpha * squares / self.total)
     }
 }
 
@@ -135,7 +142,7 @@ mod tests {
                 let dense = Dense::new(&x, N, 4).expect("a table");
                 let samples =
                     Samples { x: Input::Dense(&dense), y: &y, weights: Some(&weights), sums_in_single: false };
-                let mut objective = Objective::new(&network, samples, 0.3).expect("memory");
+                let mut objective = Objective::new(&network, samples, 0.3, false).expect("memory");
                 let (mut gradient, mut other) = (vec![0.0; params.len()], vec![0.0; params.len()]);
                 objective.evaluate(&Context::serial(), &params, &mut gradient).expect("a value");
                 for at in 0..params.len() {
@@ -171,7 +178,8 @@ mod tests {
         let (dense, csr) = (Dense::new(&x, N, 40).unwrap(), Csr::new(&values, &indices, &starts, 40).unwrap());
         let found = [Input::Dense(&dense), Input::Sparse(&csr)].map(|x| {
             let mut objective =
-                Objective::new(&network, Samples { x, y: &y, weights: None, sums_in_single: false }, 0.1).unwrap();
+                Objective::new(&network, Samples { x, y: &y, weights: None, sums_in_single: false }, 0.1, false)
+                    .unwrap();
             let mut gradient = vec![0.0; params.len()];
             let value = objective.evaluate(&Context::serial(), &params, &mut gradient).unwrap();
             (value, gradient)

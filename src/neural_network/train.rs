@@ -51,6 +51,8 @@ pub struct Params {
     pub patience: f64,
     /// How held-out rows are judged.
     pub score: Score,
+    /// Whether parameters are rounded to single precision after each step.
+    pub keeps_single: bool,
 }
 
 /// What is carried from epoch to epoch, and from fit to fit.
@@ -241,13 +243,21 @@ fn step<F: Float>(
             gradient.iter_mut().for_each(|slope| *slope = *slope / size);
         }
         stride.take(part.params, gradient, part.first, part.second);
+        if params.keeps_single {
+            part.params.iter_mut().for_each(|param| *param = single(*param));
+        }
         match part.panels {
             Panels::Weights(panels) => panels.pack(part.params),
             Panels::Intercepts(panel) => panel[..part.params.len()].copy_from_slice(part.params),
         }
         squares.to_f64()
     })?;
-    Ok(loss / total + 0.5 * params.alpha * squares / total)
+    Ok(loss / samples.size(rows) + 0.5 * params.alpha * squares / total)
+}
+
+/// The nearest number of single precision.
+pub fn single<F: Float>(value: F) -> F {
+    F::from_f64(f64::from(value.to_f64() as f32))
 }
 
 /// Cuts the parameters as [`Workspace::gradient`] wants them.

@@ -114,16 +114,17 @@ fn score(name: &str) -> PyResult<Score> {
 ///
 /// `x` is a float32 or float64 array or a SciPy CSR matrix, `y` (n_samples, n_outputs) and `sample_weight` (n_samples,)
 /// are of its type, and so are `params` (n_params,), `first` and `second`, what the optimiser remembers. `held_out` is a
-/// tuple of the same three for early stopping. `sums_in_single`: the weights came as float32. `shares` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam".
+/// tuple of the same three for early stopping. `sums_in_single`: the weights came as float32. `keeps_single`: parameters
+/// are rounded to float32 after each step. `shares` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam".
 /// `report(number, loss, score, verdict, rate)` hears of epochs on the calling thread, and returns whether to stop.
 ///
 /// Returns the state after the last step, `losses` and `scores` of the epochs, `verdict` on the last one, and whether
 /// training `was_interrupted` by Ctrl-C. A generator is advanced unless weights stopped being finite.
 #[pyfunction]
 #[pyo3(signature = (
-    *, x, y, sample_weight, sums_in_single, held_out, units, hidden, output, loss, score_by, solver, shares, nesterov, learning_rate, power,
-    learning_rate_init, alpha, batch_size, shuffle, max_iter, tol, patience, params, first, second, count, rate, seen, best,
-    stale, random_state, report, n_threads
+    *, x, y, sample_weight, sums_in_single, keeps_single, held_out, units, hidden, output, loss, score_by, solver, shares,
+    nesterov, learning_rate, power, learning_rate_init, alpha, batch_size, shuffle, max_iter, tol, patience, params, first,
+    second, count, rate, seen, best, stale, random_state, report, n_threads
 ))]
 fn train<'py>(
     py: Python<'py>,
@@ -131,6 +132,7 @@ fn train<'py>(
     y: &Array<'py>,
     sample_weight: Option<&Array<'py>>,
     sums_in_single: bool,
+    keeps_single: bool,
     held_out: Option<(Array<'py>, Array<'py>, Option<Array<'py>>)>,
     units: Vec<usize>,
     hidden: &str,
@@ -173,6 +175,7 @@ fn train<'py>(
         tol,
         patience,
         score: score(score_by)?,
+        keeps_single,
     };
     let mut random = Pulled::new(random_state)?;
     with_dtype!(Samples::new(x)?, x => {
@@ -271,7 +274,8 @@ fn name(verdict: Verdict) -> &'static str {
 /// Returns `params`, `loss`, `n_iter` and `end`: "converged", "steps", "evaluations" or "stuck".
 #[pyfunction]
 #[pyo3(signature = (
-    *, x, y, sample_weight, sums_in_single, units, hidden, output, loss, params, alpha, max_iter, max_fun, tol, report, n_threads
+    *, x, y, sample_weight, sums_in_single, keeps_single, units, hidden, output, loss, params, alpha, max_iter, max_fun, tol,
+    report, n_threads
 ))]
 fn minimize<'py>(
     py: Python<'py>,
@@ -279,6 +283,7 @@ fn minimize<'py>(
     y: &Array<'py>,
     sample_weight: Option<&Array<'py>>,
     sums_in_single: bool,
+    keeps_single: bool,
     units: Vec<usize>,
     hidden: &str,
     output: &str,
@@ -315,7 +320,7 @@ fn minimize<'py>(
         let work = (samples.x.n_rows() as u64).saturating_mul(network.shape.work() as u64).saturating_mul(WAYS);
         let job = |ctx: &Context| {
             check(&network.shape, &samples)?;
-            let mut objective = Objective::new(&network, samples, alpha)?;
+            let mut objective = Objective::new(&network, samples, alpha, keeps_single)?;
             lbfgs::minimize(|params, gradient| objective.evaluate(ctx, params, gradient), observe, start, &how)
         };
         if listens { run_on_caller(py, n_threads, work, job)? } else { run(py, n_threads, work, job)? }

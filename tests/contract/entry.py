@@ -147,6 +147,7 @@ class Entry:
     exact: Mapping = field(default_factory=dict)  # settings under which an iteration goes on to its end
     start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator
     incremental: bool = False  # has partial_fit
+    keeps_interrupted: bool = False  # an interrupt ends its fit with a warning and what was reached, as the parent's
     state: tuple = ()  # attributes that a fit must set
     typed: str | None = "cluster_centers_"  # the attribute that has the type in which the parent computes; None: X has
 

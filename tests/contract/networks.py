@@ -55,13 +55,21 @@ STATE = (
 )
 COMMON = {
     # Nothing counts as better: three epochs, and no warning that there should have been more.
-    "params": {"random_state": 0, "hidden_layer_sizes": (5,), "max_iter": 9, "tol": 1e300, "n_iter_no_change": 1},
+    "params": {
+        "random_state": 0,
+        "alpha": 1e-4,
+        "hidden_layer_sizes": (5,),
+        "max_iter": 9,
+        "tol": 1e300,
+        "n_iter_no_change": 1,
+    },
     "fuzz": FUZZ,
     "bad_params": BAD,
     "scales": False,
     "penalties": ("alpha",),
     "typed": None,
     "incremental": True,
+    "keeps_interrupted": True,
     "ways": {"all rows at once": {"solver": "lbfgs", "tol": 0.1}, "early stop": {"early_stopping": True}},
     "endless": {"max_iter": 100_000, "tol": 0.0, "n_iter_no_change": 100_000},
     "endless_shape": (20_000, 50),

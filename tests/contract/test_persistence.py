@@ -219,6 +219,12 @@ def load_and_use(entry, est, state):
     entry.results(est, new(entry))
 
 
+def first(value):
+    while isinstance(value, (list, np.ndarray)):
+        value = value[0]
+    return value
+
+
 def broken_arrays(value):
     return value[..., :-1].copy(), value[0], value.astype("U5"), None, value[:0]
 
@@ -236,8 +242,10 @@ def test_corrupt_state(entry):
     members = [
         name
         for name, value in state.items()
-        if isinstance(value, (list, np.ndarray)) and isinstance(np.ravel(value)[0], BaseEstimator)
+        if isinstance(value, (list, np.ndarray)) and len(value) > 0 and isinstance(first(value), BaseEstimator)
     ]
+    layers = [name for name, value in state.items() if isinstance(value, list) and isinstance(value[0], np.ndarray)]
+    broken_ones |= {name: (None, state[name][:1], [*map(np.ravel, state[name])]) for name in layers if name == "coefs_"}
     broken_ones |= dict.fromkeys(members, ("trees", None, [], [object()], [entry.parent()]))
     assert broken_ones
     for name, others in broken_ones.items():

@@ -163,12 +163,14 @@ class NetworkDropIn(DropIn):
             batch_size = min(self.batch_size, n_samples)
         is_adam = self.solver == "adam"
         first, second = (optimizer.ms, optimizer.vs) if is_adam else (optimizer.velocities, [])
-        dtype = self.coefs_[0].dtype
+        # scikit-learn takes errors of wide targets in double precision, and keeps weights in single.
+        dtype, computed = self.coefs_[0].dtype, _computed(self.coefs_[0].dtype, y)
         best = self.best_validation_score_ if self.early_stopping else self.best_loss_
         found = core.train(
             **self._common(),
-            **_table(X, y, sample_weight, dtype),
-            held_out=None if held_out is None else tuple(_table(*held_out, dtype).values())[:3],
+            **_table(X, y, sample_weight, computed),
+            keeps_single=computed != dtype,
+            held_out=None if held_out is None else tuple(_table(*held_out, computed).values())[:3],
             score_by=self._score_by(),
             solver=self.solver,
             shares=(self.beta_1, self.beta_2, self.epsilon) if is_adam else (self.momentum, 0.0, 0.0),
@@ -181,9 +183,9 @@ class NetworkDropIn(DropIn):
             max_iter=1 if incremental else self.max_iter,
             tol=float(self.tol),
             patience=float(self.n_iter_no_change),
-            params=_flat(self.coefs_ + self.intercepts_),
-            first=_flat(first),
-            second=_flat(second).astype(dtype),
+            params=_flat(self.coefs_ + self.intercepts_, computed),
+            first=_flat(first, computed),
+            second=_flat(second, computed),
             count=optimizer.t if is_adam else 0,
             rate=float(optimizer.learning_rate_init if is_adam else optimizer.learning_rate),
             seen=int(self.t_),
@@ -192,8 +194,6 @@ class NetworkDropIn(DropIn):
             random_state=self._random_state,
             report=self._printer() if self.verbose else None,
         )
-        if found["verdict"] == "diverged" and y.dtype.itemsize > dtype.itemsize and y.dtype.kind == "f":
-            raise RefusedError("single precision overflows, and scikit-learn takes errors of such targets in double")
         self._take_over(found, optimizer)
         is_unsettled = found["verdict"] in ("go on", "lower") and self.n_iter_ == self.max_iter
         has_diverged = found["verdict"] == "diverged"
@@ -239,7 +239,8 @@ class NetworkDropIn(DropIn):
 
     def _take_over(self: Any, found: dict[str, Any], optimizer: Any) -> None:
         shapes = [param.shape for param in self.coefs_ + self.intercepts_]
-        params = _apart(found["params"], shapes)
+        dtype = self.coefs_[0].dtype
+        params = _apart(found["params"].astype(dtype, copy=False), shapes)
         n_layers = len(self.coefs_)
         self.coefs_, self.intercepts_ = params[:n_layers], params[n_layers:]
         if self.solver == "adam":
@@ -260,7 +261,7 @@ class NetworkDropIn(DropIn):
             self.validation_scores_.extend(found["scores"])
             self.best_validation_score_ = found["best"]
             if found["best_params"] is not None:
-                best = _apart(found["best_params"], shapes)
+                best = _apart(found["best_params"].astype(dtype, copy=False), shapes)
                 self._best_coefs, self._best_intercepts = best[:n_layers], best[n_layers:]
             self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
         elif losses:
@@ -315,8 +316,9 @@ class NetworkDropIn(DropIn):
         n_layers = len(self.coefs_)
         found = core.minimize(
             **self._common(),
-            **_table(X, y, sample_weight, X.dtype),
-            params=_flat(self.coefs_ + self.intercepts_).astype(np.float64),
+            **_table(X, y, sample_weight, _computed(X.dtype, y)),
+            keeps_single=_computed(X.dtype, y) != X.dtype,
+            params=_flat(self.coefs_ + self.intercepts_, np.dtype(np.float64)),
             max_iter=self.max_iter,
             max_fun=self.max_fun,
             tol=float(self.tol),
@@ -402,8 +404,13 @@ def _refuse_no_numbers(y: np.ndarray) -> None:
         raise RefusedError("y holds no numbers")
 
 
-def _flat(arrays: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([array.ravel() for array in arrays]) if arrays else np.empty(0)
+def _computed(dtype: np.dtype, y: np.ndarray) -> np.dtype:
+    """Return the type in which errors are taken, of a network of `dtype`."""
+    return np.dtype(np.float64) if y.dtype == np.float64 else dtype
+
+
+def _flat(arrays: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    return np.concatenate([array.ravel() for array in arrays], dtype=dtype) if arrays else np.empty(0, dtype=dtype)
 
 
 def _apart(flat: np.ndarray, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
