@@ -149,7 +149,7 @@ where
     let lanes = V * S::WIDTH;
     let whole = vector.len() - vector.len() % lanes;
     let rows = rows.map(|row| &row[..vector.len()]);
-    // SAFETY: the caller's promise; `whole` scalars are there in each, and `folded` has room for all lanes.
+    // SAFETY: the caller's promise; `whole` scalars are there in each, and `lanes` has room for any vector.
     unsafe {
         let mut sums = [[S::splat(S::F::default()); V]; R];
         for at in (0..whole).step_by(lanes) {
@@ -162,24 +162,35 @@ where
         }
         let mut out = [S::F::default(); R];
         for r in 0..R {
-            let mut folded = [S::F::default(); LANE_BYTES / 4];
-            for v in 0..V {
-                S::store(folded.as_mut_ptr().add(v * S::WIDTH), sums[r][v]);
-            }
-            let mut width = lanes;
+            // Halves are added first, so that one vector of sums, two or four give the same bits.
+            let mut width = V;
             while width > 1 {
                 width /= 2;
-                for lane in 0..width {
-                    folded[lane] = folded[lane] + folded[lane + width];
+                for v in 0..width {
+                    sums[r][v] = S::add(sums[r][v], sums[r][v + width]);
                 }
             }
+            let mut lanes = [S::F::default(); LANE_BYTES / 4];
+            S::store(lanes.as_mut_ptr(), sums[r][0]);
             let mut rest = S::F::default();
             for at in whole..vector.len() {
                 rest += rows[r][at] * vector[at];
             }
-            out[r] = folded[0] + rest;
+            out[r] = folded::<S>(lanes) + rest;
         }
         out
+    }
+}
+
+/// The sum of the first lanes, as many as a vector has: halves are added to each other, again and again.
+#[inline(always)]
+fn folded<S: Simd>(lanes: [S::F; LANE_BYTES / 4]) -> S::F {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = lanes;
+    match S::WIDTH {
+        16 => (((a + i) + (e + m)) + ((c + k) + (g + o))) + (((b + j) + (f + n)) + ((d + l) + (h + p))),
+        8 => ((a + e) + (c + g)) + ((b + f) + (d + h)),
+        4 => (a + c) + (b + d),
+        _ => a + b,
     }
 }
 
