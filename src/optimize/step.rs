@@ -140,6 +140,9 @@ impl<F: Float> Stride<F> {
         match self.rule {
             Rule::Momentum { momentum, nesterov } => {
                 let (momentum, rate) = (F::from_f64(momentum), F::from_f64(rate));
+                if momentum == F::ZERO {
+                    return compiled(Down { params, gradient, rate });
+                }
                 compiled(Along { params, gradient, velocity: first, momentum, rate, nesterov });
             }
             Rule::Adam { epsilon, .. } => {
@@ -176,6 +179,22 @@ impl<F: Float> Keep<F> {
     #[inline(always)]
     fn mean(self, old: F, new: F) -> F {
         self.old * old + self.new * new
+    }
+}
+
+/// Steps that remember nothing.
+struct Down<'k, F> {
+    params: &'k mut [F],
+    gradient: &'k [F],
+    rate: F,
+}
+
+impl<F: Float> Loops for Down<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.params.iter_mut().zip(self.gradient).for_each(|(param, &slope)| *param -= self.rate * slope);
     }
 }
 

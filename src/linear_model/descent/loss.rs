@@ -28,19 +28,24 @@ impl Loss {
     }
 
     /// The weighted sum of the losses of some samples. Turns `margins`, row-major of shape (n_samples, n_outputs), into
-    /// slopes times weight; `target` and `weight` tell of the sample at a position.
+    /// slopes times weight. `targets` and `weights` have shape (n_samples,); weights count `unit` times, none is 1.
     #[inline(always)]
     pub fn descend<F: Float>(
         self,
         margins: &mut [F],
         n_outputs: usize,
-        target: impl Fn(usize) -> F,
-        weight: impl Fn(usize) -> f64,
+        targets: &[F],
+        weights: Option<&[F]>,
+        unit: f64,
     ) -> f64 {
-        let samples = margins.chunks_exact_mut(n_outputs.max(1)).enumerate();
+        let samples = (margins, targets, weights, unit);
         match self {
-            Self::SquaredError => sum(samples, target, weight, |error| (0.5 * error * error, error)),
-            Self::Huber(bound) => sum(samples, target, weight, |error| {
+            Self::SquaredError => sum(samples, |margin, target| {
+                let error = margin - target;
+                (0.5 * error * error, error)
+            }),
+            Self::Huber(bound) => sum(samples, |margin, target| {
+                let error = margin - target;
                 let size = error.abs();
                 if size <= bound {
                     (0.5 * error * error, error)
@@ -48,45 +53,58 @@ impl Loss {
                     (bound * (size - 0.5 * bound), bound.copysign(error))
                 }
             }),
-            Self::Binary => samples
-                .map(|(i, margin)| {
-                    let (weight, (loss, slope)) = (weight(i), logistic(margin[0].to_f64(), target(i).to_f64()));
-                    margin[0] = F::from_f64(weight * slope);
-                    weight * loss
-                })
-                .sum(),
-            Self::Categorical => samples
-                .map(|(i, margins)| {
-                    let (weight, class) = (weight(i), target(i).to_f64() as usize);
-                    let largest = margins.iter().fold(f64::NEG_INFINITY, |most, margin| most.max(margin.to_f64()));
-                    let own = margins[class].to_f64();
-                    let total: f64 = margins.iter().map(|margin| (margin.to_f64() - largest).exp()).sum();
-                    for (of, margin) in margins.iter_mut().enumerate() {
-                        let share = (margin.to_f64() - largest).exp() / total;
-                        *margin = F::from_f64(weight * (share - f64::from(u8::from(of == class))));
-                    }
-                    weight * (total.ln() + largest - own)
-                })
-                .sum(),
+            Self::Binary => sum(samples, logistic),
+            Self::Categorical => sum_of_categories(samples, n_outputs),
+        }
+    }
+}
+
+/// Margins, targets, weights, and how often weights count.
+type Samples<'a, F> = (&'a mut [F], &'a [F], Option<&'a [F]>, f64);
+
+#[inline(always)]
+fn sum<F: Float>((margins, targets, weights, unit): Samples<F>, of: impl Fn(f64, f64) -> (f64, f64)) -> f64 {
+    let mut total = 0.0;
+    match weights {
+        None => {
+            for (margin, target) in margins.iter_mut().zip(targets) {
+                let (loss, slope) = of(margin.to_f64(), target.to_f64());
+                *margin = F::from_f64(unit * slope);
+                total += loss;
+            }
+            unit * total
+        }
+        Some(weights) => {
+            for ((margin, target), weight) in margins.iter_mut().zip(targets).zip(weights) {
+                let (weight, (loss, slope)) = (unit * weight.to_f64(), of(margin.to_f64(), target.to_f64()));
+                *margin = F::from_f64(weight * slope);
+                total += weight * loss;
+            }
+            total
         }
     }
 }
 
 #[inline(always)]
-fn sum<'m, F: Float>(
-    samples: impl Iterator<Item = (usize, &'m mut [F])>,
-    target: impl Fn(usize) -> F,
-    weight: impl Fn(usize) -> f64,
-    of_error: impl Fn(f64) -> (f64, f64),
-) -> f64 {
-    let mut total = 0.0;
-    for (i, margin) in samples {
-        let (loss, slope) = of_error(margin[0].to_f64() - target(i).to_f64());
-        let weight = weight(i);
-        margin[0] = F::from_f64(weight * slope);
-        total += weight * loss;
+fn sum_of_categories<F: Float>((margins, targets, weights, unit): Samples<F>, n_outputs: usize) -> f64 {
+    let mut sum = 0.0;
+    for (i, (margins, target)) in margins.chunks_exact_mut(n_outputs.max(1)).zip(targets).enumerate() {
+        let (weight, class) = (weights.map_or(unit, |weights| unit * weights[i].to_f64()), target.to_f64() as usize);
+        let largest = margins.iter().fold(f64::NEG_INFINITY, |most, margin| most.max(margin.to_f64()));
+        let own = margins[class].to_f64();
+        let mut total = 0.0;
+        for margin in margins.iter_mut() {
+            let share = (margin.to_f64() - largest).exp();
+            total += share;
+            *margin = F::from_f64(share);
+        }
+        for margin in margins.iter_mut() {
+            *margin = F::from_f64(weight * (margin.to_f64() / total));
+        }
+        margins[class] -= F::from_f64(weight);
+        sum += weight * (total.ln() + largest - own);
     }
-    total
+    sum
 }
 
 /// Cross-entropy of a class, 0 or 1, and its derivative along the log-odds.
@@ -108,7 +126,7 @@ mod tests {
 
     fn of(loss: Loss, margins: &[f64], target: f64, weight: f64) -> (f64, Vec<f64>) {
         let mut slopes = margins.to_vec();
-        let value = loss.descend(&mut slopes, margins.len(), |_| target, |_| weight);
+        let value = loss.descend(&mut slopes, margins.len(), &[target], Some(&[weight]), 1.0);
         (value, slopes)
     }
 

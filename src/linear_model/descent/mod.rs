@@ -21,6 +21,8 @@ use crate::optimize::step::{Memory, Rule, Steps, decay};
 
 /// Batches between two looks for an interrupt, at most.
 const BATCHES: usize = 64;
+/// So many rows before it is taken, a row of a small batch is asked for.
+const AHEAD: usize = 8;
 
 /// What to go down, and how.
 #[derive(Debug, Clone, Copy)]
@@ -252,7 +254,13 @@ impl<'a, F: Float, X: Margins<F>> Descent<'a, X, F> {
     /// One step; the sum of what its samples said before it.
     fn step(&mut self, ctx: &Context, start: usize, end: usize, epoch: usize) -> Result<f64> {
         let rows = match &self.order {
-            Some(order) => RowSet::List(&order[start..end]),
+            Some(order) => {
+                if end - start <= AHEAD {
+                    let last = order.len();
+                    self.objective.samples().expect(&order[(start + AHEAD).min(last)..(end + AHEAD).min(last)]);
+                }
+                RowSet::List(&order[start..end])
+            }
             None => RowSet::Range(start, end),
         };
         let (n_coef, penalty) = (self.objective.n_coef(), self.how.penalty);

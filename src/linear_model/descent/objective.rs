@@ -7,7 +7,7 @@
 use super::loss::Loss;
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
-use crate::common::simd::{Loops, compiled};
+use crate::common::simd::{Loops, compiled, prefetch};
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::margins::Margins;
 use crate::linalg::{RowSet, Scratch};
@@ -49,6 +49,16 @@ impl<F: Float, X: Margins<F>> Samples<'_, X, F> {
     /// The sum of the weights.
     pub fn total(&self) -> f64 {
         self.weights.map_or(self.y.len() as f64, |weights| weights.iter().map(|weight| weight.to_f64()).sum())
+    }
+
+    /// Asks for rows that are read soon.
+    #[inline(always)]
+    pub fn expect(&self, rows: &[u32]) {
+        self.x.expect(rows);
+        for &row in rows {
+            prefetch(&self.y[row as usize]);
+            self.weights.iter().for_each(|weights| prefetch(&weights[row as usize]));
+        }
     }
 
     #[inline(always)]
@@ -136,8 +146,9 @@ pub struct Objective<'a, X, F> {
 /// Buffers of a pass, made once.
 #[derive(Debug)]
 pub struct Buffers<F> {
-    sums: Vec<F>,
     margins: Vec<F>,
+    /// Targets and weights of listed rows.
+    gathered: [Vec<F>; 2],
 }
 
 impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
@@ -146,7 +157,12 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
         Self { samples, loss, n_outputs, unit: samples.y.len() as f64 / samples.total() }
     }
 
-    /// Samples.
+    /// The samples.
+    pub fn samples(&self) -> &'a Samples<'a, X, F> {
+        self.samples
+    }
+
+    /// How many there are.
     pub fn n_rows(&self) -> usize {
         self.samples.y.len()
     }
@@ -161,8 +177,9 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn buffers(&self) -> Result<Buffers<F>> {
-        let sums = memory::filled(self.n_coef() + self.n_outputs, F::ZERO)?;
-        Ok(Buffers { sums, margins: memory::filled(self.samples.x.cached_rows() * self.n_outputs, F::ZERO)? })
+        let some = self.samples.x.cached_rows();
+        let gathered = [memory::filled(some, F::ZERO)?, memory::filled(some, F::ZERO)?];
+        Ok(Buffers { margins: memory::filled(some * self.n_outputs, F::ZERO)?, gathered })
     }
 
     /// The sum of the losses of a batch, weights being one on average over all samples. Writes the slopes of their mean
@@ -180,31 +197,30 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
     ) -> Result<f64> {
         let products = self.samples.x.stored() / self.samples.y.len().max(1) * self.n_outputs;
         let blocks = Blocks::new(batch.len(), (LEAST_WORK / products.max(1)).max(256), MOST_BLOCKS);
-        let count = batch.len() as f64;
+        let share = 1.0 / batch.len() as f64;
         if blocks.count() == 1 {
-            let loss = self.pass(batch, params, buffers);
-            let share = F::from_f64(1.0 / count);
-            slopes.iter_mut().zip(&buffers.sums).for_each(|(slope, &sum)| *slope = sum * share);
-            return Ok(loss);
+            return Ok(self.pass(batch, params, share, buffers, slopes) / share);
         }
         let work = |buffers: &mut Buffers<F>, rows: std::ops::Range<usize>| {
             let part = match batch {
                 RowSet::Range(start, _) => RowSet::Range(start + rows.start, start + rows.end),
                 RowSet::List(list) => RowSet::List(&list[rows]),
             };
-            let loss = self.pass(part, params, buffers);
-            Ok((memory::copied(&buffers.sums)?, loss))
+            let mut slopes = memory::filled(params.len(), F::ZERO)?;
+            let loss = self.pass(part, params, share, buffers, &mut slopes);
+            Ok((slopes, loss))
         };
         let parts = parallel::map_with(ctx, blocks.ranges().collect(), || self.buffers(), work)?;
         for (at, slope) in slopes.iter_mut().enumerate() {
-            *slope = F::from_f64(parts.iter().map(|(sums, _)| sums[at].to_f64()).sum::<f64>() / count);
+            *slope = F::from_f64(parts.iter().map(|(slopes, _)| slopes[at].to_f64()).sum::<f64>());
         }
-        Ok(parts.iter().map(|(_, loss)| loss).sum())
+        Ok(parts.iter().map(|(_, loss)| loss).sum::<f64>() / share)
     }
 
-    /// The sum of the losses of some rows; leaves the sums of their slopes in the buffers.
-    fn pass(&self, rows: RowSet, params: &[F], buffers: &mut Buffers<F>) -> f64 {
-        compiled(Pass { of: self, rows, params, buffers })
+    /// `share` times the sum of the losses of some rows; writes that of their slopes.
+    #[inline(always)]
+    fn pass(&self, rows: RowSet, params: &[F], share: f64, buffers: &mut Buffers<F>, slopes: &mut [F]) -> f64 {
+        compiled(Pass { of: self, rows, params, share, buffers, slopes })
     }
 
     /// A step of plain descent as long as one over this goes down: surely if batches have all samples, else in the mean.
@@ -283,7 +299,9 @@ struct Pass<'k, X, F> {
     of: &'k Objective<'k, X, F>,
     rows: RowSet<'k>,
     params: &'k [F],
+    share: f64,
     buffers: &'k mut Buffers<F>,
+    slopes: &'k mut [F],
 }
 
 impl<F: Float, X: Margins<F>> Loops for Pass<'_, X, F> {
@@ -291,12 +309,12 @@ impl<F: Float, X: Margins<F>> Loops for Pass<'_, X, F> {
 
     #[inline(always)]
     fn run(self) -> f64 {
-        let Self { of: Objective { samples, loss, n_outputs, unit }, rows, params, buffers } = self;
+        let Self { of: Objective { samples, loss, n_outputs, unit }, rows, params, share, buffers, slopes } = self;
         let n_coef = n_outputs * samples.x.n_cols();
         let (coef, intercept) = params.split_at(n_coef);
-        buffers.sums.fill(F::ZERO);
-        let (sums, totals) = buffers.sums.split_at_mut(n_coef);
-        let (mut total, some) = (0.0, samples.x.cached_rows());
+        slopes.fill(F::ZERO);
+        let (sums, totals) = slopes.split_at_mut(n_coef);
+        let (mut total, some) = (0.0, buffers.margins.len() / n_outputs);
         for start in (0..rows.len()).step_by(some) {
             let end = (start + some).min(rows.len());
             let part = match rows {
@@ -305,13 +323,30 @@ impl<F: Float, X: Margins<F>> Loops for Pass<'_, X, F> {
             };
             let margins = &mut buffers.margins[..(end - start) * n_outputs];
             samples.x.margins(part, coef, intercept, margins);
-            let target = |i: usize| samples.y[part.row(i)];
-            total += loss.descend(margins, *n_outputs, target, |i| unit * samples.weight(part.row(i)));
+            let (targets, weights) = match part {
+                RowSet::Range(start, end) => {
+                    (&samples.y[start..end], samples.weights.map(|weights| &weights[start..end]))
+                }
+                RowSet::List(list) => {
+                    let [targets, weights] = &mut buffers.gathered;
+                    let weights = samples.weights.map(|given| gathered(given, list, weights));
+                    (gathered(samples.y, list, targets), weights)
+                }
+            };
+            total += loss.descend(margins, *n_outputs, targets, weights, unit * share);
             samples.x.add_outer(part, margins, *n_outputs, sums);
-            for slopes in margins.chunks_exact(*n_outputs) {
-                totals.iter_mut().zip(slopes).for_each(|(sum, &slope)| *sum += slope);
+            for (output, total) in totals.iter_mut().enumerate() {
+                *total += margins[output..].iter().step_by(*n_outputs).copied().sum::<F>();
             }
         }
         total
     }
+}
+
+/// The listed values, in a buffer.
+#[inline(always)]
+fn gathered<'b, F: Float>(values: &[F], list: &[u32], buffer: &'b mut [F]) -> &'b [F] {
+    let buffer = &mut buffer[..list.len()];
+    buffer.iter_mut().zip(list).for_each(|(slot, &row)| *slot = values[row as usize]);
+    buffer
 }
