@@ -6,6 +6,7 @@ pub mod csr;
 pub mod dense;
 mod kernels;
 pub mod norms;
+pub mod packs;
 pub mod panels;
 pub mod products;
 pub mod reflect;

@@ -6,3 +6,4 @@ pub mod least_squares;
 pub mod leave_one_out;
 pub mod moments;
 pub mod refine;
+pub mod sparse_moments;

@@ -21,7 +21,7 @@ def iterate(
 ) -> dict[str, Any]: ...
 def leave_one_out(
     *,
-    x: NDArray[Any],
+    x: Any,
     y: NDArray[Any],
     weights: NDArray[Any] | None,
     means: NDArray[Any],
@@ -36,7 +36,7 @@ def leave_one_out(
 ) -> dict[str, Any]: ...
 def moments(
     *,
-    x: NDArray[Any],
+    x: Any,
     y: NDArray[Any],
     weights: NDArray[Any] | None,
     fit_intercept: bool,
