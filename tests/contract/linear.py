@@ -86,7 +86,7 @@ def decided_with_penalty(X, weights, params):
 
 def decided_choice(X, weights, params):
     """Whether there are rows to leave out, whose scores decide the penalty."""
-    rows = len(X) if weights is None else np.count_nonzero(weights)
+    rows = X.shape[0] if weights is None else np.count_nonzero(weights)
     return rows > X.shape[1] + 2 and decided_with_penalty(X, weights, {"alpha": 0.1, **params})
 
 
@@ -137,11 +137,11 @@ CHOSEN = replace(
     ours=mlfast.linear_model.RidgeCV,
     parent=sklearn.linear_model.RidgeCV,
     like="Ridge",
-    params={"alphas": (0.1, 1.0, 10.0)},
+    params={"alphas": np.array([1.0])},  # of two rows, all penalties predict one from the other equally well
     exact={},
     decided=decided_choice,
     fuzz={
-        "alphas": (0.5, (1.0, 100.0)),
+        "alphas": (0.5, (0.1, 1.0, 100.0)),
         "fit_intercept": (True, False),
         "gcv_mode": (None, "svd"),
         "store_cv_results": (True, False),
@@ -159,7 +159,8 @@ CHOSEN = replace(
         {"store_cv_results": "yes"},
     ),
     state=("coef_", "intercept_", "alpha_", "best_score_", "n_features_in_"),
-    sparse=False,
+    weight_degree={"alpha_": 1, "best_score_": 1},
+    typed="coef_",
     ways={"through the origin": {"fit_intercept": False}, "by singular values": {"gcv_mode": "svd"}},
     penalties=("alphas",),
 )
@@ -173,7 +174,7 @@ CHOSEN_CLASSIFIER = replace(
     bad_targets=BAD_CLASSES,
     outputs=("predict", "decision_function", "score"),
     fuzz={
-        "alphas": (0.5, (1.0, 100.0)),
+        "alphas": (0.5, (0.1, 1.0, 100.0)),
         "fit_intercept": (True, False),
         "store_cv_results": (True, False),
         "class_weight": (None, "balanced"),

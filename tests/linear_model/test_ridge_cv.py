@@ -61,7 +61,9 @@ def test_sparse(kind, shape, fit_intercept, n_targets):
     X = kind(with_zeros(X, 20))
     weights = np.random.RandomState(21).uniform(0.5, 2, size=shape[0])
     for given in (None, weights):
-        assert_same_choice(*fit_both(X, y, given, store_cv_results=True, fit_intercept=fit_intercept))
+        for alphas in (ALPHAS, 1.0):
+            params = {"alphas": alphas, "fit_intercept": fit_intercept}
+            assert_same_choice(*fit_both(X, y, given, store_cv_results=True, **params))
 
 
 def test_singular_values_of_sparse_data():

@@ -103,9 +103,10 @@ class RidgeCVDropIn(LinearDropIn):
             is_clf=is_classifier(self),
             alpha_per_target=self.alpha_per_target,
         )
-        is_float = getattr(getattr(X, "dtype", None), "kind", None) == "f"
-        # The parent's cast makes the bytes native.
-        given_dtype = X.dtype.newbyteorder("=") if is_float else np.dtype(np.float64)
+        # Numbers with their bytes swapped are widened, as wherever else they are checked.
+        dtype: Any = getattr(X, "dtype", None)
+        is_kept_dtype = getattr(dtype, "kind", None) == "f" and dtype.isnative
+        given_dtype = dtype if is_kept_dtype else np.dtype(np.float64)
         X, y = validate_data(
             inner,
             with_checked_indices(X),
@@ -296,7 +297,7 @@ class SparseRows:
         return scipy.sparse.linalg.LinearOperator(
             shape=(n_features, n_samples),
             dtype=np.float64,
-            matvec=lambda v: self.rows.T @ v - self.means * (self.roots @ v),
+            matvec=lambda v: self.rows.T @ v.ravel() - self.means * (self.roots @ v.ravel()),
             matmat=lambda v: self.rows.T @ v - np.outer(self.means, self.roots @ v),
         )
 
