@@ -1,8 +1,9 @@
-//! Rows less their means: products with a vector, and sums. No such matrix is made: dense rows are centred as they are
+//! Rows less their means: products with a vector or a matrix, and sums. No such matrix is made: dense rows are centred as they are
 //! read, and of CSR rows, whose zeros would be lost, the means are taken off the results.
 
 use std::ops::Range;
 
+use super::packs::{Factor, Group};
 use super::{Csr, Dense, Rows};
 use crate::common::Float;
 use crate::common::simd::{Kernel, Simd, dispatch};
@@ -18,6 +19,10 @@ pub trait Centred<F: Float>: Rows<F> {
 
     /// Adds to `sums`, shape (n_cols,), the rows of a range, each times its entry of `factors`.
     fn add_rows(&self, rows: Range<usize>, means: &[f64], factors: &[f64], sums: &mut [f64]);
+
+    /// The products of a few rows, no more than a group holds, with a matrix; that of the `i`-th row begins at
+    /// `out[i * factor.stride()]`. `group` is for rows of `n_cols`, and is used up.
+    fn multiply(&self, rows: Range<usize>, means: &[f64], factor: &Factor, group: &mut Group, out: &mut [f64]);
 }
 
 impl<F: Float> Centred<F> for Dense<'_, F> {
@@ -31,6 +36,16 @@ impl<F: Float> Centred<F> for Dense<'_, F> {
         let n_cols = self.n_cols();
         let rows = &self.values()[rows.start * n_cols..rows.end * n_cols];
         dispatch(Sums { rows, means, factors, sums });
+    }
+
+    fn multiply(&self, rows: Range<usize>, means: &[f64], factor: &Factor, group: &mut Group, out: &mut [f64]) {
+        let n_cols = self.n_cols();
+        group.reset(rows.len());
+        let rows = self.values()[rows.start * n_cols..rows.end * n_cols].chunks_exact(n_cols);
+        for (position, row) in rows.enumerate() {
+            group.put(position, row.iter().zip(means).map(|(value, mean)| value.to_f64() - mean));
+        }
+        group.multiply(factor, out);
     }
 }
 
@@ -49,6 +64,19 @@ impl<F: Float> Centred<F> for Csr<'_, F> {
         }
         let total: f64 = factors.iter().sum();
         sums.iter_mut().zip(means).for_each(|(sum, mean)| *sum -= mean * total);
+    }
+
+    fn multiply(&self, rows: Range<usize>, means: &[f64], factor: &Factor, group: &mut Group, out: &mut [f64]) {
+        let at_means = group.product(means, factor);
+        for (row, out) in rows.zip(out.chunks_exact_mut(factor.stride())) {
+            out.fill(0.0);
+            let known = self.row(row).map(|(column, value)| (column, value.to_f64()));
+            for (column, value) in known {
+                let line = &factor.values[column * factor.n_cols..][..factor.n_cols];
+                out.iter_mut().zip(line).for_each(|(sum, factor)| *sum += value * factor);
+            }
+            out.iter_mut().zip(at_means.iter()).for_each(|(sum, at_means)| *sum -= at_means);
+        }
     }
 }
 

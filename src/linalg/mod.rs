@@ -11,6 +11,7 @@ mod kernels;
 pub mod linear;
 pub mod margins;
 pub mod norms;
+pub mod packs;
 pub mod panels;
 pub mod products;
 pub mod reflect;

@@ -3,21 +3,20 @@
 //! With the directions `V` in which the products of the features are diagonal, a row `x` about the means becomes
 //! `t = Vᵀx`. Its fitted value for a penalty is `Σ t_j s_j`, its leverage `Σ t_j² d_j` with `d = 1 / (λ + alpha)`, plus
 //! its share of the weights if there is an intercept. The residual over one minus the leverage is the error that the row
-//! would have been predicted with. All of it is products of packs of rows, on the tiles of [`crate::linalg::syrk`].
+//! would have been predicted with. All of it is products of packs of rows, by [`crate::linalg::packs`].
 //!
 //! Reference: G. Golub, M. Heath, G. Wahba, "Generalized cross-validation as a method for choosing a good ridge
 //! parameter", 1979.
 
 use std::ops::Range;
 
-use super::moments::{Center, Table};
+use super::moments::{Center, Targets};
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, memory, parallel};
-use crate::linalg::syrk::{OCTET, Octets, PACK_ROWS, add_products_of};
+use crate::linalg::centred::Centred;
+use crate::linalg::packs::{Factor, GROUP, Group};
 
-/// Rows that are turned at a time.
-const GROUP: usize = 128;
 const MOST_BLOCKS: usize = 64;
 
 /// What a decomposition of the products of the features says. Rows of `n_features`, row-major.
@@ -50,8 +49,13 @@ pub struct Fit {
 ///
 /// # Errors
 /// [`crate::common::Error::Shape`]; [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
-pub fn leave_one_out<F: Float>(ctx: &Context, table: &Table<F>, params: &Params) -> Result<Fit> {
-    let (n, n_targets) = (table.n_features(), table.targets.n_targets);
+pub fn leave_one_out<F: Float>(
+    ctx: &Context,
+    x: &impl Centred<F>,
+    targets: &Targets<F>,
+    params: &Params,
+) -> Result<Fit> {
+    let (n_rows, n, n_targets) = (x.n_rows(), x.n_cols(), targets.n_targets);
     let width = memory::area(params.n_penalties, n_targets)?;
     check_length("directions", params.directions.len(), memory::area(n, n)?)?;
     check_length("inverse", params.inverse.len(), memory::area(n, params.n_penalties)?)?;
@@ -59,27 +63,27 @@ pub fn leave_one_out<F: Float>(ctx: &Context, table: &Table<F>, params: &Params)
     check_length("means", params.center.means.len(), n)?;
     check_length("target_means", params.center.target_means.len(), n_targets)?;
     let sides = Sides {
-        directions: packed(params.directions, n)?,
-        inverse: packed(params.inverse, params.n_penalties)?,
-        shares: packed(params.shares, width)?,
-        total: (0..table.n_rows()).map(|row| table.targets.weight(row)).sum(),
+        directions: Factor::new(params.directions, n)?,
+        inverse: Factor::new(params.inverse, params.n_penalties)?,
+        shares: Factor::new(params.shares, width)?,
+        total: (0..n_rows).map(|row| targets.weight(row)).sum(),
     };
-    let mut errors = memory::filled(if params.keep { memory::area(table.n_rows(), width)? } else { 0 }, 0.0)?;
-    let blocks = Blocks::new(table.n_rows(), GROUP, MOST_BLOCKS);
+    let mut errors = memory::filled(if params.keep { memory::area(n_rows, width)? } else { 0 }, 0.0)?;
+    let blocks = Blocks::new(n_rows, GROUP, MOST_BLOCKS);
     let rests = errors.chunks_mut((blocks.rows() * width).max(1)).map(Some).chain(std::iter::repeat_with(|| None));
     let parts = parallel::map_with(
         ctx,
         blocks.ranges().zip(rests).collect(),
-        || Scratch::new(n, params.n_penalties, width),
+        || Scratch::new(n, &sides),
         |scratch, (rows, mut kept): (Range<usize>, Option<&mut [f64]>)| {
             let mut squares = memory::filled(width, 0.0)?;
             for start in rows.clone().step_by(GROUP) {
                 ctx.check()?;
                 let group = start..(start + GROUP).min(rows.end);
-                scratch.turn(table, params, &sides, group.clone());
+                scratch.turn(x, targets, params.center, &sides, group.clone());
                 for (position, row) in group.enumerate() {
-                    let errors = scratch.errors(table, params, &sides, row, position);
-                    squares.iter_mut().zip(&*errors).for_each(|(sum, error)| *sum += error * error);
+                    let errors = scratch.errors(targets, params, &sides, row, position);
+                    squares.iter_mut().zip(errors).for_each(|(sum, error)| *sum += error * error);
                     if let Some(kept) = &mut kept {
                         kept[(row - rows.start) * width..][..width].copy_from_slice(errors);
                     }
@@ -94,86 +98,74 @@ pub fn leave_one_out<F: Float>(ctx: &Context, table: &Table<F>, params: &Params)
 }
 
 /// What rows are multiplied with.
-struct Sides {
-    directions: Vec<Octets>,
-    inverse: Vec<Octets>,
-    shares: Vec<Octets>,
+struct Sides<'a> {
+    directions: Factor<'a>,
+    inverse: Factor<'a>,
+    shares: Factor<'a>,
     /// Sum of the weights.
     total: f64,
 }
 
-/// A row-major matrix of rows of `n_cols` in packs.
-fn packed(values: &[f64], n_cols: usize) -> Result<Vec<Octets>> {
-    let mut packs = memory::with_capacity(values.len().div_ceil(PACK_ROWS * n_cols))?;
-    for part in values.chunks(PACK_ROWS * n_cols) {
-        let mut pack = Octets::new(n_cols)?;
-        pack.reset(part.len() / n_cols, n_cols);
-        for (row, values) in part.chunks_exact(n_cols).enumerate() {
-            values.iter().enumerate().for_each(|(column, &value)| pack.put(row, column, value));
-        }
-        packs.push(pack);
-    }
-    Ok(packs)
-}
-
-/// Buffers of a worker for a group of rows, which are columns of the packs.
+/// Buffers of a worker for a group of rows.
 struct Scratch {
-    packs: Vec<Octets>,
-    /// Rows along the directions, with rows of a whole number of octets, like all below.
+    group: Group,
+    /// Rows along the directions.
     turned: Vec<f64>,
     leverages: Vec<f64>,
     fitted: Vec<f64>,
+    /// Errors of one row, shape (n_penalties, n_targets).
     errors: Vec<f64>,
 }
 
 impl Scratch {
-    fn new(n: usize, n_penalties: usize, width: usize) -> Result<Self> {
-        let mut packs = memory::with_capacity(n.div_ceil(PACK_ROWS))?;
-        for _ in 0..n.div_ceil(PACK_ROWS) {
-            packs.push(Octets::new(GROUP)?);
-        }
-        let room = |n_cols: usize| memory::filled(memory::area(GROUP, n_cols.next_multiple_of(OCTET))?, 0.0);
-        let (turned, leverages, fitted) = (room(n)?, room(n_penalties)?, room(width)?);
-        Ok(Self { packs, turned, leverages, fitted, errors: memory::filled(width, 0.0)? })
+    fn new(n: usize, sides: &Sides) -> Result<Self> {
+        let (turned, leverages) = (sides.directions.room()?, sides.inverse.room()?);
+        let (fitted, errors) = (sides.shares.room()?, memory::filled(sides.shares.n_cols, 0.0)?);
+        Ok(Self { group: Group::new(n)?, turned, leverages, fitted, errors })
     }
 
     /// Leverages and fitted values of a group of rows.
-    fn turn<F: Float>(&mut self, table: &Table<F>, params: &Params, sides: &Sides, rows: Range<usize>) {
-        let (n, count) = (table.n_features(), rows.len());
-        let stride = n.next_multiple_of(OCTET);
-        reset(&mut self.packs, n, count);
-        for (position, row) in rows.enumerate() {
-            let values = table.centred(row, params.center, table.targets.root(row));
-            put(&mut self.packs, position, values);
+    fn turn<F: Float>(
+        &mut self,
+        x: &impl Centred<F>,
+        targets: &Targets<F>,
+        center: &Center,
+        sides: &Sides,
+        rows: Range<usize>,
+    ) {
+        x.multiply(rows.clone(), &center.means, &sides.directions, &mut self.group, &mut self.turned);
+        self.group.reset(rows.len());
+        let lines = || self.turned.chunks_exact(sides.directions.stride()).map(|line| &line[..sides.directions.n_cols]);
+        let factor = |row: usize| center.unit * targets.root(row);
+        for (position, (row, line)) in rows.clone().zip(lines()).enumerate() {
+            let factor = factor(row);
+            self.group.put(position, line.iter().map(|value| value * factor));
         }
-        multiply(&self.packs, &sides.directions, count, &mut self.turned, n);
-        for (position, values) in self.turned.chunks_exact(stride).enumerate().take(count) {
-            put(&mut self.packs, position, values[..n].iter().copied());
+        self.group.multiply(&sides.shares, &mut self.fitted);
+        for (position, (row, line)) in rows.zip(lines()).enumerate() {
+            let factor = factor(row);
+            self.group.put(position, line.iter().map(|value| (value * factor) * (value * factor)));
         }
-        multiply(&self.packs, &sides.shares, count, &mut self.fitted, self.errors.len());
-        for (position, values) in self.turned.chunks_exact(stride).enumerate().take(count) {
-            put(&mut self.packs, position, values[..n].iter().map(|value| value * value));
-        }
-        multiply(&self.packs, &sides.inverse, count, &mut self.leverages, params.n_penalties);
+        self.group.multiply(&sides.inverse, &mut self.leverages);
     }
 
     /// The errors of a row of the group, shape (n_penalties, n_targets).
     fn errors<F: Float>(
         &mut self,
-        table: &Table<F>,
+        targets: &Targets<F>,
         params: &Params,
         sides: &Sides,
         row: usize,
         position: usize,
     ) -> &[f64] {
-        let (weight, root) = (table.targets.weight(row), table.targets.root(row));
+        let (weight, root) = (targets.weight(row), targets.root(row));
         let own = if params.fit_intercept { weight / sides.total } else { 0.0 };
-        let leverages = &self.leverages[position * params.n_penalties.next_multiple_of(OCTET)..];
-        let fitted = &self.fitted[position * self.errors.len().next_multiple_of(OCTET)..];
-        let n_targets = table.targets.n_targets;
+        let leverages = &self.leverages[position * sides.inverse.stride()..];
+        let fitted = &self.fitted[position * sides.shares.stride()..];
+        let n_targets = targets.n_targets;
         let by_penalty = self.errors.chunks_exact_mut(n_targets).zip(fitted.chunks_exact(n_targets)).zip(leverages);
         for ((errors, fitted), leverage) in by_penalty {
-            let targets = table.targets.centred(row, &params.center.target_means, root);
+            let targets = targets.centred(row, &params.center.target_means, root);
             for ((error, fitted), target) in errors.iter_mut().zip(fitted).zip(targets) {
                 *error = (target - fitted) / (1.0 - leverage - own);
             }
@@ -182,30 +174,9 @@ impl Scratch {
     }
 }
 
-/// Begins packs of `n` rows and `n_cols` columns anew.
-fn reset(packs: &mut [Octets], n: usize, n_cols: usize) {
-    for (at, pack) in packs.iter_mut().enumerate() {
-        pack.reset((n - at * PACK_ROWS).min(PACK_ROWS), n_cols);
-    }
-}
-
-/// Puts values, one for each row of the packs, into a column.
-fn put(packs: &mut [Octets], column: usize, values: impl Iterator<Item = f64>) {
-    for (row, value) in values.enumerate() {
-        packs[row / PACK_ROWS].put(row % PACK_ROWS, column, value);
-    }
-}
-
-/// The products of the first `count` columns of the left with the `n_cols` columns of the right.
-fn multiply(left: &[Octets], right: &[Octets], count: usize, out: &mut [f64], n_cols: usize) {
-    let stride = n_cols.next_multiple_of(OCTET);
-    out.fill(0.0);
-    left.iter().zip(right).for_each(|(left, right)| add_products_of(left, right, count, out, stride));
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::moments::Targets;
+    use super::super::moments::Table;
     use super::*;
     use crate::common::random::Mt19937;
     use crate::linalg::Dense;
@@ -234,7 +205,7 @@ mod tests {
             n_penalties: 2,
             keep: true,
         };
-        let fit = leave_one_out(&ctx, &table, &params).expect("memory");
+        let fit = leave_one_out(&ctx, &x, &table.targets, &params).expect("memory");
         let errors = fit.errors.expect("kept");
         for (index, alpha) in alphas.iter().enumerate() {
             for left_out in [0, 130, 299] {

@@ -12,3 +12,4 @@ pub mod objective;
 pub mod refine;
 pub mod smooth;
 pub mod stochastic;
+pub mod sparse_moments;

@@ -16,6 +16,7 @@ use crate::linear_model::iterative::{self, Solver};
 use crate::linear_model::least_squares;
 use crate::linear_model::leave_one_out::{self as left_out, Params};
 use crate::linear_model::moments::{Center, Table, Targets};
+use crate::linear_model::sparse_moments;
 
 type Array<'py> = Bound<'py, PyAny>;
 
@@ -87,7 +88,8 @@ fn reduce<'py>(
 }
 
 /// The products about the means, for as many rows as there are features at least: those of features with features
-/// (n_features, n_features) and with targets (n_features, n_targets), and the rest as [`reduce`] gives it.
+/// (n_features, n_features) and with targets (n_features, n_targets), and the rest as [`reduce`] gives it. `x` is an array
+/// or a SciPy CSR matrix or array.
 #[pyfunction]
 #[pyo3(signature = (*, x, y, weights, fit_intercept, n_threads))]
 fn moments<'py>(
@@ -99,14 +101,28 @@ fn moments<'py>(
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     with_dtype!(Samples::new(x)?, x => {
-        let View::Dense(x) = x.view()? else { return Err(PyTypeError::new_err("expected a dense array")) };
-        let explained = Explained::new(y, weights, x.n_rows())?;
-        let table = Table { x: &x, targets: explained.targets() };
-        let work = (x.stored() as u64).saturating_mul((x.n_cols() + explained.n_targets) as u64);
-        let (center, squares, products) = run(py, n_threads, work, |ctx| table.moments(ctx, fit_intercept)?.apart())?;
+        let work = |n_targets| (x.stored() as u64).saturating_mul((x.n_cols() + n_targets) as u64);
+        let (n_targets, (center, squares, products)) = match x.view()? {
+            View::Dense(rows) => {
+                let explained = Explained::new(y, weights, rows.n_rows())?;
+                let table = Table { x: &rows, targets: explained.targets() };
+                let found = run(py, n_threads, work(explained.n_targets), |ctx| {
+                    table.moments(ctx, fit_intercept)?.apart()
+                })?;
+                (explained.n_targets, found)
+            }
+            View::Csr(rows) => {
+                let explained = Explained::new(y, weights, rows.n_rows())?;
+                let targets = explained.targets();
+                let found = run(py, n_threads, work(explained.n_targets), |ctx| {
+                    sparse_moments::moments(ctx, &rows, &targets, fit_intercept)
+                })?;
+                (explained.n_targets, found)
+            }
+        };
         let found = PyDict::new(py);
         found.set_item("squares", array::matrix(py, squares, x.n_cols())?)?;
-        found.set_item("products", array::matrix(py, products, explained.n_targets)?)?;
+        found.set_item("products", array::matrix(py, products, n_targets)?)?;
         found.set_item("unit", center.unit)?;
         found.set_item("means", PyArray1::from_vec(py, center.means))?;
         found.set_item("target_means", PyArray1::from_vec(py, center.target_means))?;
@@ -195,14 +211,15 @@ fn leave_one_out<'py>(
         keep,
     };
     with_dtype!(Samples::new(x)?, x => {
-        let View::Dense(x) = x.view()? else { return Err(PyTypeError::new_err("expected a dense array")) };
-        let explained = Explained::new(y, weights, x.n_rows())?;
-        let table = Table { x: &x, targets: explained.targets() };
-        let work = (x.stored() as u64).saturating_mul((x.n_cols() + params.n_penalties * explained.n_targets) as u64);
-        let fit = run(py, n_threads, work, |ctx| left_out::leave_one_out(ctx, &table, &params))?;
+        let (fit, n_targets) = with_storage!(x.view()?, rows => {
+            let explained = Explained::new(y, weights, rows.n_rows())?;
+            let (n_targets, targets) = (explained.n_targets, explained.targets());
+            let work = (x.stored() as u64).saturating_mul((x.n_cols() + params.n_penalties * n_targets) as u64);
+            (run(py, n_threads, work, |ctx| left_out::leave_one_out(ctx, &rows, &targets, &params))?, n_targets)
+        });
         let found = PyDict::new(py);
         let width = fit.squares.len();
-        found.set_item("squares", array::matrix(py, fit.squares, explained.n_targets)?)?;
+        found.set_item("squares", array::matrix(py, fit.squares, n_targets)?)?;
         found.set_item("errors", fit.errors.map(|errors| array::matrix(py, errors, width)).transpose()?)?;
         Ok(found)
     })

@@ -84,6 +84,12 @@ def decided_with_penalty(X, weights, params):
     return not sp.issparse(X) and products[0] <= 100 * products[-1]
 
 
+def decided_choice(X, weights, params):
+    """Whether there are rows to leave out, whose scores decide the penalty."""
+    rows = X.shape[0] if weights is None else np.count_nonzero(weights)
+    return rows > X.shape[1] + 2 and decided_with_penalty(X, weights, {"alpha": 0.1, **params})
+
+
 PENALIZED = replace(
     ORDINARY,
     ours=mlfast.linear_model.Ridge,
@@ -126,9 +132,66 @@ CLASSIFIER = replace(
     ways={"through the origin": {"fit_intercept": False}},
 )
 
+CHOSEN = replace(
+    PENALIZED,
+    ours=mlfast.linear_model.RidgeCV,
+    parent=sklearn.linear_model.RidgeCV,
+    like="Ridge",
+    params={"alphas": np.array([1.0])},  # of two rows, all penalties predict one from the other equally well
+    exact={},
+    decided=decided_choice,
+    fuzz={
+        "alphas": (0.5, (0.1, 1.0, 100.0)),
+        "fit_intercept": (True, False),
+        "gcv_mode": (None, "svd"),
+        "store_cv_results": (True, False),
+        "alpha_per_target": (True, False),
+    },
+    bad_params=(
+        {"alphas": -1.0},
+        {"alphas": [1.0, -1.0]},
+        {"alphas": (1.0,)},
+        {"alphas": ["strong", "weak"]},
+        {"fit_intercept": "yes"},
+        {"scoring": "best"},
+        {"gcv_mode": "fast"},
+        {"cv": 2, "store_cv_results": True},
+        {"store_cv_results": "yes"},
+    ),
+    state=("coef_", "intercept_", "alpha_", "best_score_", "n_features_in_"),
+    weight_degree={"alpha_": 1, "best_score_": 1},
+    typed="coef_",
+    ways={"through the origin": {"fit_intercept": False}, "by singular values": {"gcv_mode": "svd"}},
+    penalties=("alphas",),
+)
+
+CHOSEN_CLASSIFIER = replace(
+    CHOSEN,
+    ours=mlfast.linear_model.RidgeClassifierCV,
+    parent=sklearn.linear_model.RidgeClassifierCV,
+    like="RidgeCV",
+    target=names_of_classes,
+    bad_targets=BAD_CLASSES,
+    outputs=("predict", "decision_function", "score"),
+    fuzz={
+        "alphas": (0.5, (0.1, 1.0, 100.0)),
+        "fit_intercept": (True, False),
+        "store_cv_results": (True, False),
+        "class_weight": (None, "balanced"),
+    },
+    bad_params=(
+        *(params for params in CHOSEN.bad_params if "gcv_mode" not in params),
+        {"class_weight": "equal"},
+    ),
+    state=("coef_", "intercept_", "classes_", "alpha_", "best_score_", "n_features_in_"),
+    ways={"through the origin": {"fit_intercept": False}},
+)
+
 ENTRIES = [
     ORDINARY,
     replace(ORDINARY, label="[two targets]", like="LinearRegression", target=pairs_of_numbers),
     PENALIZED,
     CLASSIFIER,
+    CHOSEN,
+    CHOSEN_CLASSIFIER,
 ]

@@ -52,6 +52,30 @@ def test_leave_one_out(gcv_mode, shape, fit_intercept, n_targets):
     assert_same_choice(ours, theirs)
 
 
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.csc_array, sp.coo_array])
+@pytest.mark.parametrize("shape", [(100, 6), (3_000, 6), (6, 6), (20, 50)], ids=str)
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("n_targets", [None, 3])
+def test_sparse(kind, shape, fit_intercept, n_targets):
+    X, y = regression(19, *shape, n_targets)
+    X = kind(with_zeros(X, 20))
+    weights = np.random.RandomState(21).uniform(0.5, 2, size=shape[0])
+    for given in (None, weights):
+        for alphas in (ALPHAS, 1.0):
+            params = {"alphas": alphas, "fit_intercept": fit_intercept}
+            assert_same_choice(*fit_both(X, y, given, store_cv_results=True, **params))
+
+
+def test_singular_values_of_sparse_data():
+    X, y = regression(22, 50, 3)
+    X = sp.csr_array(with_zeros(X, 23))
+    with pytest.warns(FutureWarning, match="not supported for sparse X"):
+        ours = RidgeCV(gcv_mode="svd").fit(X, y)
+    with pytest.warns(FutureWarning, match="not supported for sparse X"):
+        theirs = PARENT(gcv_mode="svd").fit(X, y)
+    assert_same_choice(ours, theirs)
+
+
 @pytest.mark.parametrize("gcv_mode", ["svd", "eigen"])
 def test_more_features_than_a_pack_holds(gcv_mode):
     X, y = regression(18, 600, 270)
@@ -129,10 +153,8 @@ def test_real_data():
 @pytest.mark.fallback
 def test_what_the_parent_fits():
     X, y = regression(12, 60, 3)
-    X = sp.csr_array(with_zeros(X, 13))
-    assert_same_choice(*fit_both(X, y))
     with sklearn.config_context(enable_metadata_routing=True):
-        assert_same_choice(*fit_both(X.toarray(), y))
+        assert_same_choice(*fit_both(X, y))
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def iterate(
 ) -> dict[str, Any]: ...
 def leave_one_out(
     *,
-    x: NDArray[Any],
+    x: Any,
     y: NDArray[Any],
     weights: NDArray[Any] | None,
     means: NDArray[Any],
@@ -127,7 +127,7 @@ def minimize(
 ) -> dict[str, Any]: ...
 def moments(
     *,
-    x: NDArray[Any],
+    x: Any,
     y: NDArray[Any],
     weights: NDArray[Any] | None,
     fit_intercept: bool,

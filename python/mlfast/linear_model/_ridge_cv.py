@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
+import scipy.sparse.linalg
 import sklearn.linear_model
 from sklearn.base import _fit_context, is_classifier
-from sklearn.linear_model._ridge import _RidgeGCV
+from sklearn.linear_model._ridge import _check_gcv_mode, _RidgeGCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -24,13 +25,10 @@ from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.linear_model._base import LinearDropIn
+from mlfast.linear_model._base import SPARSE, LinearDropIn
 from mlfast.linear_model._ridge import Ridge, RidgeClassifier, RidgeClassifierDropIn
 
-FIT_CONDITIONS = (
-    Condition("metadata routing is on", lambda call: _routing_enabled()),
-    Condition("X is sparse, and cv=None", lambda call: call[0].cv is None and sp.issparse(call[1])),
-)
+FIT_CONDITIONS = (Condition("metadata routing is on", lambda call: _routing_enabled()),)
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class RidgeCVDropIn(LinearDropIn):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features; sparse only with `cv`.
+            Features.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; without `cv`, those of a classifier are 1 for its class, else -1.
         sample_weight : float or array-like of shape (n_samples,), or None
@@ -105,15 +103,25 @@ class RidgeCVDropIn(LinearDropIn):
             is_clf=is_classifier(self),
             alpha_per_target=self.alpha_per_target,
         )
-        is_float = getattr(getattr(X, "dtype", None), "kind", None) == "f"
-        given_dtype = X.dtype if is_float else np.dtype(np.float64)
-        X, y = validate_data(inner, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        # Numbers with their bytes swapped are widened, as wherever else they are checked.
+        dtype: Any = getattr(X, "dtype", None)
+        is_kept_dtype = getattr(dtype, "kind", None) == "f" and dtype.isnative
+        given_dtype = dtype if is_kept_dtype else np.dtype(np.float64)
+        X, y = validate_data(
+            inner,
+            with_checked_indices(X),
+            y,
+            accept_sparse=SPARSE,
+            dtype=np.float64,
+            multi_output=True,
+            y_numeric=True,
+        )
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=X.dtype)
         if weights is not None and (weights < 0).any():
             raise RefusedError("weights are negative")
         targets = np.ascontiguousarray(y, dtype=np.float64).reshape(len(y), -1)
         given = {
-            "x": X,
+            "x": X.tocsr() if sp.issparse(X) else X,
             "y": targets,
             "weights": weights,
             "fit_intercept": self.fit_intercept,
@@ -121,7 +129,10 @@ class RidgeCVDropIn(LinearDropIn):
         }
         is_kept = scorer is not None or self.store_cv_results
         is_svd = self.gcv_mode == "svd"
-        means, target_means, errors = (_by_rows if len(X) <= X.shape[1] else _by_features)(
+        if is_svd and sp.issparse(X):
+            _check_gcv_mode(X, "svd")  # warns that it is not for sparse data
+            is_svd = False
+        means, target_means, errors = (_by_rows if X.shape[0] <= X.shape[1] else _by_features)(
             given, alphas.astype(np.float64).ravel(), is_svd, is_kept
         )
         n_samples, n_targets = targets.shape
@@ -224,24 +235,71 @@ def _by_rows(
     given: dict[str, Any], alphas: np.ndarray, is_svd: bool, is_kept: bool
 ) -> tuple[np.ndarray, np.ndarray, Errors]:
     """As `_by_features`, for no more rows than features."""
-    found = core.reduce(**given)
-    rows, targets, weights = found["rows"], found["targets"], given["weights"]
+    weights = given["weights"]
+    n_samples, n_targets = given["y"].shape
+    roots = np.ones(n_samples) if weights is None else np.sqrt(weights)
+    if sp.issparse(given["x"]):
+        table = SparseRows(given["x"], given["y"], roots, given["fit_intercept"])
+        means, target_means, targets, unit = table.means, table.target_means, table.targets, 1.0
+    else:
+        found = core.reduce(**given)
+        table = found["rows"]
+        means, target_means, targets, unit = (found[name] for name in ("means", "target_means", "targets", "unit"))
     if is_svd:
-        directions, singular, _ = scipy.linalg.svd(rows, full_matrices=False)
+        directions, singular, _ = scipy.linalg.svd(table, full_matrices=False)
         values = singular**2
     else:
-        values, directions = np.linalg.eigh(rows @ rows.T)
-    n_samples, n_targets = targets.shape
-    inverse = 1 / (values[:, None] + alphas * found["unit"] ** 2)
+        values, directions = np.linalg.eigh(table.products() if isinstance(table, SparseRows) else table @ table.T)
+    inverse = 1 / (values[:, None] + alphas * unit**2)
     along = inverse[:, :, None] * (directions.T @ targets)[:, None, :]
     factors = (directions @ along.reshape(n_samples, -1)).reshape(n_samples, len(alphas), n_targets)
     free = directions**2 @ inverse
     if given["fit_intercept"]:
-        roots = np.ones(n_samples) if weights is None else np.sqrt(weights)
         free -= directions @ (inverse * (directions.T @ roots)[:, None]) * (roots / (roots @ roots))[:, None]
     errors = (factors / free[:, :, None]).transpose(0, 2, 1)
-    coef = (rows.T @ factors.reshape(n_samples, -1)).reshape(-1, len(alphas), n_targets).transpose(2, 0, 1)
-    return found["means"], found["target_means"], Errors((errors**2).sum(axis=0), errors, coef * found["unit"])
+    coef = (table.T @ factors.reshape(n_samples, -1)).reshape(-1, len(alphas), n_targets).transpose(2, 0, 1)
+    return means, target_means, Errors((errors**2).sum(axis=0), errors, coef * unit)
+
+
+class SparseRows:
+    """Few CSR rows about their means, times the roots of their weights; nothing is made dense but their products.
+
+    Parameters
+    ----------
+    X : CSR matrix of shape (n_samples, n_features)
+        Rows.
+    y : ndarray of shape (n_samples, n_targets)
+        Targets.
+    roots : ndarray of shape (n_samples,)
+        Roots of the weights.
+    fit_intercept : bool
+        Whether there are means.
+    """
+
+    def __init__(self, X: Any, y: np.ndarray, roots: np.ndarray, fit_intercept: bool) -> None:
+        shares = roots**2 / (roots @ roots) * fit_intercept
+        self.means = X.T @ shares
+        self.target_means = shares @ y
+        self.targets = (y - self.target_means) * roots[:, None]
+        self.rows = sp.csr_array(X).multiply(roots[:, None]).tocsr()
+        self.roots = roots
+
+    def products(self) -> np.ndarray:
+        """Return the products of rows with rows, shape (n_samples, n_samples)."""
+        at_means = np.outer(self.rows @ self.means, self.roots)
+        products = (self.rows @ self.rows.T).toarray() - at_means - at_means.T
+        return products + (self.means @ self.means) * np.outer(self.roots, self.roots)
+
+    @property
+    def T(self) -> scipy.sparse.linalg.LinearOperator:
+        """What multiplies vectors of shape (n_samples,)."""
+        n_samples, n_features = self.rows.shape
+        return scipy.sparse.linalg.LinearOperator(
+            shape=(n_features, n_samples),
+            dtype=np.float64,
+            matvec=lambda v: self.rows.T @ v.ravel() - self.means * (self.roots @ v.ravel()),
+            matmat=lambda v: self.rows.T @ v - np.outer(self.means, self.roots @ v),
+        )
 
 
 class RidgeCV(RidgeCVDropIn, sklearn.linear_model.RidgeCV):
