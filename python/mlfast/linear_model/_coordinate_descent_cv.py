@@ -137,9 +137,7 @@ class CrossValidatedDropIn(LinearDropIn):
                 check_scalar(alpha, f"alphas[{at}]", target_type=Real, min_val=0.0, include_boundaries="left")
             return [np.sort(self.alphas)[::-1]] * len(shares)
         given = {"fit_intercept": self.fit_intercept, "positive": self.positive, "sample_weight": weights}
-        return [
-            _alpha_grid(X, y, l1_ratio=share, eps=self.eps, n_alphas=int(self.alphas), **given) for share in shares
-        ]
+        return [_alpha_grid(X, y, l1_ratio=share, eps=self.eps, n_alphas=int(self.alphas), **given) for share in shares]
 
     def _errors(
         self: Any,
