@@ -161,7 +161,7 @@ class CoordinateDescentDropIn(LinearDropIn):
             max_iter=int(self.max_iter),
             tol=float(self.tol),
             positive=self.positive,
-            seeds=None if draws[0] is None else [seed for draw in draws for seed in draw],
+            seeds=None if draws[0] is None else [seed for draw in draws for seed in draw or ()],
             start=start,
             n_threads=_threads.resolve(),
         )
@@ -170,7 +170,9 @@ class CoordinateDescentDropIn(LinearDropIn):
         intercept = found["intercepts"][:, 0].astype(X.dtype)
         coef = coef.astype(dtype)
         is_one = shape[0] == 1
-        self.coef_, self.dual_gap_, self.n_iter_ = (coef[0], gaps[0], passes[0]) if is_one else (coef, gaps, passes)
+        self.coef_ = coef[0] if is_one else coef
+        self.dual_gap_ = gaps[0] if is_one else gaps
+        self.n_iter_ = passes[0] if is_one else passes
         if self.fit_intercept:
             self.intercept_ = intercept[0] if y.ndim == 1 else intercept
         else:

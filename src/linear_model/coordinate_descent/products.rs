@@ -229,6 +229,11 @@ pub fn products<F: Float, X: Summed<F>>(
         squares = sums.squares(x.n_cols())?;
         sums.move_to_means(targets.n_targets, &mut center);
     }
+    // scikit-learn adds values up in their own type to find their means.
+    let add_up = |mean: &f64| F::from_f64(mean * x.n_rows() as f64).is_finite();
+    if !center.means.iter().all(add_up) {
+        return Err(Error::InvalidArgument("the sums of features are not finite"));
+    }
     let found = sums.products(targets, center, &squares, |feature| x.is_constant(feature, targets))?;
     found.ok_or(Error::InvalidArgument(LOST))
 }

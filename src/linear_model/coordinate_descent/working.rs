@@ -297,9 +297,10 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
             let mut start = memory::with_capacity(features.len())?;
             start.extend(features.iter().map(|&feature| self.point.w[feature]));
             let mut point = Point::at(&problem, start)?;
-            let settings =
-                descent::Params { max_iter: params.max_iter - n_iter, tol, positive: params.positive, seed: None };
-            n_iter += descend(ctx, &problem, penalty, &settings, &mut point)?.n_iter;
+            let max_iter = most.min(params.max_iter - n_iter);
+            let settings = descent::Params { max_iter, tol, positive: params.positive, seed: None };
+            let end = descend(ctx, &problem, penalty, &settings, &mut point)?;
+            (n_iter, most, is_solved) = (n_iter + end.n_iter, most.saturating_mul(MORE_PASSES), end.gap <= end.allowed);
             features.iter().zip(&point.w).for_each(|(&feature, &w)| self.point.w[feature] = w);
             self.look(ctx)?;
         }
