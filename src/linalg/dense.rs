@@ -42,8 +42,9 @@ impl<'a, F: Float> Dense<'a, F> {
         &self.values
     }
 
+    /// The values of a row, unshifted.
     #[inline(always)]
-    fn row(&self, row: usize) -> &[F] {
+    pub fn values_of(&self, row: usize) -> &[F] {
         &self.values[row * self.n_cols..][..self.n_cols]
     }
 
@@ -68,7 +69,7 @@ impl<F: Float> Rows<F> for Dense<'_, F> {
     }
 
     fn write_row(&self, row: usize, out: &mut [F]) {
-        out.copy_from_slice(self.row(row));
+        out.copy_from_slice(self.values_of(row));
         if let Some(shift) = self.shift {
             out.iter_mut().zip(shift).for_each(|(value, &shift)| *value -= shift);
         }
@@ -76,7 +77,7 @@ impl<F: Float> Rows<F> for Dense<'_, F> {
 
     #[inline(always)]
     fn add_row(&self, row: usize, weight: Option<F>, sum: &mut [F]) {
-        let row = self.row(row);
+        let row = self.values_of(row);
         let sum = &mut sum[..row.len()];
         match (self.shift, weight) {
             (None, None) => (0..row.len()).for_each(|i| sum[i] += row[i]),
@@ -99,7 +100,7 @@ impl<F: Float> Rows<F> for Dense<'_, F> {
 
     #[inline(always)]
     fn squared_distance(&self, row: usize, point: &[F], _point_norm: F) -> F {
-        let row = self.row(row);
+        let row = self.values_of(row);
         let point = &point[..row.len()];
         match self.shift {
             None => norms::squared_distance(row, point),
@@ -192,7 +193,7 @@ impl<F: Float> Rows<F> for Dense<'_, F> {
 
     fn gather(&self, rows: &[u32]) -> Result<Self> {
         let mut values = memory::with_capacity(memory::area(rows.len(), self.n_cols)?)?;
-        rows.iter().for_each(|&row| values.extend_from_slice(self.row(row as usize)));
+        rows.iter().for_each(|&row| values.extend_from_slice(self.values_of(row as usize)));
         Ok(Self { values: Cow::Owned(values), n_cols: self.n_cols, shift: self.shift })
     }
 
@@ -205,9 +206,9 @@ impl<F: Float> Dense<'_, F> {
     /// A row less the shift (subtracted in `F`), as f64.
     fn widen(&self, row: usize, out: &mut [f64]) {
         match self.shift {
-            None => out.iter_mut().zip(self.row(row)).for_each(|(out, &value)| *out = value.to_f64()),
+            None => out.iter_mut().zip(self.values_of(row)).for_each(|(out, &value)| *out = value.to_f64()),
             Some(shift) => {
-                let row = self.row(row).iter().zip(shift);
+                let row = self.values_of(row).iter().zip(shift);
                 out.iter_mut().zip(row).for_each(|(out, (&value, &shift))| *out = (value - shift).to_f64());
             }
         }

@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use super::losses::Loss;
 use crate::common::context::Blocks;
-use crate::common::simd::{Loops, vectorize};
+use crate::common::simd::{Loops, compiled};
 use crate::common::{Context, Float, Result, memory, pairwise, parallel};
 use crate::linalg::gram::{self, Gram};
 use crate::linalg::skinny::{Buffers, Skinny};
-use crate::linalg::vectors::{add_scaled, dot};
+use crate::linalg::vectors::{add_multiple, dot};
 
 /// Rows that are summed by one worker at a time, at least.
 const LEAST_ROWS: usize = 512;
@@ -116,7 +116,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
             let targets = &self.data.y[rows.clone()];
             scratch.targets.resize(targets.len(), 0.0);
             scratch.losses.resize(targets.len(), 0.0);
-            vectorize(Weigh {
+            compiled(Weigh {
                 loss: self.loss,
                 y: targets,
                 weights: self.data.weights.map(|weights| &weights[rows]),
@@ -131,7 +131,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
         let mut squares = 0.0;
         let n_cols = self.data.x.n_cols();
         for (gradient, row) in gradient.chunks_exact_mut(self.width()).zip(variables.chunks_exact(self.width())) {
-            add_scaled(&mut gradient[..n_cols], self.penalty, &row[..n_cols]);
+            add_multiple(&mut gradient[..n_cols], self.penalty, &row[..n_cols]);
             squares += dot(&row[..n_cols], &row[..n_cols]);
         }
         Ok(if self.penalty > 0.0 { value + 0.5 * self.penalty * squares } else { value })
@@ -162,7 +162,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
         self.sum(ctx, direction, out, states, work)?;
         let n_cols = self.data.x.n_cols();
         for (out, row) in out.chunks_exact_mut(self.width()).zip(direction.chunks_exact(self.width())) {
-            add_scaled(&mut out[..n_cols], self.penalty, &row[..n_cols]);
+            add_multiple(&mut out[..n_cols], self.penalty, &row[..n_cols]);
         }
         Ok(())
     }
@@ -217,8 +217,8 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
         let mut total = parts.next().map_or_else(empty, Ok)?;
         for part in parts {
             total.value += part.value;
-            add_scaled(&mut total.sums, 1.0, &part.sums);
-            add_scaled(&mut total.intercepts, 1.0, &part.intercepts);
+            add_multiple(&mut total.sums, 1.0, &part.sums);
+            add_multiple(&mut total.intercepts, 1.0, &part.intercepts);
         }
         let sums = x.unpack_sums(total.sums, count)?;
         let rows = out.chunks_exact_mut(self.width()).zip(sums.chunks_exact(x.n_cols())).zip(total.intercepts);
@@ -263,7 +263,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
                 })?;
                 let mut parts = parts.into_iter();
                 let mut sums = parts.next().map_or_else(|| memory::filled(len, 0.0), Ok)?;
-                parts.for_each(|part| add_scaled(&mut sums, 1.0, &part));
+                parts.for_each(|part| add_multiple(&mut sums, 1.0, &part));
                 let sign = if k == l { 1.0 } else { -1.0 };
                 for i in 0..width {
                     for j in i..width {

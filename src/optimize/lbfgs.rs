@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use super::more_thuente::{Rules, Search, Verdict};
 use crate::common::{Result, memory};
-use crate::linalg::vectors::{add_scaled, dot, largest};
+use crate::linalg::vectors::{add_multiple, dot, largest};
 
 /// Conditions of the search along a direction.
 const RULES: Rules = Rules { decrease: 1e-3, curvature: 0.9, width: 0.1, least: 0.0, most: 1e10 };
@@ -197,13 +197,13 @@ impl Memory {
         let mut shares = Vec::with_capacity(self.pairs.len());
         for pair in self.pairs.iter().rev() {
             let share = dot(&pair.step, direction) / pair.product;
-            add_scaled(direction, -share, &pair.change);
+            add_multiple(direction, -share, &pair.change);
             shares.push(share);
         }
         direction.iter_mut().for_each(|value| *value /= self.scale);
         for (pair, share) in self.pairs.iter().zip(shares.into_iter().rev()) {
             let back = dot(&pair.change, direction) / pair.product;
-            add_scaled(direction, share - back, &pair.step);
+            add_multiple(direction, share - back, &pair.step);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::Curved;
 use crate::common::{Context, Result, memory};
 use crate::linalg::cholesky::{factorize, inverse_norm, solve_transposed, solve_upper};
 use crate::linalg::syrk::OCTET;
-use crate::linalg::vectors::{add_scaled, dot, largest, sum_of_magnitudes};
+use crate::linalg::vectors::{add_multiple, dot, largest, sum_of_magnitudes};
 
 /// Share of the expected fall that a step must bring.
 const DECREASE: f64 = 1.0 / 2048.0;
@@ -132,7 +132,7 @@ fn solve(
         return Ok(Err(Some(condition)));
     }
     let mut newton = memory::filled(n, 0.0)?;
-    add_scaled(&mut newton[..free], -1.0, &gradient[..free]);
+    add_multiple(&mut newton[..free], -1.0, &gradient[..free]);
     solve_transposed(&factor, stride, &mut newton[..free]);
     solve_upper(&factor, stride, &mut newton[..free]);
     Ok(Ok(newton))

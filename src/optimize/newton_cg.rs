@@ -8,7 +8,7 @@
 use super::Curved;
 use super::more_thuente::{Rules, Search, Verdict};
 use crate::common::{Result, memory};
-use crate::linalg::vectors::{add_scaled, dot, largest, sum_of_magnitudes};
+use crate::linalg::vectors::{add_multiple, dot, largest, sum_of_magnitudes};
 
 /// Conditions of the search along a direction.
 const RULES: Rules = Rules { decrease: 1e-4, curvature: 0.9, width: 1e-14, least: 1e-8, most: 50.0 };
@@ -146,13 +146,13 @@ fn direction(f: &mut impl Curved, gradient: &[f64], precision: f64) -> Result<Ve
         }
         if curvature < 0.0 {
             if step == 0 {
-                add_scaled(&mut found, square / curvature, &along);
+                add_multiple(&mut found, square / curvature, &along);
             }
             break;
         }
         let share = square / curvature;
-        add_scaled(&mut found, share, &along);
-        add_scaled(&mut residual, share, &image);
+        add_multiple(&mut found, share, &along);
+        add_multiple(&mut residual, share, &image);
         let before = square;
         square = dot(&residual, &residual);
         let kept = square / before;

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import is_classifier
 
 from ..compare import leaves
 
@@ -182,6 +183,14 @@ class Entry:
         args = (X,) if self.target is None else (X, y)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         return est.fit(*args, **weights)
+
+    def go_on(self, est, X, sample_weight=None):
+        """Feed one more batch; classes are named that it need not hold."""
+        args = (X,) if self.target is None else (X, self.target(0, row_count(X)))
+        given = {} if sample_weight is None else {"sample_weight": sample_weight}
+        if is_classifier(est):
+            given["classes"] = np.unique(self.target(0, 1000))
+        return est.partial_fit(*args, **given)
 
     def call_of(self, name, X):
         """Arguments and keyword arguments with which an output is asked about X."""

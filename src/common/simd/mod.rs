@@ -11,9 +11,12 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod plain;
 mod portable;
 
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Sub, SubAssign};
+
+pub use plain::{Loops, compiled, compiled_to};
 
 use super::settings::settings;
 
@@ -266,31 +269,6 @@ pub fn dispatch_to<F: SimdFloat, K: Kernel<F>>(isa: Isa, kernel: K) -> K::Output
         Isa::Avx2 => unsafe { with_avx2(kernel) },
         // SAFETY: the baseline is always there.
         _ => unsafe { kernel.run::<F::Portable>() },
-    }
-}
-
-/// Plain loops that the compiler turns into vectors.
-pub trait Loops {
-    /// What they compute.
-    type Output;
-
-    /// The loops; must be `#[inline(always)]`, and so must be what they call.
-    fn run(self) -> Self::Output;
-}
-
-/// Runs loops that were compiled for the instruction set in use.
-pub fn vectorize<L: Loops>(loops: L) -> L::Output {
-    dispatch::<f64, _>(Plain(loops))
-}
-
-struct Plain<L>(L);
-
-impl<L: Loops> Kernel<f64> for Plain<L> {
-    type Output = L::Output;
-
-    #[inline(always)]
-    unsafe fn run<S: Simd<F = f64>>(self) -> L::Output {
-        self.0.run()
     }
 }
 

@@ -1,0 +1,6 @@
+"""Support vector machines."""
+
+import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast.svm._linear import LinearSVC, LinearSVR
+
+__all__ = ["LinearSVC", "LinearSVR"]

@@ -1,0 +1,112 @@
+"""LIBLINEAR's solvers: what linear support vector machines and logistic regression are fitted by."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm._base import _get_liblinear_solver_type
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import _check_sample_weight
+
+from mlfast import _threads
+from mlfast._core import RefusedError
+from mlfast._core import svm as core
+
+#: Losses of regressions.
+TUBES = ("epsilon_insensitive", "squared_epsilon_insensitive")
+
+
+def fit_liblinear(
+    X: Any,
+    y: np.ndarray,
+    C: float,
+    fit_intercept: bool,
+    intercept_scaling: float,
+    class_weight: Any,
+    penalty: str,
+    dual: bool,
+    max_iter: int,
+    tol: float,
+    random_state: Any = None,
+    multi_class: str = "ovr",
+    loss: str = "logistic_regression",
+    epsilon: float = 0.1,
+    sample_weight: Any = None,
+) -> tuple[np.ndarray, np.ndarray | float, np.ndarray]:
+    """Fit what the solver of a loss and a penalty finds, drawing from ``random_state`` what scikit-learn draws.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features), of float32 or float64
+        Training data.
+    y : ndarray of shape (n_samples,)
+        Classes, or targets of a regression.
+    C : float
+        Cost of errors.
+    fit_intercept : bool
+        Whether there is an intercept. It is penalised as the coefficients are.
+    intercept_scaling : float
+        The constant feature that the intercept is the product with.
+    class_weight : dict, 'balanced' or None
+        What the cost of each class is multiplied by.
+    penalty : {'l1', 'l2'}
+        Norm of the coefficients.
+    dual : bool
+        Whether the dual problem is solved.
+    max_iter : int
+        Most steps.
+    tol : float
+        When to stop.
+    random_state : int, RandomState instance or None, default=None
+        Gives the seed of the order of coordinates.
+    multi_class : {'ovr', 'crammer_singer'}, default='ovr'
+        One problem for each class against the others, or one for all.
+    loss : str, default='logistic_regression'
+        Name of the loss, in scikit-learn's words.
+    epsilon : float, default=0.1
+        Half the width of the tube of a regression.
+    sample_weight : array-like of shape (n_samples,), default=None
+        What the cost of each sample is multiplied by.
+
+    Returns
+    -------
+    coef : ndarray of shape (n_models, n_features)
+        One row for two classes or a regression, else one for each class.
+    intercept : ndarray of shape (n_models,), or 0.0 without an intercept
+    n_iter : ndarray of int32, one for each problem
+    """
+    solver = _get_liblinear_solver_type(multi_class, penalty, loss, dual)
+    if loss in TUBES:
+        if epsilon < 0:
+            raise RefusedError("epsilon is negative")
+        targets, class_weights = np.asarray(y, dtype=np.float64).ravel(), []
+    else:
+        classes, targets = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise RefusedError("y holds one class")
+        class_weights = compute_class_weight(class_weight, classes=classes, y=y, sample_weight=sample_weight)
+    if fit_intercept and intercept_scaling <= 0:
+        raise RefusedError("intercept_scaling is not positive")
+    random = check_random_state(random_state)
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    found = core.train(
+        x=X,
+        y=np.ascontiguousarray(targets, dtype=np.float64),
+        weights=weights,
+        solver=solver,
+        tol=tol,
+        bias=float(intercept_scaling) if fit_intercept else None,
+        cost=C,
+        class_weights=class_weights,
+        max_iter=max_iter,
+        seed=random.randint(np.iinfo("i").max),
+        epsilon=epsilon,
+        n_threads=_threads.resolve(),
+    )
+    if max(found["n_iter"]) >= max_iter:
+        warnings.warn(
+            "Liblinear failed to converge, increase the number of iterations.", ConvergenceWarning, stacklevel=2
+        )
+    return found["coef"], intercept_scaling * found["intercept"] if fit_intercept else 0.0, found["n_iter"]

@@ -1,0 +1,110 @@
+//! L2-penalised losses of an ε-tube by coordinate descent on the dual: `min ½ β'(Q + λ)β - y·β + ε Σ|β|` with
+//! `|β| <= bound`, where `Q = [xᵢ·xⱼ]`. The linear loss has no λ and its cost for a bound, the squared one
+//! `λ = 1 / (2 cost)` and none. The coefficients are `w = Σ β x`.
+//!
+//! Reference: C.-H. Ho, C.-J. Lin, "Large-scale linear support vector regression", JMLR 13 (2012), algorithm 4.
+
+use super::active::{Active, Verdict, visit};
+use super::samples::Samples;
+use super::train::Solution;
+use crate::common::random::Mt19937;
+use crate::common::{Context, Float, Result, memory};
+use crate::linalg::linear::Linear;
+
+/// Step that is not worth taking.
+const NOTHING: f64 = 1e-12;
+
+/// What an error of a sample costs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tube {
+    /// Half its width.
+    pub(super) epsilon: f64,
+    pub(super) is_squared: bool,
+}
+
+pub(super) fn solve<F: Float, R: Linear<F>>(
+    ctx: &Context,
+    samples: &Samples<F, R>,
+    tube: Tube,
+    tol: f64,
+    max_iter: usize,
+    random: &mut Mt19937,
+) -> Result<Solution> {
+    let (len, epsilon) = (samples.len(), tube.epsilon);
+    let mut coef = memory::filled(samples.width(), 0.0)?;
+    let mut betas = memory::filled(len, 0.0)?;
+    let mut squares = memory::with_capacity(len)?;
+    squares.extend((0..len).map(|sample| samples.square(sample, 0.0)));
+    let mut active = Active::new(len)?;
+    let (mut first, mut most) = (-1.0, f64::INFINITY);
+    let mut n_iter = 0;
+    while n_iter < max_iter {
+        let (mut new_most, mut total) = (0.0_f64, 0.0);
+        active.shuffle(random);
+        visit(ctx, &mut active, |sample, soon| {
+            samples.fetch(soon);
+            let cost = samples.costs[sample];
+            let (lambda, bound) = if tube.is_squared { (0.5 / cost, f64::INFINITY) } else { (0.0, cost) };
+            let beta = betas[sample];
+            let slope = -samples.targets[sample] + lambda * beta + samples.dot(sample, &coef);
+            let curvature = squares[sample] + lambda;
+            // The slopes to the right and to the left of zero, where |β| has its corner.
+            let (right, left) = (slope + epsilon, slope - epsilon);
+            let violation = if beta == 0.0 {
+                if right < 0.0 {
+                    -right
+                } else if left > 0.0 {
+                    left
+                } else if right > most && left < -most {
+                    return Verdict::Drop;
+                } else {
+                    0.0
+                }
+            } else if beta >= bound {
+                if right < -most {
+                    return Verdict::Drop;
+                }
+                right.max(0.0)
+            } else if beta <= -bound {
+                if left > most {
+                    return Verdict::Drop;
+                }
+                (-left).max(0.0)
+            } else if beta > 0.0 {
+                right.abs()
+            } else {
+                left.abs()
+            };
+            new_most = new_most.max(violation);
+            total += violation;
+            let step = if right < curvature * beta {
+                -right / curvature
+            } else if left > curvature * beta {
+                -left / curvature
+            } else {
+                -beta
+            };
+            if step.abs() >= NOTHING {
+                betas[sample] = (beta + step).max(-bound).min(bound);
+                let change = betas[sample] - beta;
+                if change != 0.0 {
+                    samples.add(sample, change, &mut coef);
+                }
+            }
+            Verdict::Keep
+        })?;
+        if n_iter == 0 {
+            first = total;
+        }
+        n_iter += 1;
+        if total <= tol * first {
+            if !active.widen() {
+                break;
+            }
+            most = f64::INFINITY;
+            continue;
+        }
+        most = new_most;
+    }
+    Ok(Solution { coef, n_iter })
+}
