@@ -146,6 +146,7 @@ class Entry:
     exact: Mapping = field(default_factory=dict)  # settings under which an iteration goes on to its end
     start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator
     incremental: bool = False  # has partial_fit
+    partial_params: Mapping = field(default_factory=dict)  # keyword arguments of partial_fit
     state: tuple = ()  # attributes that a fit must set
     typed: str | None = "cluster_centers_"  # the attribute that has the type in which the parent computes; None: X has
 
@@ -182,6 +183,12 @@ class Entry:
         args = (X,) if self.target is None else (X, y)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         return est.fit(*args, **weights)
+
+    def learn(self, est, X, sample_weight=None):
+        """Have `est` take a few more rows; a target is made up where it needs one."""
+        args = (X,) if self.target is None else (X, self.target(2, row_count(X)))
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return est.partial_fit(*args, **self.partial_params, **weights)
 
     def call_of(self, name, X):
         """Arguments and keyword arguments with which an output is asked about X."""

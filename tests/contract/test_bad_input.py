@@ -155,10 +155,17 @@ class TestEstimator:
             assert not hasattr(entry.make(), "partial_fit")
             return
         fresh = [entry.make(parent) for parent in (False, True)]
-        same_refusal(entry, lambda: fresh[0].partial_fit(BAD_X[case]()), lambda: fresh[1].partial_fit(BAD_X[case]()))
-        used = [entry.make(parent).partial_fit(good()) for parent in (False, True)]
+
+        def refused(pair):
+            ours, theirs = pair
+            return same_refusal(
+                entry, lambda: entry.learn(ours, BAD_X[case]()), lambda: entry.learn(theirs, BAD_X[case]())
+            )
+
+        refused(fresh)
+        used = [entry.learn(entry.make(parent), good()) for parent in (False, True)]
         before = bits(vars(used[0]))
-        if same_refusal(entry, lambda: used[0].partial_fit(BAD_X[case]()), lambda: used[1].partial_fit(BAD_X[case]())):
+        if refused(used):
             assert bits(vars(used[0])) == before
 
 

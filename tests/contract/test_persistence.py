@@ -63,9 +63,9 @@ def test_round_trip(entry, way, dtype, tmp_path):
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.incremental], ids=lambda e: e.name)
 def test_training_goes_on_after_loading(entry):
-    est = entry.make().partial_fit(train(entry)[:50])
+    est = entry.learn(entry.make(), train(entry)[:50])
     back = pickle.loads(pickle.dumps(est))
-    assert state_bits(back.partial_fit(train(entry)[50:])) == state_bits(est.partial_fit(train(entry)[50:]))
+    assert state_bits(entry.learn(back, train(entry)[50:])) == state_bits(entry.learn(est, train(entry)[50:]))
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
@@ -189,8 +189,8 @@ class TestConversion:
         assert state_bits(back) == state_bits(est)
         assert bits(entry.results(back, new(entry))) == bits(entry.results(est, new(entry)))
         if entry.incremental:
-            assert state_bits(back.partial_fit(new(entry))) == state_bits(
-                entry.fit(train(entry)).partial_fit(new(entry))
+            assert state_bits(entry.learn(back, new(entry))) == state_bits(
+                entry.learn(entry.fit(train(entry)), new(entry))
             )
 
     def test_unfitted(self, entry):

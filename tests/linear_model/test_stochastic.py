@@ -1,4 +1,4 @@
-"""Stochastic gradient descent goes scikit-learn's way: parameter by parameter, on real data, and where it cannot go on."""
+"""Stochastic gradient descent goes scikit-learn's way, parameter by parameter and on real data."""
 
 import re
 

@@ -62,7 +62,7 @@ FIT_CONDITIONS = (
 
 
 def with_checked_rows(X: Any) -> Any:
-    """Return ``X``, or a copy of a sparse matrix that stays inside; wide indices stay wide, scikit-learn refuses them."""
+    """Return ``X``, or a copy of a sparse matrix that cannot change; wide indices, which scikit-learn refuses, stay."""
     checked = with_checked_indices(X)
     return X if checked is not X and X.indices.dtype != np.int32 else checked
 
@@ -151,7 +151,7 @@ def descended(
         held_out=validation_mask.view(np.uint8) if est.early_stopping else None,
         coef=coef.reshape(n_tasks, -1),
         intercepts=intercepts,
-        average_coef=average_coef.reshape(n_tasks, -1) if averages else None,
+        average_coef=None if average_coef is None else average_coef.reshape(n_tasks, -1),
         average_intercepts=[float(value) for value in est._average_intercept] if averages else [0.0] * n_tasks,
         seeds=seeds,
         side_weights=class_weights,
@@ -190,14 +190,15 @@ def _printer() -> Callable[..., None]:
 
     def report(word: str, *numbers: Any) -> None:
         if word == "begins":
-            print("-- Epoch %d" % numbers)
+            print(f"-- Epoch {numbers[0]}")
         elif word == "converged":
-            print("Convergence after %d epochs took %.2f seconds" % (*numbers, time.time() - start))
+            print(f"Convergence after {numbers[0]} epochs took {time.time() - start:.2f} seconds")
         else:
-            *numbers, score = numbers
-            line = "Norm: %.2f, NNZs: %d, Bias: %.6f, T: %d, Avg. loss: %f, Objective: %f" % tuple(numbers)
+            length, nonzero, intercept, steps, loss, objective, score = numbers
+            line = f"Norm: {length:.2f}, NNZs: {nonzero}, Bias: {intercept:.6f}, T: {steps}, "
+            line += f"Avg. loss: {loss:f}, Objective: {objective:f}"
             print(line if score is None else f"{line}, Validation score: {score:f}")
-            print("Total training time: %.2f seconds." % (time.time() - start))
+            print(f"Total training time: {time.time() - start:.2f} seconds.")
 
     return report
 

@@ -24,7 +24,7 @@ from mlfast.linear_model._descent import (
 
 
 class DescendingClassifier(LinearClassifierDropIn):
-    """A linear classifier that is fitted one sample at a time: of two classes at once, of more each against the others."""
+    """A linear classifier that is fitted one sample at a time, of more than two classes each against the others."""
 
     _skops_types = LOSS_TYPES
 
@@ -357,7 +357,7 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
         intercept = (self._standard_intercept if self.average else 1 - self.offset_)[0]
         n_samples = X.shape[0]
         with undrawn_if_refused(None, self.random_state):
-            np.random.randint(1, MAX_INT)  # as scikit-learn's table of rows does, which is told of no generator
+            check_random_state(None).randint(1, MAX_INT)  # as scikit-learn's table of rows does, told of no generator
             found = descended(
                 self,
                 X,
