@@ -128,7 +128,8 @@ impl<F: Float> Steps<F> for Dense<'_, F> {
     #[inline(always)]
     fn add(&self, row: usize, factor: f64, vector: &mut [F], with_magnitudes: bool) -> Sums {
         self.visit(row, vector, |x, w| *w = F::from_f64(w.to_f64() + x.to_f64() * factor));
-        let magnitudes = if with_magnitudes { sum(vector, vector, Summation::InLanes, |w, _| w.abs().to_f64()) } else { 0.0 };
+        let magnitudes =
+            if with_magnitudes { sum(vector, vector, Summation::InLanes, |w, _| w.abs().to_f64()) } else { 0.0 };
         Sums { squares: sum(vector, vector, Summation::InLanes, |w, v| (w * v).to_f64()), magnitudes }
     }
 

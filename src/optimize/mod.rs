@@ -1,6 +1,6 @@
 //! Optimisers: they know vectors and operators, not estimators.
 
 pub mod conjugate;
-pub mod lsqr;
 pub mod losses;
+pub mod lsqr;
 pub mod sgd;

@@ -8,12 +8,6 @@ import mlfast.linear_model
 
 from .entry import BAD_CLASSES, BAD_NUMBERS, Entry, names_of_classes, numbers
 
-
-def two_classes(seed, n):
-    """A target of shape (n,): two classes."""
-    return names_of_classes(seed, n) == "ash"
-
-
 BAD = (
     {"max_iter": 0},
     {"tol": -1.0},
@@ -74,7 +68,9 @@ CLASSIFIER = Entry(
     scales=False,  # steps are not on the scale of X
     incremental=True,
     partial_params={"classes": ["ash", "birch", "cedar"]},
-    typed="coef_",
+    typed=None,
+    exact={"fit_intercept": False},  # on sparse data the steps of the intercept are shorter
+    weights_scale=False,  # they are lengths of steps
     endless={"max_iter": 1_000_000, "tol": None},
 )
 REGRESSOR = replace(
@@ -137,8 +133,6 @@ PERCEPTRON = replace(
     parent=sklearn.linear_model.Perceptron,
     like="SGDClassifier",
     params={"random_state": 0, "tol": None, "max_iter": 5},
-    target=two_classes,
-    partial_params={"classes": [False, True]},
     fuzz={**FUZZ, **PENALTIES, "eta0": (0.1, 1.0), "class_weight": (None, "balanced")},
     bad_params=(*BAD, {"penalty": "l3"}, {"alpha": -1.0}, {"eta0": 0.0}, {"class_weight": "even"}),
     ways={"through the origin": {"fit_intercept": False}},

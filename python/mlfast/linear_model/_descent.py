@@ -3,7 +3,6 @@
 scikit-learn's own methods validate, allocate and warn; what they call to fit a validated problem is replaced.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition
 from mlfast._sparse import with_checked_indices
+from mlfast.linear_model._base import NO_ARRAY
 
 #: How Rust calls the losses.
 LOSSES = {
@@ -49,15 +49,9 @@ def _scores_by_itself(call: tuple[Any, np.ndarray]) -> bool:
     return bool(model.early_stopping) and type(model).score is not plain.score
 
 
-def _has_no_variance(call: tuple[Any, np.ndarray]) -> bool:
-    model, y = call
-    return model.early_stopping and not is_classifier(model) and math.ceil(model.validation_fraction * len(y)) < 2
-
-
 FIT_CONDITIONS = (
     Condition("early_stopping by a score of one's own", _scores_by_itself),
-    Condition("early_stopping by the score of one sample", _has_no_variance),
-    Condition("coef_ is not an array", lambda call: type(call[0].coef_) is not np.ndarray),
+    NO_ARRAY,
 )
 
 
@@ -201,6 +195,19 @@ def _printer() -> Callable[..., None]:
             print(f"Total training time: {time.time() - start:.2f} seconds.")
 
     return report
+
+
+def own(given: Any) -> Any:
+    """Return a copy of an array that the user keeps, and anything else as it is."""
+    return given.copy() if isinstance(given, np.ndarray) else given
+
+
+def renewed(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return `old` with the values of `new`, for those who hold it, as scikit-learn does; else `new`."""
+    if type(old) is not np.ndarray or old.shape != new.shape or old.dtype != new.dtype or not old.flags.writeable:
+        return new
+    old[:] = new
+    return old
 
 
 def is_averaged(est: Any) -> bool:

@@ -283,9 +283,8 @@ impl<F: Float, R: Steps<F>> Plain for Longest<'_, '_, R, F> {
     #[inline(always)]
     fn run(self) -> f64 {
         let weights = self.0.weights.iter().enumerate();
-        let lengths = weights.map(|(row, weight)| {
-            weight.abs().to_f64() * (self.0.rows.squares(row, Summation::InLanes) + 1.0)
-        });
+        let lengths =
+            weights.map(|(row, weight)| weight.abs().to_f64() * (self.0.rows.squares(row, Summation::InLanes) + 1.0));
         lengths.fold(0.0, f64::max)
     }
 }
