@@ -127,12 +127,16 @@ impl<F: Float, R: Steps<F>, Report> Watcher<'_, R, F, Report> {
         (F::from_f64(right) / F::from_f64(all)).to_f64()
     }
 
-    /// One less the weighted squared errors over those of the mean.
+    /// One less the weighted squared errors over those of the mean; NaN for a single row.
     fn variance(&self, coef: &[F], intercept: f64) -> f64 {
-        let (mut sum, mut all) = (0.0, 0.0);
+        let (mut sum, mut all, mut count) = (0.0, 0.0, 0);
         for (_, target, weight) in self.held_out(coef, intercept) {
             sum += weight * target;
             all += weight;
+            count += 1;
+        }
+        if count < 2 {
+            return f64::NAN;
         }
         let mean = sum / all;
         let (mut errors, mut spread) = (0.0, 0.0);

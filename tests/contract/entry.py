@@ -143,6 +143,7 @@ class Entry:
     scalable: Mapping = field(default_factory=dict)  # settings without which it is not
     lengths: tuple = ()  # parameters that are distances
     weight_degree: Mapping = field(default_factory=dict)  # weights * s multiplies an attribute by s ** degree; else 0
+    weights_scale: bool = True  # weights * s is the same problem, if the penalties follow
     penalties: tuple = ()  # parameters that count against the weights
     exact: Mapping = field(default_factory=dict)  # settings under which an iteration goes on to its end
     start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator

@@ -121,7 +121,7 @@ def test_weight_zero_is_absence(entry, algorithm, seed):
     np.testing.assert_array_equal(weighted.labels_[keep], removed.labels_)
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sample_weight], ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sample_weight and e.weights_scale], ids=lambda e: e.name)
 @given(seed=SEEDS, power=st.integers(-10, 10))
 def test_weights_count_relatively(entry, seed, power):
     """All weights times 2^k: the same model, the inertia times 2^k."""

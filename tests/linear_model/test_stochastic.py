@@ -1,5 +1,6 @@
-"""Stochastic gradient descent goes scikit-learn's way: parameter by parameter, on real data, and where it cannot go on."""
+"""Stochastic gradient descent goes scikit-learn's way, parameter by parameter and on real data."""
 
+import pickle
 import re
 
 import numpy as np
@@ -291,3 +292,28 @@ def test_a_score_of_ones_own_is_scikit_learns_to_ask():
     with pytest.raises(mlfast.FallbackError, match="a score of one's own"):
         Doubtful(early_stopping=True).fit(X, sides)
     Doubtful().fit(X, sides)
+
+
+def test_sparse_coefficients():
+    """scikit-learn answers with them, and they can be saved."""
+    X, sides, classes, _, _ = table(14)
+    for y in (sides, classes):
+        model = SGDClassifier(penalty="l1", random_state=0).fit(X, y)
+        before = model.predict(X)
+        back = pickle.loads(pickle.dumps(model.sparsify()))
+        with mlfast.config_context(fallback="sklearn"):
+            np.testing.assert_array_equal(back.predict(X), before)
+        with pytest.raises(mlfast.FallbackError, match="coef_ is not an array"):
+            back.predict(X)
+
+
+def test_coefficients_are_kept_where_they_are():
+    X, _, _, numbers, _ = table(15)
+    model, given = SGDRegressor(random_state=0), np.ones(6)
+    coef = model.fit(X, numbers, coef_init=given).coef_
+    assert (given == 1).all()
+    before = coef.copy()
+    assert model.partial_fit(X, numbers).coef_ is coef
+    assert (coef != before).any()
+    coef = SGDOneClassSVM(random_state=0).fit(X, coef_init=given).coef_
+    assert (given == 1).all()

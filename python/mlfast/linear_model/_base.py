@@ -29,8 +29,13 @@ def _is_other_float(call: tuple[Any, Any]) -> bool:
         return False  # no numbers at all
 
 
+def _has_no_array(call: tuple[Any, Any]) -> bool:
+    return type(call[0].coef_) not in (np.ndarray, np.memmap)
+
+
+NO_ARRAY = Condition("coef_ is not an array", _has_no_array)
 PREDICT_CONDITIONS = (
-    Condition("coef_ is not an array", lambda call: type(call[0].coef_) not in (np.ndarray, np.memmap)),
+    NO_ARRAY,
     Condition("the answer is neither of float32 nor of float64", _is_other_float),
 )
 
@@ -44,7 +49,7 @@ class LinearDropIn(DropIn):
     """Answers of a linear model."""
 
     def _check_state(self, state: dict[str, Any]) -> None:
-        if "coef_" not in state:
+        if "coef_" not in state or sp.issparse(state["coef_"]):
             return
         coef: Any = state["coef_"]
         intercept: Any = state.get("intercept_")

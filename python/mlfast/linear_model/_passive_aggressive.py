@@ -5,7 +5,7 @@ from typing import Any
 import sklearn.linear_model
 
 from mlfast._state import keeps_state
-from mlfast.linear_model._sgd import with_checked_rows
+from mlfast.linear_model._sgd import own, with_checked_rows
 from mlfast.linear_model._stochastic import DescendingClassifier, DescendingRegressor
 
 
@@ -78,7 +78,7 @@ class PassiveAggressiveRegressor(DescendingRegressor, sklearn.linear_model.Passi
         self : PassiveAggressiveRegressor
             The fitted model.
         """
-        return super().fit(with_checked_rows(X), y, coef_init, intercept_init)
+        return super().fit(with_checked_rows(X), y, own(coef_init), intercept_init)
 
     @keeps_state
     def partial_fit(self, X: Any, y: Any) -> "PassiveAggressiveRegressor":

@@ -3,7 +3,6 @@
 scikit-learn's own methods validate, allocate and warn; what they call to fit a validated problem is replaced.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition
 from mlfast._sparse import with_checked_indices
+from mlfast.linear_model._base import NO_ARRAY
 
 #: How Rust calls the losses.
 LOSSES = {
@@ -49,20 +49,14 @@ def _scores_by_itself(call: tuple[Any, np.ndarray]) -> bool:
     return bool(model.early_stopping) and type(model).score is not plain.score
 
 
-def _has_no_variance(call: tuple[Any, np.ndarray]) -> bool:
-    model, y = call
-    return model.early_stopping and not is_classifier(model) and math.ceil(model.validation_fraction * len(y)) < 2
-
-
 FIT_CONDITIONS = (
     Condition("early_stopping by a score of one's own", _scores_by_itself),
-    Condition("early_stopping by the score of one sample", _has_no_variance),
-    Condition("coef_ is not an array", lambda call: type(call[0].coef_) is not np.ndarray),
+    NO_ARRAY,
 )
 
 
 def with_checked_rows(X: Any) -> Any:
-    """Return ``X``, or a copy of a sparse matrix that stays inside; wide indices stay wide, scikit-learn refuses them."""
+    """Return ``X``, or a copy of a sparse matrix that cannot change; wide indices, which scikit-learn refuses, stay."""
     checked = with_checked_indices(X)
     return X if checked is not X and X.indices.dtype != np.int32 else checked
 
@@ -151,7 +145,7 @@ def descended(
         held_out=validation_mask.view(np.uint8) if est.early_stopping else None,
         coef=coef.reshape(n_tasks, -1),
         intercepts=intercepts,
-        average_coef=average_coef.reshape(n_tasks, -1) if averages else None,
+        average_coef=None if average_coef is None else average_coef.reshape(n_tasks, -1),
         average_intercepts=[float(value) for value in est._average_intercept] if averages else [0.0] * n_tasks,
         seeds=seeds,
         side_weights=class_weights,
@@ -190,16 +184,30 @@ def _printer() -> Callable[..., None]:
 
     def report(word: str, *numbers: Any) -> None:
         if word == "begins":
-            print("-- Epoch %d" % numbers)
+            print(f"-- Epoch {numbers[0]}")
         elif word == "converged":
-            print("Convergence after %d epochs took %.2f seconds" % (*numbers, time.time() - start))
+            print(f"Convergence after {numbers[0]} epochs took {time.time() - start:.2f} seconds")
         else:
-            *numbers, score = numbers
-            line = "Norm: %.2f, NNZs: %d, Bias: %.6f, T: %d, Avg. loss: %f, Objective: %f" % tuple(numbers)
+            length, nonzero, intercept, steps, loss, objective, score = numbers
+            line = f"Norm: {length:.2f}, NNZs: {nonzero}, Bias: {intercept:.6f}, T: {steps}, "
+            line += f"Avg. loss: {loss:f}, Objective: {objective:f}"
             print(line if score is None else f"{line}, Validation score: {score:f}")
-            print("Total training time: %.2f seconds." % (time.time() - start))
+            print(f"Total training time: {time.time() - start:.2f} seconds.")
 
     return report
+
+
+def own(given: Any) -> Any:
+    """Return a copy of an array that the user keeps, and anything else as it is."""
+    return given.copy() if isinstance(given, np.ndarray) else given
+
+
+def renewed(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return `old` with the values of `new`, for those who hold it, as scikit-learn does; else `new`."""
+    if type(old) is not np.ndarray or old.shape != new.shape or old.dtype != new.dtype or not old.flags.writeable:
+        return new
+    old[:] = new
+    return old
 
 
 def is_averaged(est: Any) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import sklearn.linear_model
 from sklearn.linear_model._stochastic_gradient import MAX_INT
+from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 
 from mlfast import _threads
@@ -17,6 +18,8 @@ from mlfast.linear_model._sgd import (
     LOSS_TYPES,
     descended,
     is_averaged,
+    own,
+    renewed,
     seed_after_that_of_rows,
     undrawn_if_refused,
     with_checked_rows,
@@ -24,7 +27,7 @@ from mlfast.linear_model._sgd import (
 
 
 class DescendingClassifier(LinearClassifierDropIn):
-    """A linear classifier that is fitted one sample at a time: of two classes at once, of more each against the others."""
+    """A linear classifier that is fitted one sample at a time, of more than two classes each against the others."""
 
     _skops_types = LOSS_TYPES
 
@@ -168,9 +171,15 @@ class DescendingRegressor(LinearDropIn):
             )
         (self.n_iter_,) = found["n_iter"]
         self.t_ += self.n_iter_ * X.shape[0]
-        coef, intercept = found["coef"].ravel(), found["intercepts"]
-        if self.average:
-            self._standard_coef, self._average_coef = coef, found["average_coef"].ravel()
+        if self.early_stopping and mask.sum() == 1:
+            for _ in range(self.n_iter_):
+                r2_score(y[mask], y[mask])  # says after each pass what it cannot say
+        intercept = found["intercepts"]
+        if not self.average:
+            coef = renewed(self.coef_, found["coef"].ravel())
+        else:
+            coef = self._standard_coef = found["coef"].ravel()
+            self._average_coef = found["average_coef"].ravel()
             self._standard_intercept, self._average_intercept = intercept, found["average_intercepts"]
             if is_averaged(self):
                 coef, intercept = self._average_coef, found["average_intercepts"].copy()
@@ -272,7 +281,7 @@ class SGDRegressor(DescendingRegressor, sklearn.linear_model.SGDRegressor):
         self : SGDRegressor
             The fitted model.
         """
-        return super().fit(with_checked_rows(X), y, coef_init, intercept_init, sample_weight)
+        return super().fit(with_checked_rows(X), y, own(coef_init), intercept_init, sample_weight)
 
     @keeps_state
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SGDRegressor":
@@ -324,7 +333,7 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
         self : SGDOneClassSVM
             The fitted model.
         """
-        return super().fit(with_checked_rows(X), y, coef_init, offset_init, sample_weight)
+        return super().fit(with_checked_rows(X), y, own(coef_init), offset_init, sample_weight)
 
     @keeps_state
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SGDOneClassSVM":
@@ -357,7 +366,7 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
         intercept = (self._standard_intercept if self.average else 1 - self.offset_)[0]
         n_samples = X.shape[0]
         with undrawn_if_refused(None, self.random_state):
-            np.random.randint(1, MAX_INT)  # as scikit-learn's table of rows does, which is told of no generator
+            check_random_state(None).randint(1, MAX_INT)  # as scikit-learn's table of rows does, told of no generator
             found = descended(
                 self,
                 X,
@@ -375,9 +384,12 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
             )
         (self.n_iter_,) = found["n_iter"]
         self.t_ += self.n_iter_ * n_samples
-        coef, intercept = found["coef"].ravel(), found["intercepts"]
-        if self.average:
-            self._standard_coef, self._average_coef = coef, found["average_coef"].ravel()
+        intercept = found["intercepts"]
+        if not self.average:
+            coef = renewed(self.coef_, found["coef"].ravel())
+        else:
+            coef = self._standard_coef = found["coef"].ravel()
+            self._average_coef = found["average_coef"].ravel()
             self._standard_intercept, self._average_intercept = intercept, found["average_intercepts"]
             if is_averaged(self):
                 coef, intercept = self._average_coef, self._average_intercept
