@@ -42,7 +42,7 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             samples.fetch(soon);
             let (target, alpha) = (samples.targets[sample], alphas[sample]);
             let bound = if is_squared { f64::INFINITY } else { samples.costs[sample] };
-            let slope = samples.dot(sample, &coef) * target - 1.0 + alpha * diagonal(sample);
+            let slope = samples.dot(sample, &coef, 0.0) * target - 1.0 + alpha * diagonal(sample);
             let projected = if alpha == 0.0 {
                 if slope > most {
                     return Verdict::Drop;

@@ -46,7 +46,7 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             let cost = samples.costs[sample];
             let (lambda, bound) = if tube.is_squared { (0.5 / cost, f64::INFINITY) } else { (0.0, cost) };
             let beta = betas[sample];
-            let slope = -samples.targets[sample] + lambda * beta + samples.dot(sample, &coef);
+            let slope = samples.dot(sample, &coef, -samples.targets[sample] + lambda * beta);
             let curvature = squares[sample] + lambda;
             // The slopes to the right and to the left of zero, where |β| has its corner.
             let (right, left) = (slope + epsilon, slope - epsilon);

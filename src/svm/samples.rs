@@ -28,11 +28,11 @@ impl<F: Float, R: Linear<F>> Samples<'_, F, R> {
         self.rows.n_cols() + usize::from(self.bias.is_some())
     }
 
-    /// The product of a sample with coefficients.
+    /// `start` plus the product of a sample with coefficients.
     #[inline]
-    pub(super) fn dot(&self, sample: usize, coef: &[f64]) -> f64 {
+    pub(super) fn dot(&self, sample: usize, coef: &[f64], start: f64) -> f64 {
         let n_cols = self.rows.n_cols();
-        let product = self.rows.dot(self.order[sample] as usize, &coef[..n_cols]);
+        let product = self.rows.dot(self.order[sample] as usize, &coef[..n_cols], start);
         self.bias.map_or(product, |bias| product + coef[n_cols] * bias)
     }
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import svm as core
+from mlfast._dispatch import callers_level
 
 #: Losses of regressions.
 TUBES = ("epsilon_insensitive", "squared_epsilon_insensitive")
@@ -106,7 +107,6 @@ def fit_liblinear(
         n_threads=_threads.resolve(),
     )
     if max(found["n_iter"]) >= max_iter:
-        warnings.warn(
-            "Liblinear failed to converge, increase the number of iterations.", ConvergenceWarning, stacklevel=2
-        )
+        message = "Liblinear failed to converge, increase the number of iterations."
+        warnings.warn(message, ConvergenceWarning, stacklevel=callers_level())
     return found["coef"], intercept_scaling * found["intercept"] if fit_intercept else 0.0, found["n_iter"]

@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import sklearn.svm
 from sklearn.base import _fit_context
 from sklearn.svm._classes import _validate_dual_parameter
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from mlfast._core import RefusedError
 from mlfast._dispatch import Condition, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
@@ -21,6 +23,17 @@ FIT_CONDITIONS = (Condition("verbose is set: LIBLINEAR prints as it goes along",
 
 class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
     __doc__ = sklearn.svm.LinearSVC.__doc__
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        coef: Any = state.get("coef_", np.empty(0))
+        if sp.issparse(coef):  # by `sparsify`
+            state = {**state, "coef_": coef.toarray()}
+        # As in scikit-learn, a class whose samples weigh nothing has no coefficients.
+        n_scores, n_classes = coef.shape[0], np.size(state.get("classes_"))
+        if n_scores < n_classes > 2:
+            LinearDropIn._check_state(self, state)
+        else:
+            super()._check_state(state)
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
@@ -148,5 +161,7 @@ class LinearSVR(LinearDropIn, sklearn.svm.LinearSVR):
 
 def _checked(est: Any, X: Any, y: Any) -> tuple[Any, np.ndarray]:
     """Check training data as scikit-learn does for LIBLINEAR, which counts in 32 bits."""
+    if sp.issparse(X) and X.format == "csr" and np.int64 in (X.indices.dtype, X.indptr.dtype):
+        raise RefusedError("indices are of 64 bits")  # a checked copy would have smaller ones
     X = with_checked_indices(X)
     return validate_data(est, X, y, accept_sparse="csr", dtype=np.float64, order="C", accept_large_sparse=False)
