@@ -94,7 +94,13 @@ LARGE = classes(100_000, 50)
 DRAWN = {"random_state": 0, "max_iter": 20}
 MAIN = [
     row("svm-linear", "LinearSVC fit, 100k x 50", LARGE, fit(CLASSIFIER), 6),
-    row("svm-linear-weights", "the same, with weights", LARGE, fit(CLASSIFIER, weighted=True, class_weight="balanced"), 6),
+    row(
+        "svm-linear-weights",
+        "the same, with weights",
+        LARGE,
+        fit(CLASSIFIER, weighted=True, class_weight="balanced"),
+        6,
+    ),
     row("svm-linear-classes", "the same, 10 classes, 20k x 100", classes(20_000, 100, 10), fit(CLASSIFIER), 6),
     row("svm-linear-hinge", "the same, hinge, 20 passes", LARGE, fit(CLASSIFIER, loss="hinge", **DRAWN), 2),
     row("svm-linear-l1", "the same, L1, 20 passes", LARGE, fit(CLASSIFIER, penalty="l1", **DRAWN), 2),

@@ -1,8 +1,9 @@
 """
 The entries of the room `svm`.
 
-They start from solvers that draw the order of their steps: these take scikit-learn's, one by one, and stop after so many
-of them whatever the data are. Newton's method is a way of its own; scikit-learn's never ends where squares overflow.
+They start from solvers that draw the order of their steps: these take scikit-learn's, one by one, and stop after so
+many of them whatever the data are. Newton's method is a way of its own; scikit-learn's never ends where squares
+overflow.
 """
 
 from dataclasses import replace

@@ -28,6 +28,7 @@ def fit_liblinear(
     class_weight: Any,
     penalty: str,
     dual: bool,
+    verbose: int,
     max_iter: int,
     tol: float,
     random_state: Any = None,
@@ -37,6 +38,8 @@ def fit_liblinear(
     sample_weight: Any = None,
 ) -> tuple[np.ndarray, np.ndarray | float, np.ndarray]:
     """Fit what the solver of a loss and a penalty finds, drawing from ``random_state`` what scikit-learn draws.
+
+    Takes and gives what scikit-learn's function ``_fit_liblinear`` does, so that it can stand in its place.
 
     Parameters
     ----------
@@ -56,6 +59,8 @@ def fit_liblinear(
         Norm of the coefficients.
     dual : bool
         Whether the dual problem is solved.
+    verbose : int
+        Must be 0: LIBLINEAR prints as it goes along.
     max_iter : int
         Most steps.
     tol : float
@@ -78,13 +83,16 @@ def fit_liblinear(
     intercept : ndarray of shape (n_models,), or 0.0 without an intercept
     n_iter : ndarray of int32, one for each problem
     """
+    if verbose:
+        raise RefusedError("verbose is set: LIBLINEAR prints as it goes along")
     solver = _get_liblinear_solver_type(multi_class, penalty, loss, dual)
     if loss in TUBES:
         if epsilon < 0:
             raise RefusedError("epsilon is negative")
-        targets, class_weights = np.asarray(y, dtype=np.float64).ravel(), []
+        targets, class_weights = np.ascontiguousarray(y, dtype=np.float64).ravel(), np.empty(0)
     else:
-        classes, targets = np.unique(y, return_inverse=True)
+        classes, numbers = np.unique(y, return_inverse=True)
+        targets = numbers.astype(np.float64)
         if len(classes) < 2:
             raise RefusedError("y holds one class")
         class_weights = compute_class_weight(class_weight, classes=classes, y=y, sample_weight=sample_weight)
@@ -94,7 +102,7 @@ def fit_liblinear(
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
     found = core.train(
         x=X,
-        y=np.ascontiguousarray(targets, dtype=np.float64),
+        y=targets,
         weights=weights,
         solver=solver,
         tol=tol,

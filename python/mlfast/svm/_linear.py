@@ -18,19 +18,20 @@ from mlfast.linear_model._base import LinearDropIn
 from mlfast.linear_model._classes import LinearClassifierDropIn
 from mlfast.svm._liblinear import fit_liblinear
 
-FIT_CONDITIONS = (Condition("verbose is set: LIBLINEAR prints as it goes along", lambda call: call.verbose),)
+FIT_CONDITIONS = (Condition("verbose is set: LIBLINEAR prints as it goes along", lambda model: bool(model.verbose)),)
 
 
 class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
     __doc__ = sklearn.svm.LinearSVC.__doc__
 
     def _check_state(self, state: dict[str, Any]) -> None:
-        coef: Any = state.get("coef_", np.empty(0))
+        coef: Any = state.get("coef_")
+        classes: Any = state.get("classes_", ())
         if sp.issparse(coef):  # by `sparsify`
-            state = {**state, "coef_": coef.toarray()}
+            coef = coef.toarray()
+            state = {**state, "coef_": coef}
         # As in scikit-learn, a class whose samples weigh nothing has no coefficients.
-        n_scores, n_classes = coef.shape[0], np.size(state.get("classes_"))
-        if n_scores < n_classes > 2:
+        if np.ndim(coef) == 2 and np.ndim(classes) == 1 and len(coef) < len(classes) > 2:
             LinearDropIn._check_state(self, state)
         else:
             super()._check_state(state)
@@ -76,6 +77,7 @@ class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
             self.class_weight,
             self.penalty,
             _validate_dual_parameter(self.dual, self.loss, self.penalty, self.multi_class, X),
+            self.verbose,
             self.max_iter,
             self.tol,
             self.random_state,
@@ -133,6 +135,7 @@ class LinearSVR(LinearDropIn, sklearn.svm.LinearSVR):
             None,
             "l2",
             _validate_dual_parameter(self.dual, self.loss, "l2", "ovr", X),
+            self.verbose,
             self.max_iter,
             self.tol,
             self.random_state,
