@@ -42,7 +42,7 @@ pub trait Linear<F: Float>: Rows<F> {
 }
 
 impl<F: Float> Linear<F> for Dense<'_, F> {
-    #[inline]
+    #[inline(always)]
     fn dot(&self, row: usize, vector: &[f64], start: f64) -> f64 {
         let row = self.values_of(row);
         if row.len() < LANES {
@@ -59,13 +59,13 @@ impl<F: Float> Linear<F> for Dense<'_, F> {
         start + dispatch(Square { row })
     }
 
-    #[inline]
+    #[inline(always)]
     fn add(&self, row: usize, scale: f64, vector: &mut [f64]) {
         let row = self.values_of(row);
         if row.len() < LANES { add(row, scale, vector) } else { dispatch(Add { row, scale, vector }) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn fetch(&self, row: usize) {
         let row = self.values_of(row);
         row.chunks(LINE / size_of::<F>()).take(MOST_LINES).for_each(|line| prefetch(line.as_ptr()));
@@ -81,7 +81,7 @@ impl<F: Float> Linear<F> for Dense<'_, F> {
 }
 
 impl<F: Float> Linear<F> for Csr<'_, F> {
-    #[inline]
+    #[inline(always)]
     fn dot(&self, row: usize, vector: &[f64], start: f64) -> f64 {
         self.row(row).fold(start, |sum, (column, value)| sum + vector[column] * value.to_f64())
     }
@@ -90,12 +90,12 @@ impl<F: Float> Linear<F> for Csr<'_, F> {
         self.row(row).fold(start, |sum, (_, value)| sum + value.to_f64() * value.to_f64())
     }
 
-    #[inline]
+    #[inline(always)]
     fn add(&self, row: usize, scale: f64, vector: &mut [f64]) {
         self.row(row).for_each(|(column, value)| vector[column] += scale * value.to_f64());
     }
 
-    #[inline]
+    #[inline(always)]
     fn fetch(&self, row: usize) {
         let (values, indices, starts) = self.parts();
         let range = starts[row]..starts[row + 1];
