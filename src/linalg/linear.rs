@@ -19,8 +19,8 @@ const MOST_LINES: usize = 8;
 
 /// Rows of a linear model. Every vector has shape (n_cols,).
 pub trait Linear<F: Float>: Rows<F> {
-    /// The product of a row with a vector.
-    fn dot(&self, row: usize, vector: &[f64]) -> f64;
+    /// `start` plus the product of a row with a vector.
+    fn dot(&self, row: usize, vector: &[f64], start: f64) -> f64;
 
     /// `start` plus the squares of a row.
     fn square(&self, row: usize, start: f64) -> f64;
@@ -42,10 +42,13 @@ pub trait Linear<F: Float>: Rows<F> {
 }
 
 impl<F: Float> Linear<F> for Dense<'_, F> {
-    #[inline]
-    fn dot(&self, row: usize, vector: &[f64]) -> f64 {
+    #[inline(always)]
+    fn dot(&self, row: usize, vector: &[f64], start: f64) -> f64 {
         let row = self.values_of(row);
-        if row.len() < LANES { dot(row, vector) } else { dispatch(Dot { row, vector }) }
+        if row.len() < LANES {
+            return row.iter().zip(vector).fold(start, |sum, (x, y)| sum + x.to_f64() * y);
+        }
+        start + dispatch(Dot { row, vector })
     }
 
     fn square(&self, row: usize, start: f64) -> f64 {
@@ -56,13 +59,13 @@ impl<F: Float> Linear<F> for Dense<'_, F> {
         start + dispatch(Square { row })
     }
 
-    #[inline]
+    #[inline(always)]
     fn add(&self, row: usize, scale: f64, vector: &mut [f64]) {
         let row = self.values_of(row);
         if row.len() < LANES { add(row, scale, vector) } else { dispatch(Add { row, scale, vector }) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn fetch(&self, row: usize) {
         let row = self.values_of(row);
         row.chunks(LINE / size_of::<F>()).take(MOST_LINES).for_each(|line| prefetch(line.as_ptr()));
@@ -78,21 +81,21 @@ impl<F: Float> Linear<F> for Dense<'_, F> {
 }
 
 impl<F: Float> Linear<F> for Csr<'_, F> {
-    #[inline]
-    fn dot(&self, row: usize, vector: &[f64]) -> f64 {
-        self.row(row).fold(0.0, |sum, (column, value)| sum + vector[column] * value.to_f64())
+    #[inline(always)]
+    fn dot(&self, row: usize, vector: &[f64], start: f64) -> f64 {
+        self.row(row).fold(start, |sum, (column, value)| sum + vector[column] * value.to_f64())
     }
 
     fn square(&self, row: usize, start: f64) -> f64 {
         self.row(row).fold(start, |sum, (_, value)| sum + value.to_f64() * value.to_f64())
     }
 
-    #[inline]
+    #[inline(always)]
     fn add(&self, row: usize, scale: f64, vector: &mut [f64]) {
         self.row(row).for_each(|(column, value)| vector[column] += scale * value.to_f64());
     }
 
-    #[inline]
+    #[inline(always)]
     fn fetch(&self, row: usize) {
         let (values, indices, starts) = self.parts();
         let range = starts[row]..starts[row + 1];
@@ -105,7 +108,7 @@ impl<F: Float> Linear<F> for Csr<'_, F> {
     fn add_weighed(&self, rows: RowSet, vector: &[f64], sum: &mut [f64], mut weigh: impl FnMut(usize, f64) -> f64) {
         for position in 0..rows.len() {
             let row = rows.row(position);
-            let weight = weigh(position, self.dot(row, vector));
+            let weight = weigh(position, self.dot(row, vector, 0.0));
             if weight != 0.0 {
                 self.add(row, weight, sum);
             }
@@ -292,7 +295,7 @@ mod tests {
         for (position, &row) in listed.iter().enumerate() {
             let row = row as usize;
             rows.fetch(row);
-            assert!(close(rows.dot(row, vector), product(row)));
+            assert!(close(rows.dot(row, vector, 1.5), 1.5 + product(row)));
             let own = &values[row * vector.len()..][..vector.len()];
             assert!(close(rows.square(row, 2.0), 2.0 + own.iter().map(|x| x * x).sum::<f64>()));
             rows.add(row, product(row) + position as f64, &mut expected);

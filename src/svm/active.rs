@@ -6,7 +6,7 @@ use crate::common::{Context, Result, memory};
 /// How far ahead a coordinate is announced: memory answers about as late as so many steps take.
 const AHEAD: usize = 4;
 /// Coordinates between two looks at whether the user wants to stop.
-const BETWEEN_CHECKS: usize = 256;
+const BETWEEN_CHECKS: usize = 512;
 
 /// A permutation of all coordinates, those that are looked at first.
 #[derive(Debug)]
@@ -41,13 +41,16 @@ impl Active {
 
     /// Draws the order of the next pass.
     pub(super) fn shuffle(&mut self, random: &mut Mt19937) {
-        for position in 0..self.len {
-            let other = position + random.scaled_below((self.len - position) as u32) as usize;
-            self.order.swap(position, other);
+        let mut left = &mut self.order[..self.len];
+        while !left.is_empty() {
+            let other = random.scaled_below(left.len() as u32) as usize;
+            left.swap(0, other);
+            left = &mut left[1..];
         }
     }
 
     /// The coordinate at a position, if there is one.
+    #[inline(always)]
     pub(super) fn get(&self, position: usize) -> Option<usize> {
         self.order[..self.len].get(position).map(|&index| index as usize)
     }
@@ -70,17 +73,19 @@ pub(super) enum Verdict {
 ///
 /// # Errors
 /// [`crate::common::Error::Interrupted`].
+#[inline]
 pub(super) fn visit(
     ctx: &Context,
     active: &mut Active,
     mut look: impl FnMut(usize, Option<usize>) -> Verdict,
 ) -> Result<()> {
-    let (mut position, mut looked) = (0, 0_usize);
+    let (mut position, mut left) = (0, 0_usize);
     while let Some(index) = active.get(position) {
-        if looked.is_multiple_of(BETWEEN_CHECKS) {
+        if left == 0 {
             ctx.check()?;
+            left = BETWEEN_CHECKS;
         }
-        looked += 1;
+        left -= 1;
         match look(index, active.get(position + AHEAD)) {
             Verdict::Keep => position += 1,
             Verdict::Drop => active.drop(position),

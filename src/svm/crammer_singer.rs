@@ -61,7 +61,7 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             slopes.clear();
             for (position, &class) in candidates.of(sample).iter().enumerate() {
                 let offset = if position == candidates.own[sample] { 0.0 } else { 1.0 };
-                slopes.push(offset + samples.dot(sample, &coef[class as usize * width..][..width]));
+                slopes.push(samples.dot(sample, &coef[class as usize * width..][..width], offset));
             }
             let (lowest, highest) = candidates.range(sample, &slopes, alphas, cost);
             candidates.shrink(sample, &mut slopes, alphas, cost, lowest);

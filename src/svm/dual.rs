@@ -17,6 +17,16 @@ use crate::linalg::linear::Linear;
 /// Gradient that is not worth a step.
 const NOTHING: f64 = 1e-12;
 
+/// What a step needs of a sample, side by side: samples are visited at random.
+struct Dual {
+    target: f64,
+    alpha: f64,
+    bound: f64,
+    diagonal: f64,
+    /// Curvature in the dual.
+    square: f64,
+}
+
 pub(super) fn solve<F: Float, R: Linear<F>>(
     ctx: &Context,
     samples: &Samples<F, R>,
@@ -25,13 +35,13 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     max_iter: usize,
     random: &mut Mt19937,
 ) -> Result<Solution> {
-    let len = samples.len();
     let mut coef = memory::filled(samples.width(), 0.0)?;
-    let mut alphas = memory::filled(len, 0.0)?;
-    let diagonal = |sample: usize| if is_squared { 0.5 / samples.costs[sample] } else { 0.0 };
-    let mut squares = memory::with_capacity(len)?;
-    squares.extend((0..len).map(|sample| samples.square(sample, diagonal(sample))));
-    let mut active = Active::new(len)?;
+    let mut duals = memory::with_capacity(samples.len())?;
+    for (sample, (&target, &cost)) in samples.targets.iter().zip(samples.costs).enumerate() {
+        let (diagonal, bound) = if is_squared { (0.5 / cost, f64::INFINITY) } else { (0.0, cost) };
+        duals.push(Dual { target, alpha: 0.0, bound, diagonal, square: samples.square(sample, diagonal) });
+    }
+    let mut active = Active::new(duals.len())?;
     // Gradients beyond those of the last pass say that a sample at its bound stays there.
     let (mut most, mut least) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut n_iter = 0;
@@ -40,15 +50,15 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
         active.shuffle(random);
         visit(ctx, &mut active, |sample, soon| {
             samples.fetch(soon);
-            let (target, alpha) = (samples.targets[sample], alphas[sample]);
-            let bound = if is_squared { f64::INFINITY } else { samples.costs[sample] };
-            let slope = samples.dot(sample, &coef) * target - 1.0 + alpha * diagonal(sample);
+            let dual = &mut duals[sample];
+            let (target, alpha) = (dual.target, dual.alpha);
+            let slope = samples.dot(sample, &coef, 0.0) * target - 1.0 + alpha * dual.diagonal;
             let projected = if alpha == 0.0 {
                 if slope > most {
                     return Verdict::Drop;
                 }
                 slope.min(0.0)
-            } else if alpha == bound {
+            } else if alpha == dual.bound {
                 if slope < least {
                     return Verdict::Drop;
                 }
@@ -58,8 +68,8 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             };
             (new_most, new_least) = (new_most.max(projected), new_least.min(projected));
             if projected.abs() > NOTHING {
-                alphas[sample] = (alpha - slope / squares[sample]).max(0.0).min(bound);
-                samples.add(sample, (alphas[sample] - alpha) * target, &mut coef);
+                dual.alpha = (alpha - slope / dual.square).max(0.0).min(dual.bound);
+                samples.add(sample, (dual.alpha - alpha) * target, &mut coef);
             }
             Verdict::Keep
         })?;

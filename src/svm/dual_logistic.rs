@@ -50,7 +50,7 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
         visit(ctx, &mut active, |sample, soon| {
             samples.fetch(soon);
             let (target, cost, curvature) = (samples.targets[sample], samples.costs[sample], squares[sample]);
-            let product = target * samples.dot(sample, &coef);
+            let product = target * samples.dot(sample, &coef, 0.0);
             let [alpha, rest] = alphas[sample];
             let (near, sign) = if 0.5 * curvature * (rest - alpha) + product < 0.0 { (1, -1.0) } else { (0, 1.0) };
             let before = alphas[sample][near];

@@ -22,6 +22,15 @@ pub(super) struct Tube {
     pub(super) is_squared: bool,
 }
 
+/// What a step needs of a sample, side by side: samples are visited at random.
+struct Dual {
+    target: f64,
+    beta: f64,
+    bound: f64,
+    lambda: f64,
+    curvature: f64,
+}
+
 pub(super) fn solve<F: Float, R: Linear<F>>(
     ctx: &Context,
     samples: &Samples<F, R>,
@@ -30,12 +39,14 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     max_iter: usize,
     random: &mut Mt19937,
 ) -> Result<Solution> {
-    let (len, epsilon) = (samples.len(), tube.epsilon);
+    let epsilon = tube.epsilon;
     let mut coef = memory::filled(samples.width(), 0.0)?;
-    let mut betas = memory::filled(len, 0.0)?;
-    let mut squares = memory::with_capacity(len)?;
-    squares.extend((0..len).map(|sample| samples.square(sample, 0.0)));
-    let mut active = Active::new(len)?;
+    let mut duals = memory::with_capacity(samples.len())?;
+    for (sample, (&target, &cost)) in samples.targets.iter().zip(samples.costs).enumerate() {
+        let (lambda, bound) = if tube.is_squared { (0.5 / cost, f64::INFINITY) } else { (0.0, cost) };
+        duals.push(Dual { target, beta: 0.0, bound, lambda, curvature: samples.square(sample, 0.0) + lambda });
+    }
+    let mut active = Active::new(duals.len())?;
     let (mut first, mut most) = (-1.0, f64::INFINITY);
     let mut n_iter = 0;
     while n_iter < max_iter {
@@ -43,11 +54,9 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
         active.shuffle(random);
         visit(ctx, &mut active, |sample, soon| {
             samples.fetch(soon);
-            let cost = samples.costs[sample];
-            let (lambda, bound) = if tube.is_squared { (0.5 / cost, f64::INFINITY) } else { (0.0, cost) };
-            let beta = betas[sample];
-            let slope = -samples.targets[sample] + lambda * beta + samples.dot(sample, &coef);
-            let curvature = squares[sample] + lambda;
+            let dual = &mut duals[sample];
+            let Dual { target, beta, bound, lambda, curvature } = *dual;
+            let slope = samples.dot(sample, &coef, -target + lambda * beta);
             // The slopes to the right and to the left of zero, where |β| has its corner.
             let (right, left) = (slope + epsilon, slope - epsilon);
             let violation = if beta == 0.0 {
@@ -85,8 +94,8 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
                 -beta
             };
             if step.abs() >= NOTHING {
-                betas[sample] = (beta + step).max(-bound).min(bound);
-                let change = betas[sample] - beta;
+                dual.beta = (beta + step).max(-bound).min(bound);
+                let change = dual.beta - beta;
                 if change != 0.0 {
                     samples.add(sample, change, &mut coef);
                 }

@@ -28,16 +28,16 @@ impl<F: Float, R: Linear<F>> Samples<'_, F, R> {
         self.rows.n_cols() + usize::from(self.bias.is_some())
     }
 
-    /// The product of a sample with coefficients.
-    #[inline]
-    pub(super) fn dot(&self, sample: usize, coef: &[f64]) -> f64 {
+    /// `start` plus the product of a sample with coefficients.
+    #[inline(always)]
+    pub(super) fn dot(&self, sample: usize, coef: &[f64], start: f64) -> f64 {
         let n_cols = self.rows.n_cols();
-        let product = self.rows.dot(self.order[sample] as usize, &coef[..n_cols]);
+        let product = self.rows.dot(self.order[sample] as usize, &coef[..n_cols], start);
         self.bias.map_or(product, |bias| product + coef[n_cols] * bias)
     }
 
     /// `coef += scale * sample`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&self, sample: usize, scale: f64, coef: &mut [f64]) {
         let n_cols = self.rows.n_cols();
         self.rows.add(self.order[sample] as usize, scale, &mut coef[..n_cols]);
@@ -53,7 +53,7 @@ impl<F: Float, R: Linear<F>> Samples<'_, F, R> {
     }
 
     /// Asks for a sample that will be read soon.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fetch(&self, sample: Option<usize>) {
         if let Some(sample) = sample {
             self.rows.fetch(self.order[sample] as usize);

@@ -131,16 +131,18 @@ struct Data<'a, R> {
     rows: &'a R,
     /// Their rows; by class where the order of steps is drawn.
     order: Vec<u32>,
-    /// Targets and weights in this order.
+    /// Targets and weights in this order; classes are counted from 0 on without those that no sample is of.
     targets: Vec<f64>,
     weights: Vec<f64>,
+    /// What the cost of each class is multiplied by.
+    class_weights: Vec<f64>,
 }
 
 /// Trains on `targets`, numbers or classes from 0 on, and `weights`, both of shape (n_rows,). Rows without a positive
-/// weight do not count.
+/// weight do not count, nor do classes without such a row: as in LIBLINEAR they get no model.
 ///
 /// # Errors
-/// [`Error::InvalidArgument`] if a class has no row that counts; [`Error::Shape`]; [`Error::OutOfMemory`];
+/// [`Error::InvalidArgument`] if no row counts, or where all classes are taken at once and one has none; [`Error::Shape`]; [`Error::OutOfMemory`];
 /// [`Error::Interrupted`].
 pub fn train<F: Float, R: Linear<F>>(
     ctx: &Context,
@@ -156,13 +158,13 @@ pub fn train<F: Float, R: Linear<F>>(
     }
     let data = Data::new(rows, targets, weights, params)?;
     let mut random = Mt19937::seeded(params.seed);
-    let n_classes = params.class_weights.len();
+    let n_classes = data.class_weights.len();
     let solutions = if params.solver.is_regression() {
         vec![data.regress(ctx, params, &mut random)?]
     } else if params.solver == Solver::CrammerSinger {
         vec![data.crammer_singer(ctx, params, &mut random)?]
     } else {
-        let cost = |class: usize| params.cost * params.class_weights[class];
+        let cost = |class: usize| params.cost * data.class_weights[class];
         let mut problems: Vec<Sides> = Vec::new();
         if n_classes == 2 {
             problems.push(Sides { class: 1, positive: cost(1), negative: cost(0) });
@@ -198,28 +200,38 @@ impl<'a, R> Data<'a, R> {
     fn new(rows: &'a R, targets: &[f64], weights: &[f64], params: &Params) -> Result<Self> {
         let mut order: Vec<u32> = memory::with_capacity(targets.len())?;
         order.extend((0..targets.len() as u32).filter(|&row| weights[row as usize] > 0.0));
-        if !params.solver.is_regression() {
-            let class_of = |row: u32| targets[row as usize] as usize;
-            if !params.solver.is_newton() {
-                order.sort_by_key(|&row| class_of(row)); // the order of steps is drawn from there
-            }
-            let mut counts = memory::filled(params.class_weights.len(), 0_usize)?;
-            for &row in &order {
-                *counts.get_mut(class_of(row)).ok_or(Error::InvalidArgument("a class without a weight"))? += 1;
-            }
-            if counts.len() < 2 || counts.contains(&0) {
-                return Err(Error::InvalidArgument("a class has no sample of positive weight"));
-            }
-        } else if order.is_empty() {
+        if order.is_empty() {
             return Err(Error::InvalidArgument("no sample has a positive weight"));
         }
-        let pick = |values: &[f64]| -> Result<Vec<f64>> {
+        let pick = |order: &[u32], values: &[f64]| -> Result<Vec<f64>> {
             let mut picked = memory::with_capacity(order.len())?;
             picked.extend(order.iter().map(|&row| values[row as usize]));
             Ok(picked)
         };
-        let (targets, weights) = (pick(targets)?, pick(weights)?);
-        Ok(Self { rows, order, targets, weights })
+        if params.solver.is_regression() {
+            let (targets, weights) = (pick(&order, targets)?, pick(&order, weights)?);
+            return Ok(Self { rows, order, targets, weights, class_weights: Vec::new() });
+        }
+        if !params.solver.is_newton() {
+            order.sort_by_key(|&row| targets[row as usize] as usize); // the order of steps is drawn from there
+        }
+        let (mut targets, weights) = (pick(&order, targets)?, pick(&order, weights)?);
+        let mut is_there = memory::filled(params.class_weights.len(), false)?;
+        for &class in &targets {
+            *is_there.get_mut(class as usize).ok_or(Error::InvalidArgument("a class without a weight"))? = true;
+        }
+        if params.solver == Solver::CrammerSinger && is_there.contains(&false) {
+            return Err(Error::InvalidArgument("a class has no sample of positive weight"));
+        }
+        let (mut class_weights, mut number) = (Vec::new(), Vec::new());
+        for (&is_there, &weight) in is_there.iter().zip(params.class_weights) {
+            number.push(class_weights.len() as f64);
+            if is_there {
+                class_weights.push(weight);
+            }
+        }
+        targets.iter_mut().for_each(|class| *class = number[*class as usize]);
+        Ok(Self { rows, order, targets, weights, class_weights })
     }
 
     fn samples<'s, F>(&'s self, targets: &'s [f64], costs: &'s [f64], bias: Option<f64>) -> Samples<'s, F, R> {
@@ -250,9 +262,9 @@ impl<'a, R> Data<'a, R> {
     where
         R: Linear<F>,
     {
-        let costs = self.costs(|sample| params.cost * params.class_weights[self.targets[sample] as usize])?;
+        let costs = self.costs(|sample| params.cost * self.class_weights[self.targets[sample] as usize])?;
         let samples = self.samples(&self.targets, &costs, params.bias);
-        crammer_singer::solve(ctx, &samples, params.class_weights.len(), params.tol, random)
+        crammer_singer::solve(ctx, &samples, self.class_weights.len(), params.tol, random)
     }
 
     /// One solution for each problem.

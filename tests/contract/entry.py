@@ -145,6 +145,7 @@ class Entry:
     weight_degree: Mapping = field(default_factory=dict)  # weights * s multiplies an attribute by s ** degree; else 0
     weights_scale: bool = True  # weights * s is the same problem, if the penalties follow
     penalties: tuple = ()  # parameters that count against the weights
+    costs: tuple = ()  # parameters that the weights are multiplied by
     exact: Mapping = field(default_factory=dict)  # settings under which an iteration goes on to its end
     start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator
     incremental: bool = False  # has partial_fit

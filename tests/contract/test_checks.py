@@ -17,7 +17,7 @@ from .registry import ENTRIES
 PARENT_OF = {entry.ours: entry.parent for entry in ENTRIES}
 
 # Checks that feed what only the parent may judge, see the list of fallback conditions.
-REACH_PARENT = {"check_all_zero_sample_weights_error"}
+REACH_PARENT = {"check_all_zero_sample_weights_error", "check_sparsify_coefficients"}
 # What scikit-learn expects of its own estimator to fail, and what it passes.
 WEIGHTS_AS_REPEATS = {
     "check_sample_weight_equivalence_on_dense_data",
@@ -28,6 +28,7 @@ PASSED_BY_PARENT = {
     "AdaBoostClassifier": WEIGHTS_AS_REPEATS,
     "AdaBoostRegressor": WEIGHTS_AS_REPEATS,
     "GradientBoostingClassifier": WEIGHTS_AS_REPEATS,
+    "LinearSVC": {"check_non_transformer_estimators_n_iter"},
 }
 SPARSE_SCORES = {"check_estimator_sparse_array", "check_estimator_sparse_matrix"}
 

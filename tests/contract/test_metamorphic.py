@@ -129,7 +129,8 @@ def test_weights_count_relatively(entry, seed, power):
     weights = np.random.RandomState(seed).uniform(0.5, 2, size=60)
     penalties = {name: entry.params[name] * 2.0**power for name in entry.penalties}
     plain = entry.fit(X, sample_weight=weights)
-    scaled = entry.fit(X, sample_weight=weights * 2.0**power, **penalties)
+    costs = {name: entry.params[name] / 2.0**power for name in entry.costs}
+    scaled = entry.fit(X, sample_weight=weights * 2.0**power, **penalties, **costs)
     a, b = fitted(plain), fitted(scaled)
     total = {name for name in a if name == "inertia_" or name.endswith("tree_.weighted_n_node_samples")}
     draws = getattr(plain, "bootstrap", False) or hasattr(plain, "_max_samples")

@@ -21,8 +21,7 @@ def data(name, dtype):
 
 def fit_both(X, y, C=1.0, penalty="l2", dual=False, max_iter=100, tol=1e-4, scaling=1.0, intercept=True, weights=None):
     given = (X, y, C, intercept, scaling, "balanced" if weights is not None else None, penalty, dual)
-    theirs = _fit_liblinear(*given, 0, max_iter, tol, 7, sample_weight=weights)
-    return fit_liblinear(*given, max_iter, tol, 7, sample_weight=weights), theirs
+    return [fit(*given, 0, max_iter, tol, 7, sample_weight=weights) for fit in (fit_liblinear, _fit_liblinear)]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -52,7 +51,7 @@ def test_ends_of_the_range_of_C(solver, C):
     """Where numbers run out, the number of steps says that it did not converge."""
     X, y = data("breast cancer", np.float64)
     penalty, dual = SOLVERS[solver]
-    coef, intercept, n_iter = fit_liblinear(X, y, C, True, 1.0, None, penalty, dual, 20, 1e-4, 0)
+    coef, intercept, n_iter = fit_liblinear(X, y, C, True, 1.0, None, penalty, dual, 0, 20, 1e-4, 0)
     assert (np.isfinite(coef).all() and np.isfinite(intercept).all()) or n_iter.max() >= 20
 
 

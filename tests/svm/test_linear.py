@@ -1,5 +1,6 @@
 """LinearSVC and LinearSVR: parity with scikit-learn, solver by solver."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -273,13 +274,34 @@ def test_refusals_are_scikit_learns():
 
 
 @pytest.mark.fallback
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_calls_of_scikit_learn():
     X, y = load_iris(return_X_y=True)
-    for params, weights in (({"verbose": 1}, None), ({}, (y != 1).astype(float))):
+    for params, weights in (({"verbose": 1}, None), ({"multi_class": "crammer_singer"}, (y != 1).astype(float))):
         with mlfast.config_context(fallback="raise"), pytest.raises(mlfast.FallbackError):
             LinearSVC(**params).fit(X, y, weights)
         ours, theirs = fit_both(LinearSVC, X, y, weights, **params)
         np.testing.assert_array_equal(ours.coef_, theirs.coef_)
+
+
+def test_classes_that_weigh_nothing():
+    """scikit-learn leaves them out, and so has fewer rows of coefficients than classes."""
+    X, y = load_iris(return_X_y=True)
+    for classes in (y, y % 2, np.arange(150) % 4):
+        weights = (classes != 1).astype(float)
+        for params in ({}, {"dual": True, "C": 1e-3}, {"penalty": "l1"}):
+            ours, theirs = fit_both(LinearSVC, X, classes, weights, tol=0.1, **params)
+            assert_same_model(ours, theirs)
+            np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+            np.testing.assert_array_equal(pickle.loads(pickle.dumps(ours)).predict(X), theirs.predict(X))
+
+
+def test_indices_of_64_bits_are_refused():
+    X, y = load_iris(return_X_y=True)
+    wide = sp.csr_array(X)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    with pytest.raises(ValueError, match="32-bit integer indices"), mlfast.config_context(fallback="sklearn"):
+        LinearSVC().fit(wide, y)
 
 
 def test_sparse_coefficients():
@@ -287,5 +309,6 @@ def test_sparse_coefficients():
     model = LinearSVC(penalty="l1", C=0.01).fit(X, y)
     expected = model.decision_function(X)
     with mlfast.config_context(fallback="sklearn"):
-        np.testing.assert_allclose(model.sparsify().decision_function(X), expected, rtol=1e-12)
+        for held in (model.sparsify(), pickle.loads(pickle.dumps(model))):
+            np.testing.assert_allclose(held.decision_function(X), expected, rtol=1e-12)
     np.testing.assert_allclose(model.densify().decision_function(X), expected, rtol=1e-12)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import svm as core
+from mlfast._dispatch import callers_level
 
 #: Losses of regressions.
 TUBES = ("epsilon_insensitive", "squared_epsilon_insensitive")
@@ -27,6 +28,7 @@ def fit_liblinear(
     class_weight: Any,
     penalty: str,
     dual: bool,
+    verbose: int,
     max_iter: int,
     tol: float,
     random_state: Any = None,
@@ -36,6 +38,8 @@ def fit_liblinear(
     sample_weight: Any = None,
 ) -> tuple[np.ndarray, np.ndarray | float, np.ndarray]:
     """Fit what the solver of a loss and a penalty finds, drawing from ``random_state`` what scikit-learn draws.
+
+    Takes and gives what scikit-learn's function ``_fit_liblinear`` does, so that it can stand in its place.
 
     Parameters
     ----------
@@ -55,6 +59,8 @@ def fit_liblinear(
         Norm of the coefficients.
     dual : bool
         Whether the dual problem is solved.
+    verbose : int
+        Must be 0: LIBLINEAR prints as it goes along.
     max_iter : int
         Most steps.
     tol : float
@@ -77,13 +83,16 @@ def fit_liblinear(
     intercept : ndarray of shape (n_models,), or 0.0 without an intercept
     n_iter : ndarray of int32, one for each problem
     """
+    if verbose:
+        raise RefusedError("verbose is set: LIBLINEAR prints as it goes along")
     solver = _get_liblinear_solver_type(multi_class, penalty, loss, dual)
     if loss in TUBES:
         if epsilon < 0:
             raise RefusedError("epsilon is negative")
-        targets, class_weights = np.asarray(y, dtype=np.float64).ravel(), []
+        targets, class_weights = np.ascontiguousarray(y, dtype=np.float64).ravel(), np.empty(0)
     else:
-        classes, targets = np.unique(y, return_inverse=True)
+        classes, numbers = np.unique(y, return_inverse=True)
+        targets = numbers.astype(np.float64)
         if len(classes) < 2:
             raise RefusedError("y holds one class")
         class_weights = compute_class_weight(class_weight, classes=classes, y=y, sample_weight=sample_weight)
@@ -93,7 +102,7 @@ def fit_liblinear(
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
     found = core.train(
         x=X,
-        y=np.ascontiguousarray(targets, dtype=np.float64),
+        y=targets,
         weights=weights,
         solver=solver,
         tol=tol,
@@ -106,7 +115,6 @@ def fit_liblinear(
         n_threads=_threads.resolve(),
     )
     if max(found["n_iter"]) >= max_iter:
-        warnings.warn(
-            "Liblinear failed to converge, increase the number of iterations.", ConvergenceWarning, stacklevel=2
-        )
+        message = "Liblinear failed to converge, increase the number of iterations."
+        warnings.warn(message, ConvergenceWarning, stacklevel=callers_level())
     return found["coef"], intercept_scaling * found["intercept"] if fit_intercept else 0.0, found["n_iter"]

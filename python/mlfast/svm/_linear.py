@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import sklearn.svm
 from sklearn.base import _fit_context
 from sklearn.svm._classes import _validate_dual_parameter
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from mlfast._core import RefusedError
 from mlfast._dispatch import Condition, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
@@ -16,11 +18,23 @@ from mlfast.linear_model._base import LinearDropIn
 from mlfast.linear_model._classes import LinearClassifierDropIn
 from mlfast.svm._liblinear import fit_liblinear
 
-FIT_CONDITIONS = (Condition("verbose is set: LIBLINEAR prints as it goes along", lambda call: call.verbose),)
+FIT_CONDITIONS = (Condition("verbose is set: LIBLINEAR prints as it goes along", lambda model: bool(model.verbose)),)
 
 
 class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
     __doc__ = sklearn.svm.LinearSVC.__doc__
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        coef: Any = state.get("coef_")
+        classes: Any = state.get("classes_", ())
+        if sp.issparse(coef):  # by `sparsify`
+            coef = coef.toarray()
+            state = {**state, "coef_": coef}
+        # As in scikit-learn, a class whose samples weigh nothing has no coefficients.
+        if np.ndim(coef) == 2 and np.ndim(classes) == 1 and len(coef) < len(classes) > 2:
+            LinearDropIn._check_state(self, state)
+        else:
+            super()._check_state(state)
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
@@ -63,6 +77,7 @@ class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
             self.class_weight,
             self.penalty,
             _validate_dual_parameter(self.dual, self.loss, self.penalty, self.multi_class, X),
+            self.verbose,
             self.max_iter,
             self.tol,
             self.random_state,
@@ -120,6 +135,7 @@ class LinearSVR(LinearDropIn, sklearn.svm.LinearSVR):
             None,
             "l2",
             _validate_dual_parameter(self.dual, self.loss, "l2", "ovr", X),
+            self.verbose,
             self.max_iter,
             self.tol,
             self.random_state,
@@ -148,5 +164,7 @@ class LinearSVR(LinearDropIn, sklearn.svm.LinearSVR):
 
 def _checked(est: Any, X: Any, y: Any) -> tuple[Any, np.ndarray]:
     """Check training data as scikit-learn does for LIBLINEAR, which counts in 32 bits."""
+    if sp.issparse(X) and X.format == "csr" and np.int64 in (X.indices.dtype, X.indptr.dtype):
+        raise RefusedError("indices are of 64 bits")  # a checked copy would have smaller ones
     X = with_checked_indices(X)
     return validate_data(est, X, y, accept_sparse="csr", dtype=np.float64, order="C", accept_large_sparse=False)

@@ -50,14 +50,19 @@ impl Mt19937 {
             let word = (upper & UPPER_MASK) | (lower & LOWER_MASK);
             (word >> 1) ^ if word & 1 == 1 { MATRIX_A } else { 0 }
         };
-        for index in 0..KEY_LENGTH {
-            let next = self.key[(index + 1) % KEY_LENGTH];
-            self.key[index] = self.key[(index + SHIFT_SIZE) % KEY_LENGTH] ^ twist(self.key[index], next);
+        let key = &mut self.key;
+        for index in 0..KEY_LENGTH - SHIFT_SIZE {
+            key[index] = key[index + SHIFT_SIZE] ^ twist(key[index], key[index + 1]);
         }
+        for index in KEY_LENGTH - SHIFT_SIZE..KEY_LENGTH - 1 {
+            key[index] = key[index + SHIFT_SIZE - KEY_LENGTH] ^ twist(key[index], key[index + 1]);
+        }
+        key[KEY_LENGTH - 1] = key[SHIFT_SIZE - 1] ^ twist(key[KEY_LENGTH - 1], key[0]);
         self.position = 0;
     }
 
     /// The next 32 bits.
+    #[inline]
     pub fn next_u32(&mut self) -> u32 {
         if self.position == KEY_LENGTH {
             self.refill();
@@ -99,6 +104,7 @@ impl Mt19937 {
     /// A uniform integer in `0..bound` by one multiplication: how scikit-learn's LIBLINEAR draws.
     ///
     /// Reference: D. Lemire, "Fast random integer generation in an interval", ACM TOMACS 29 (2019).
+    #[inline]
     pub fn scaled_below(&mut self, bound: u32) -> u32 {
         loop {
             let product = u64::from(self.next_u32()) * u64::from(bound);
