@@ -23,13 +23,25 @@ import ensemble
 import harness
 import kmeans
 import linear
+import linear_cd
+import linear_descent
+import linear_svm
 import neighbors
 import peers as contestants
 import report
 import tree
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = {"kmeans": kmeans, "neighbors": neighbors, "tree": tree, "ensemble": ensemble, "linear": linear}
+ROOMS = {
+    "kmeans": kmeans,
+    "neighbors": neighbors,
+    "tree": tree,
+    "ensemble": ensemble,
+    "linear": linear,
+    "linear_cd": linear_cd,
+    "linear_descent": linear_descent,
+    "linear_svm": linear_svm,
+}
 
 
 def arguments() -> argparse.Namespace:

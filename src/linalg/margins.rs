@@ -259,7 +259,12 @@ unsafe fn add_rows<S: Simd, const R: usize>(rows: [&[S::F]; R], factors: [S::F; 
 /// The four rows from a position on.
 #[inline(always)]
 fn four_rows<'a, F: Float>(of: &'a Dense<F>, rows: RowSet, at: usize) -> [&'a [F]; SHARING] {
-    [of.values_of(rows.row(at)), of.values_of(rows.row(at + 1)), of.values_of(rows.row(at + 2)), of.values_of(rows.row(at + 3))]
+    [
+        of.values_of(rows.row(at)),
+        of.values_of(rows.row(at + 1)),
+        of.values_of(rows.row(at + 2)),
+        of.values_of(rows.row(at + 3)),
+    ]
 }
 
 /// Asks for the first lines of a slice; the machine sees the others coming.

@@ -11,5 +11,5 @@ pub mod moments;
 pub mod objective;
 pub mod refine;
 pub mod smooth;
-pub mod stochastic;
 pub mod sparse_moments;
+pub mod stochastic;
