@@ -3,7 +3,7 @@
 import importlib
 
 from mlfast._state import DropIn
-from mlfast.accel._registry import REGISTRY
+from mlfast.accel._registry import OWN, REGISTRY
 
 
 def skops_trusted_types() -> list[str]:
@@ -25,7 +25,7 @@ def skops_trusted_types() -> list[str]:
     KMeans(n_clusters=3)
     """
     found: set[str] = set()
-    for module, names in REGISTRY.items():
+    for module, names in [*REGISTRY.items(), *OWN.items()]:
         room = importlib.import_module(module.replace("sklearn", "mlfast", 1))
         for each in (getattr(room, name) for name in names):
             if isinstance(each, type) and issubclass(each, DropIn):

@@ -5,7 +5,7 @@ import importlib.util
 import pkgutil
 
 import mlfast
-from mlfast.accel._registry import KNOWN, REGISTRY
+from mlfast.accel._registry import KNOWN, OWN, REGISTRY
 
 
 def public_modules():
@@ -22,7 +22,15 @@ def public_modules():
 
 def test_nothing_is_forgotten():
     has = {f"{module.__name__}.{name}" for module in public_modules() for name in module.__all__}
-    assert {name.replace("mlfast", "sklearn", 1) for name in has} == KNOWN
+    own = {f"{module}.{name}" for module, names in OWN.items() for name in names}
+    assert own <= has
+    assert {name.replace("mlfast", "sklearn", 1) for name in has - own} == KNOWN
+
+
+def test_scikit_learn_lacks_what_is_called_our_own():
+    for module, names in OWN.items():
+        theirs = importlib.import_module(module.replace("mlfast", "sklearn", 1))
+        assert [name for name in names if hasattr(theirs, name)] == []
 
 
 def test_each_name_is_scikit_learns():

@@ -96,3 +96,8 @@ REGISTRY: dict[str, tuple[str, ...]] = {
 
 #: Every replaced name in full, such as ``sklearn.cluster.KMeans``.
 KNOWN = frozenset(f"{module}.{name}" for module, names in REGISTRY.items() for name in names)
+
+#: What scikit-learn has no counterpart of, by the module of mlfast: it takes no place, and is converted to nothing.
+OWN: dict[str, tuple[str, ...]] = {
+    "mlfast.linear_model": ("GradientDescentClassifier", "GradientDescentRegressor"),
+}

@@ -122,7 +122,7 @@ fn logistic(margin: f64, class: f64) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    const LOSSES: [Loss; 4] = [Loss::SquaredError, Loss::Huber(0.7), Loss::Binary, Loss::Categorical];
+    const LOSSES: [Loss; 4] = [Loss::SquaredError, Loss::Huber(0.65), Loss::Binary, Loss::Categorical];
 
     fn of(loss: Loss, margins: &[f64], target: f64, weight: f64) -> (f64, Vec<f64>) {
         let mut slopes = margins.to_vec();
