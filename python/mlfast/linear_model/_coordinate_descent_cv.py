@@ -28,6 +28,7 @@ from mlfast.linear_model._coordinate_descent import (
     Lasso,
     drawn_seeds,
     is_gram_given,
+    of_mean_one,
     warn_of_gaps,
     with_narrow_indices,
 )
@@ -120,13 +121,15 @@ class CrossValidatedDropIn(LinearDropIn):
             ),
         )
         check_consistent_length(X, y)
+        if not sp.issparse(X):
+            X = np.require(X, requirements=["C", "A"])  # for one grid from any layout
         if y.ndim > 1 and y.shape[1] > 1:
             raise RefusedError("there are several targets")
         y = column_or_1d(y, warn=True)
         if sample_weight is None or isinstance(sample_weight, Number):
             return X, y, None
         weights = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        if not (weights >= 0).all():
+        if (weights < 0).any():
             raise RefusedError("weights are negative")
         return X, y, weights
 
@@ -159,7 +162,7 @@ class CrossValidatedDropIn(LinearDropIn):
         found = core.enet_folds(
             x=X.tocsr() if sp.issparse(X) else X,
             y=np.ascontiguousarray(y[:, None], dtype=X.dtype),
-            weights=weights,
+            weights=None if weights is None else of_mean_one(weights),
             fit_intercept=self.fit_intercept,
             splits=splits,
             l1_ratios=[float(share) for share in shares],
