@@ -43,6 +43,9 @@ CONDITIONS = (
 class CrossValidatedDropIn(LinearDropIn):
     """Choosing the penalty, and fitting with it."""
 
+    #: The model whose penalty is chosen.
+    _alone: type
+
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self: Any, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Any:
@@ -97,7 +100,7 @@ class CrossValidatedDropIn(LinearDropIn):
                 self.alphas_ = self.alphas_[0]
         else:
             self.alphas_ = np.asarray(grids[0])
-        model = self._get_estimator()
+        model = self._alone()
         known = model.get_params()
         model.set_params(**{name: value for name, value in self.get_params().items() if name in known})
         model.set_params(alpha=self.alpha_, precompute=self.precompute is True)
@@ -198,12 +201,10 @@ class CrossValidatedDropIn(LinearDropIn):
 class LassoCV(CrossValidatedDropIn, sklearn.linear_model.LassoCV):
     __doc__ = sklearn.linear_model.LassoCV.__doc__
 
-    def _get_estimator(self) -> Lasso:
-        return Lasso()
+    _alone = Lasso
 
 
 class ElasticNetCV(CrossValidatedDropIn, sklearn.linear_model.ElasticNetCV):
     __doc__ = sklearn.linear_model.ElasticNetCV.__doc__
 
-    def _get_estimator(self) -> ElasticNet:
-        return ElasticNet()
+    _alone = ElasticNet
