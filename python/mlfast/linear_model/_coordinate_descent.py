@@ -53,6 +53,15 @@ def with_narrow_indices(X: Any) -> Any:
     return with_checked_indices(X)
 
 
+def of_mean_one(weights: np.ndarray) -> np.ndarray:
+    """Return weights scaled so that they add up to their number, shape (n_samples,)."""
+    with np.errstate(all="ignore"):
+        scaled = np.asarray(weights * (len(weights) / np.sum(weights)), dtype=weights.dtype)
+    if not (scaled >= 0).all() or not np.isfinite(scaled).all():
+        raise RefusedError("weights are negative or have no sum")
+    return scaled
+
+
 def found_paths(x: Any, y: np.ndarray, alphas: Any, **given: Any) -> dict[str, np.ndarray]:
     """Return what Rust finds for all targets and penalties, and warn where it did not converge.
 
@@ -86,7 +95,7 @@ def warn_of_gaps(gaps: np.ndarray, allowed: np.ndarray, alphas: list[float], sca
     scale : float
         Number of samples times the share of the penalty that is on the size.
     """
-    for at in np.flatnonzero(gaps > allowed):
+    for at in np.flatnonzero(~(gaps <= allowed)):
         text = f" Duality gap: {gaps[at]:.6e}, tolerance: {allowed[at]:.3e}"
         advice = "\n" + messages.message_ridge if alphas[at] * scale < np.finfo(np.float64).eps else ""
         warnings.warn(messages.message_conv + text + advice, ConvergenceWarning, stacklevel=callers_level())
@@ -201,10 +210,7 @@ class CoordinateDescentDropIn(LinearDropIn):
             weights = sample_weight
             if check_input:
                 weights = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-            with np.errstate(all="ignore"):
-                weights = np.asarray(weights * (len(y) / np.sum(weights)), dtype=X.dtype)
-            if not (weights >= 0).all() or not np.isfinite(weights).all():
-                raise RefusedError("weights are negative or have no sum")
+            weights = of_mean_one(np.asarray(weights, dtype=X.dtype))
         return X.tocsr() if sp.issparse(X) else X, y, weights
 
     def predict(self: Any, X: Any) -> np.ndarray:

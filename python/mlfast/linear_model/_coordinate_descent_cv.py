@@ -28,6 +28,7 @@ from mlfast.linear_model._coordinate_descent import (
     Lasso,
     drawn_seeds,
     is_gram_given,
+    of_mean_one,
     warn_of_gaps,
     with_narrow_indices,
 )
@@ -41,6 +42,9 @@ CONDITIONS = (
 
 class CrossValidatedDropIn(LinearDropIn):
     """Choosing the penalty, and fitting with it."""
+
+    #: The model whose penalty is chosen.
+    _alone: type
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
@@ -96,7 +100,7 @@ class CrossValidatedDropIn(LinearDropIn):
                 self.alphas_ = self.alphas_[0]
         else:
             self.alphas_ = np.asarray(grids[0])
-        model = self._get_estimator()
+        model = self._alone()
         known = model.get_params()
         model.set_params(**{name: value for name, value in self.get_params().items() if name in known})
         model.set_params(alpha=self.alpha_, precompute=self.precompute is True)
@@ -120,13 +124,15 @@ class CrossValidatedDropIn(LinearDropIn):
             ),
         )
         check_consistent_length(X, y)
+        if not sp.issparse(X):
+            X = np.require(X, requirements=["C", "A"])  # for one grid from any layout
         if y.ndim > 1 and y.shape[1] > 1:
             raise RefusedError("there are several targets")
         y = column_or_1d(y, warn=True)
         if sample_weight is None or isinstance(sample_weight, Number):
             return X, y, None
         weights = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        if not (weights >= 0).all():
+        if (weights < 0).any():
             raise RefusedError("weights are negative")
         return X, y, weights
 
@@ -159,7 +165,7 @@ class CrossValidatedDropIn(LinearDropIn):
         found = core.enet_folds(
             x=X.tocsr() if sp.issparse(X) else X,
             y=np.ascontiguousarray(y[:, None], dtype=X.dtype),
-            weights=weights,
+            weights=None if weights is None else of_mean_one(weights),
             fit_intercept=self.fit_intercept,
             splits=splits,
             l1_ratios=[float(share) for share in shares],
@@ -195,12 +201,10 @@ class CrossValidatedDropIn(LinearDropIn):
 class LassoCV(CrossValidatedDropIn, sklearn.linear_model.LassoCV):
     __doc__ = sklearn.linear_model.LassoCV.__doc__
 
-    def _get_estimator(self) -> Lasso:
-        return Lasso()
+    _alone = Lasso
 
 
 class ElasticNetCV(CrossValidatedDropIn, sklearn.linear_model.ElasticNetCV):
     __doc__ = sklearn.linear_model.ElasticNetCV.__doc__
 
-    def _get_estimator(self) -> ElasticNet:
-        return ElasticNet()
+    _alone = ElasticNet

@@ -69,6 +69,8 @@ def _found(
         alphas = _alpha_grid(X, y, l1_ratio=l1_ratio, fit_intercept=False, positive=positive, eps=eps, n_alphas=count)
     elif len(alphas) > 1:
         alphas = np.sort(alphas)[::-1]
+    if any(alpha < 0 for alpha in alphas):
+        raise RefusedError("a penalty is negative")
     start = np.zeros(n_features) if coef_init is None else np.asarray(coef_init, dtype=np.float64)
     if start.shape != (n_features,):
         raise RefusedError("coef_init has another shape")

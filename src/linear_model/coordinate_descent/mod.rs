@@ -156,7 +156,7 @@ pub fn path(ctx: &Context, problem: &Quadratic, n_rows: usize, start: Vec<f64>, 
         let seed = params.seeds.map(|seeds| seeds[at]);
         let settings = descent::Params { max_iter: params.max_iter, tol: params.tol, positive: params.positive, seed };
         let end = descent::descend(ctx, problem, &penalty, &settings, &mut point)?;
-        if !end.gap.is_finite() || !point.w.iter().all(|w| w.is_finite()) {
+        if !point.w.iter().all(|w| w.is_finite()) {
             return Err(Error::InvalidArgument("coefficients are not finite"));
         }
         coef.extend_from_slice(&point.w);

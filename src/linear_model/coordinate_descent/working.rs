@@ -226,7 +226,7 @@ pub fn path<F: Float>(
     for alpha in params.alphas {
         let penalty = params.penalty(*alpha, x.n_rows());
         let end = search.find(ctx, &penalty, params)?;
-        if !end.gap.is_finite() || !search.point.w.iter().all(|w| w.is_finite()) {
+        if !search.point.w.iter().all(|w| w.is_finite()) {
             return Err(Error::InvalidArgument("coefficients are not finite"));
         }
         path.coef.extend_from_slice(&search.point.w);
