@@ -13,6 +13,8 @@ use crate::common::{Float, Result, memory};
 const TILE_BYTES: usize = 1 << 17;
 /// Rows of a tile, at least and at most.
 const TILE_ROWS: (usize, usize) = (16, 256);
+/// Vectors that CSR rows meet at a time.
+const GROUP: usize = 4;
 /// Lanes of the widest vector.
 const MOST_LANES: usize = 16;
 
@@ -31,9 +33,12 @@ pub trait Skinny<F: Float>: Rows<F> {
     /// [`crate::common::Error::OutOfMemory`].
     fn pack_vectors(&self, vectors: &[f64]) -> Result<Vec<F>>;
 
+    /// Numbers that the sums with so many vectors take.
+    fn room(&self, count: usize) -> usize;
+
     /// Goes through the rows of a range, tile by tile: `weigh(rows, products)` sees the products of the rows of a tile
     /// with `count` packed vectors, row-major of shape (rows, count), and puts factors in their place; the rows times
-    /// these factors are added to `sums`, of `count * n_cols` numbers, which [`Skinny::unpack_sums`] puts in order.
+    /// these factors are added to `sums`, of [`Skinny::room`] numbers, which [`Skinny::unpack_sums`] puts in order.
     fn pass(
         &self,
         rows: Range<usize>,
@@ -56,6 +61,10 @@ impl<F: Float> Skinny<F> for Dense<'_, F> {
         let mut packed = memory::with_capacity(vectors.len())?;
         packed.extend(vectors.iter().map(|&value| F::from_f64(value)));
         Ok(packed)
+    }
+
+    fn room(&self, count: usize) -> usize {
+        count * self.n_cols()
     }
 
     fn pass(
@@ -90,12 +99,19 @@ impl<F: Float> Skinny<F> for Dense<'_, F> {
 }
 
 impl<F: Float> Skinny<F> for Csr<'_, F> {
-    /// Column by column: what a stored value meets lies side by side.
+    /// Column by column: what a stored value meets lies side by side, in whole groups.
     fn pack_vectors(&self, vectors: &[f64]) -> Result<Vec<F>> {
         let (n_cols, count) = (self.n_cols(), vectors.len() / self.n_cols());
-        let mut packed = memory::with_capacity(vectors.len())?;
-        packed.extend((0..vectors.len()).map(|at| F::from_f64(vectors[at % count * n_cols + at / count])));
+        let mut packed = memory::filled(self.room(count), F::ZERO)?;
+        for (column, packed) in packed.chunks_exact_mut(stride(count)).enumerate() {
+            let vectors = vectors[column..].iter().step_by(n_cols);
+            packed.iter_mut().zip(vectors).for_each(|(packed, &value)| *packed = F::from_f64(value));
+        }
         Ok(packed)
+    }
+
+    fn room(&self, count: usize) -> usize {
+        stride(count) * self.n_cols()
     }
 
     fn pass(
@@ -107,7 +123,7 @@ impl<F: Float> Skinny<F> for Csr<'_, F> {
         mut weigh: impl FnMut(Range<usize>, &mut [F]),
         sums: &mut [f64],
     ) {
-        assert!(vectors.len() == count * self.n_cols() && sums.len() == vectors.len(), "vectors of another length");
+        assert!(vectors.len() == self.room(count) && sums.len() == vectors.len(), "vectors of another length");
         let products = &mut buffers.products;
         products.resize(TILE_ROWS.1 * count, F::ZERO);
         for start in rows.clone().step_by(TILE_ROWS.1) {
@@ -120,14 +136,20 @@ impl<F: Float> Skinny<F> for Csr<'_, F> {
     }
 
     fn unpack_sums(&self, sums: Vec<f64>, count: usize) -> Result<Vec<f64>> {
-        let n_cols = self.n_cols();
         if count == 1 {
             return Ok(sums);
         }
-        let mut ordered = memory::with_capacity(sums.len())?;
-        ordered.extend((0..sums.len()).map(|at| sums[at % n_cols * count + at / n_cols]));
+        let mut ordered = memory::with_capacity(memory::area(count, self.n_cols())?)?;
+        for vector in 0..count {
+            ordered.extend(sums[vector..].iter().step_by(stride(count)));
+        }
         Ok(ordered)
     }
+}
+
+/// Numbers of a column of packed vectors.
+fn stride(count: usize) -> usize {
+    if count == 1 { 1 } else { count.next_multiple_of(GROUP) }
 }
 
 /// Products of dense rows with vectors.
@@ -328,21 +350,35 @@ impl<F: Float> Kernel<F> for TimesSparse<'_, '_, F> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = F>>(self) {
+        let (values, indices, starts) = self.x.parts();
+        let stride = stride(self.count);
         for (row, out) in self.rows.zip(self.out.chunks_exact_mut(self.count)) {
+            let (values, indices) = (&values[starts[row]..starts[row + 1]], &indices[starts[row]..starts[row + 1]]);
             if let [out] = out {
-                // Four sums in turn, since each waits for the one before it.
-                let mut sums = [F::ZERO; 4];
-                for (at, (column, value)) in self.x.row(row).enumerate() {
-                    // SAFETY: columns of CSR rows are below `n_cols`, which is the length of the vector.
-                    sums[at % 4] += value * unsafe { *self.vectors.get_unchecked(column) };
+                // SAFETY: columns of CSR rows are below `n_cols`, which is the length of the vector.
+                let term = |value: F, index: u32| value * unsafe { *self.vectors.get_unchecked(index as usize) };
+                let (whole, columns) = (values.chunks_exact(GROUP), indices.chunks_exact(GROUP));
+                let rest = whole.remainder().iter().zip(columns.remainder());
+                let rest: F = rest.map(|(&value, &column)| term(value, column)).sum();
+                // Sums in turn, since each waits for the one before it.
+                let mut sums = [F::ZERO; GROUP];
+                for (values, columns) in whole.zip(columns) {
+                    for lane in 0..GROUP {
+                        sums[lane] += term(values[lane], columns[lane]);
+                    }
                 }
-                *out = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+                *out = (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
                 continue;
             }
-            out.fill(F::ZERO);
-            for (column, value) in self.x.row(row) {
-                let vectors = &self.vectors[column * self.count..][..self.count];
-                out.iter_mut().zip(vectors).for_each(|(out, &vector)| *out += value * vector);
+            for (group, out) in out.chunks_mut(GROUP).enumerate() {
+                let mut sums = [F::ZERO; GROUP];
+                for (&value, &column) in values.iter().zip(indices) {
+                    let vectors = &self.vectors[column as usize * stride + group * GROUP..][..GROUP];
+                    for lane in 0..GROUP {
+                        sums[lane] += value * vectors[lane];
+                    }
+                }
+                out.copy_from_slice(&sums[..out.len()]);
             }
         }
     }
@@ -362,18 +398,28 @@ impl<F: Float> Kernel<F> for AddTimesSparse<'_, '_, F> {
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = F>>(self) {
+        let (values, indices, starts) = self.x.parts();
+        let stride = stride(self.count);
         for (row, factors) in self.rows.zip(self.factors.chunks_exact(self.count)) {
+            let (values, indices) = (&values[starts[row]..starts[row + 1]], &indices[starts[row]..starts[row + 1]]);
             if let [factor] = factors {
                 let factor = factor.to_f64();
-                for (column, value) in self.x.row(row) {
+                for (value, &column) in values.iter().zip(indices) {
                     // SAFETY: columns of CSR rows are below `n_cols`, which is the number of sums.
-                    unsafe { *self.sums.get_unchecked_mut(column) += factor * value.to_f64() };
+                    unsafe { *self.sums.get_unchecked_mut(column as usize) += factor * value.to_f64() };
                 }
                 continue;
             }
-            for (column, value) in self.x.row(row) {
-                let (value, sums) = (value.to_f64(), &mut self.sums[column * self.count..][..self.count]);
-                sums.iter_mut().zip(factors).for_each(|(sum, factor)| *sum += value * factor.to_f64());
+            for (group, factors) in factors.chunks(GROUP).enumerate() {
+                let mut own = [0.0; GROUP];
+                own.iter_mut().zip(factors).for_each(|(own, factor)| *own = factor.to_f64());
+                for (value, &column) in values.iter().zip(indices) {
+                    let (value, sums) =
+                        (value.to_f64(), &mut self.sums[column as usize * stride + group * GROUP..][..GROUP]);
+                    for lane in 0..GROUP {
+                        sums[lane] += value * own[lane];
+                    }
+                }
             }
         }
     }
@@ -397,7 +443,7 @@ mod tests {
     /// What a pass shows and sums, with factors that are twice the products less one.
     fn passed<F: Float>(x: &impl Skinny<F>, vectors: &[f64], count: usize) -> (Vec<f64>, Vec<f64>) {
         let packed = x.pack_vectors(vectors).expect("memory");
-        let (mut seen, mut sums) = (Vec::new(), vec![1.0; vectors.len()]);
+        let (mut seen, mut sums) = (Vec::new(), vec![1.0; x.room(count)]);
         let weigh = |rows: Range<usize>, products: &mut [F]| {
             assert_eq!(products.len(), rows.len() * count);
             seen.extend(products.iter().map(|value| value.to_f64()));

@@ -16,6 +16,9 @@ use crate::linalg::vectors::{add_multiple, dot};
 /// Rows that are summed by one worker at a time, at least.
 const LEAST_ROWS: usize = 512;
 const MOST_BLOCKS: usize = 32;
+/// Sums that all blocks hold together, unless a few blocks hold more.
+const HELD_SUMS: usize = 1 << 20;
+const LEAST_HELD: usize = 4;
 /// Scalars that the sums of products of all blocks may take, unless one block takes more.
 const MOST_SUMS: usize = 1 << 26;
 
@@ -88,9 +91,11 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
         self.data.weights.map_or(1.0, |weights| weights[row].to_f64())
     }
 
-    /// So few blocks that putting the sums of all together costs no more than taking them.
+    /// So few blocks that putting the sums of all together costs no more than taking them, and that they stay in a cache.
     fn blocks(&self) -> Blocks {
-        let most = (self.data.x.stored() / (4 * self.data.x.n_cols())).clamp(1, MOST_BLOCKS);
+        let x = self.data.x;
+        let held = (HELD_SUMS / x.room(self.count())).max(LEAST_HELD);
+        let most = (x.stored() / (4 * x.n_cols())).min(held).clamp(1, MOST_BLOCKS);
         Blocks::new(self.data.y.len(), LEAST_ROWS, most)
     }
 
@@ -190,7 +195,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
                 let Scratch { buffers, margins, losses, targets } = scratch;
                 let mut part = Part {
                     value: 0.0,
-                    sums: memory::filled(coef.len(), 0.0)?,
+                    sums: memory::filled(x.room(count), 0.0)?,
                     intercepts: memory::filled(count, 0.0)?,
                 };
                 let weigh = |rows: Range<usize>, products: &mut [F]| {
@@ -213,7 +218,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
             },
         )?;
         let mut parts = parts.into_iter();
-        let empty = || Ok(Part { value: 0.0, sums: memory::filled(coef.len(), 0.0)?, intercepts: vec![0.0; count] });
+        let empty = || Ok(Part { value: 0.0, sums: memory::filled(x.room(count), 0.0)?, intercepts: vec![0.0; count] });
         let mut total = parts.next().map_or_else(empty, Ok)?;
         for part in parts {
             total.value += part.value;

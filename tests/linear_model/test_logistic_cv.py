@@ -32,16 +32,8 @@ def fit_both(X, y, weights=None, **params):
 
 
 def assert_same(found, expected, path=""):
-    """
-    Nested values are equal, floats to 1e-5 of the largest, in type and shape.
-
-    After dozens of steps rounding may decide whether one more is taken.
-    """
+    """Nested values are equal, floats to 1e-5 of the largest, in type and shape."""
     assert type(found) is type(expected), path
-    if path == ".n_iter_":
-        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-        assert (np.abs(found - expected) <= np.where(expected > 50, 1, 0)).all()
-        return
     if isinstance(expected, dict):
         assert found.keys() == expected.keys()
         for key in expected:
@@ -63,13 +55,14 @@ def assert_same(found, expected, path=""):
         {"scoring": "neg_log_loss", "use_legacy_attributes": False, "l1_ratios": (0,)},
         {"solver": "newton-cholesky", "class_weight": "balanced", "cv": StratifiedKFold(3)},
         {"refit": False, "Cs": [0.01, 1.0], "fit_intercept": False, "scoring": "accuracy"},
-        {"scoring": "roc_auc_ovr", "n_jobs": 2, "cv": 2, "use_legacy_attributes": True},
     ],
     ids=str,
 )
 def test_attributes(load, params):
+    """The classes of cancer are separable: with little penalty rounding decides how far a fit goes."""
     X, y = real(load)
-    ours, theirs = fit_both(X, y, **{"Cs": 4, "cv": 3, **params})
+    Cs = 4 if load is load_iris else [1e-3, 0.05, 1.0]
+    ours, theirs = fit_both(X, y, **{"Cs": Cs, "cv": 3, **params})
     assert_same(vars(ours), vars(theirs))
     np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=0, atol=1e-6)
@@ -79,4 +72,10 @@ def test_weights_and_csr():
     X, y = real(load_breast_cancer)
     weights = np.random.RandomState(0).uniform(0.5, 2, size=len(y))
     ours, theirs = fit_both(sp.csr_array(X), y, weights, Cs=3, cv=3, l1_ratios=(0,), scoring="neg_log_loss")
+    assert_same(vars(ours), vars(theirs))
+
+
+def test_folds_in_other_processes():
+    X, y = real(load_iris)
+    ours, theirs = fit_both(X, y, Cs=2, cv=2, n_jobs=2, scoring="roc_auc_ovr", l1_ratios=(0,))
     assert_same(vars(ours), vars(theirs))

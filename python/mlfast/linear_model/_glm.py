@@ -73,7 +73,7 @@ class GeneralizedDropIn(LinearDropIn):
             "fit",
             FIT_CONDITIONS,
             self,
-            lambda: _fit(self, with_checked_indices(X), y, sample_weight),
+            lambda: _fit(self, _smooth.readable(X), y, sample_weight),
             lambda: parent.fit(X, y, sample_weight),
         )
         return self

@@ -11,7 +11,6 @@ from sklearn.linear_model import _logistic as parents
 
 from mlfast._dispatch import Condition, dispatch
 from mlfast._rebound import rebound
-from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.linear_model import _smooth
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
@@ -116,7 +115,7 @@ class LogisticRegression(LogisticDropIn, sklearn.linear_model.LogisticRegression
             "fit",
             FIT_CONDITIONS,
             self,
-            lambda: _fit(self, with_checked_indices(X), y, sample_weight),
+            lambda: _fit(self, _smooth.readable(X), y, sample_weight),
             lambda: super(LogisticRegression, self).fit(X, y, sample_weight),
         )
         return self

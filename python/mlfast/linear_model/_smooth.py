@@ -20,6 +20,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
+from mlfast._sparse import with_checked_indices
 
 #: How L-BFGS ended: SciPy's status and message.
 ENDS = {
@@ -29,6 +30,11 @@ ENDS = {
     "evaluations": (1, "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT"),
     "stuck": (2, "ABNORMAL: "),
 }
+
+
+def readable(X: Any) -> Any:
+    """Return X as scikit-learn may handle it: SciPy believes the indices of what it converts, Rust checks those of CSR."""
+    return X if sp.issparse(X) and X.format == "csr" else with_checked_indices(X)
 
 
 def _loss(base_loss: Any) -> dict[str, Any]:
