@@ -188,7 +188,7 @@ class Entry:
     def learn(self, est, X, sample_weight=None):
         """Have `est` take a few more rows; a target is made up where it needs one."""
         args = (X,) if self.target is None else (X, self.target(2, row_count(X)))
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        weights = {} if sample_weight is None or not self.sample_weight else {"sample_weight": sample_weight}
         return est.partial_fit(*args, **self.partial_params, **weights)
 
     def call_of(self, name, X):

@@ -16,7 +16,7 @@ from .registry import ENTRIES
 PARENT_OF = {entry.ours: entry.parent for entry in ENTRIES}
 
 # Checks that feed what only the parent may judge, see the list of fallback conditions.
-REACH_PARENT = {"check_all_zero_sample_weights_error"}
+REACH_PARENT = {"check_all_zero_sample_weights_error", "check_sparsify_coefficients"}
 # What scikit-learn expects of its own estimator to fail, and what it passes.
 WEIGHTS_AS_REPEATS = {
     "check_sample_weight_equivalence_on_dense_data",
