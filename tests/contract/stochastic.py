@@ -134,6 +134,35 @@ PERCEPTRON = replace(
     bad_params=(*BAD, {"penalty": "l3"}, {"alpha": -1.0}, {"eta0": 0.0}, {"class_weight": "even"}),
     ways={"through the origin": {"fit_intercept": False}},
 )
-#: The passive-aggressive models take the same way; they warn that they will go whenever one is made, which no test here
-#: may: see tests/linear_model/test_perceptron.py.
-ENTRIES = [CLASSIFIER, REGRESSOR, ONE_CLASS, PERCEPTRON]
+PASSIVE = replace(
+    CLASSIFIER,
+    ours=mlfast.linear_model.PassiveAggressiveClassifier,
+    parent=sklearn.linear_model.PassiveAggressiveClassifier,
+    like="SGDClassifier",
+    params={"random_state": 0, "tol": None, "max_iter": 5},
+    sample_weight=False,
+    fuzz={
+        **FUZZ,
+        "C": (0.01, 1.0),
+        "loss": ("hinge", "squared_hinge"),
+        "average": (False, True, 20),
+        "class_weight": (None, "balanced"),
+    },
+    bad_params=(*BAD, {"loss": "cubic"}, {"C": -1.0}, {"average": -1}),
+)
+PASSIVE_REGRESSOR = replace(
+    REGRESSOR,
+    ours=mlfast.linear_model.PassiveAggressiveRegressor,
+    parent=sklearn.linear_model.PassiveAggressiveRegressor,
+    params={"random_state": 0, "tol": None, "max_iter": 5},
+    sample_weight=False,
+    fuzz={
+        **FUZZ,
+        "C": (0.01, 1.0),
+        "loss": ("epsilon_insensitive", "squared_epsilon_insensitive"),
+        "average": (False, True, 20),
+    },
+    bad_params=(*BAD, {"loss": "cubic"}, {"C": -1.0}, {"epsilon": -1.0}, {"average": -1}),
+)
+
+ENTRIES = [CLASSIFIER, REGRESSOR, ONE_CLASS, PERCEPTRON, PASSIVE, PASSIVE_REGRESSOR]
