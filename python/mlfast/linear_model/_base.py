@@ -30,7 +30,7 @@ def _is_other_float(call: tuple[Any, Any]) -> bool:
 
 
 PREDICT_CONDITIONS = (
-    Condition("coef_ is not an array", lambda call: type(call[0].coef_) is not np.ndarray),
+    Condition("coef_ is not an array", lambda call: type(call[0].coef_) not in (np.ndarray, np.memmap)),
     Condition("the answer is neither of float32 nor of float64", _is_other_float),
 )
 
