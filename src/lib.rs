@@ -11,7 +11,9 @@ pub mod linalg;
 pub mod linear_model;
 pub mod metrics;
 pub mod neighbors;
+pub mod neural_network;
 pub mod optimize;
 #[cfg(feature = "python")]
 mod python;
+pub mod svm;
 pub mod tree;

@@ -59,7 +59,18 @@ _HOMES = {
     "to_sklearn": "mlfast._conversion",
     "unload_ipython_extension": "mlfast.accel._notebook",
 }
-_ROOMS = ("accel", "cluster", "ensemble", "impute", "linear_model", "metrics", "neighbors", "svm", "tree")
+_ROOMS = (
+    "accel",
+    "cluster",
+    "ensemble",
+    "impute",
+    "linear_model",
+    "metrics",
+    "neighbors",
+    "neural_network",
+    "svm",
+    "tree",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,14 @@ pub trait Float: SimdFloat + std::fmt::Display + std::fmt::Debug + Default + std
     fn above(self) -> Self;
     /// Whether the value is neither infinite nor NaN.
     fn is_finite(self) -> bool;
+    /// Whether the value is NaN.
+    fn is_nan(self) -> bool;
+    /// e to this power.
+    fn exp(self) -> Self;
+    /// The natural logarithm.
+    fn ln(self) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh(self) -> Self;
 
     /// The same slice, if this type is `f64`.
     fn as_f64(values: &[Self]) -> Option<&[f64]>;
@@ -57,6 +65,26 @@ macro_rules! float {
             #[inline(always)]
             fn is_finite(self) -> bool {
                 self.is_finite()
+            }
+
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                self.is_nan()
+            }
+
+            #[inline(always)]
+            fn exp(self) -> Self {
+                self.exp()
+            }
+
+            #[inline(always)]
+            fn ln(self) -> Self {
+                self.ln()
+            }
+
+            #[inline(always)]
+            fn tanh(self) -> Self {
+                self.tanh()
             }
 
             #[inline(always)]

@@ -1,6 +1,7 @@
 //! Ground floor: what every algorithm needs and what knows nothing of machine learning.
 
 pub mod context;
+pub mod elementary;
 pub mod error;
 pub mod float;
 pub mod memory;

@@ -3,15 +3,17 @@
 //! Up to 128 numbers go to eight sums in turn; more are cut in two, again and again. The error grows with the logarithm
 //! of the length (N. Higham, "The accuracy of floating point summation", 1993).
 
+use super::Float;
+
 /// Numbers that are not cut in two.
 const BLOCK: usize = 128;
 const LANES: usize = 8;
 
 /// The sum of `values`: `numpy.sum` of a contiguous array.
-pub fn sum(values: &[f64]) -> f64 {
+pub fn sum<F: Float>(values: &[F]) -> F {
     if values.len() < LANES {
         // NumPy starts from -0, which only shows where there is nothing but it; a sum of nothing is 0.
-        return values.iter().fold(if values.is_empty() { 0.0 } else { -0.0 }, |sum, value| sum + value);
+        return values.iter().fold(if values.is_empty() { F::ZERO } else { -F::ZERO }, |sum, &value| sum + value);
     }
     if values.len() > BLOCK {
         let half = values.len() / 2;
@@ -19,15 +21,15 @@ pub fn sum(values: &[f64]) -> f64 {
         return sum(left) + sum(right);
     }
     let (first, others) = values.split_at(LANES);
-    let mut sums = [0.0; LANES];
+    let mut sums = [F::ZERO; LANES];
     sums.copy_from_slice(first);
     let groups = others.chunks_exact(LANES);
     let rest = groups.remainder();
     for group in groups {
-        sums.iter_mut().zip(group).for_each(|(sum, value)| *sum += value);
+        sums.iter_mut().zip(group).for_each(|(sum, &value)| *sum += value);
     }
     let [a, b, c, d, e, f, g, h] = sums;
-    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
+    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, &value| sum + value)
 }
 
 #[cfg(test)]

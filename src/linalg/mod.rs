@@ -1,18 +1,26 @@
 //! Dense and CSR rows, and the few products that algorithms need of them. Only this floor knows how rows are stored.
 
+pub mod centred;
 pub mod cholesky;
 pub mod columns;
 pub mod csr;
 pub mod dense;
+pub mod gemm;
+pub mod gram;
 mod kernels;
 pub mod linear;
+pub mod margins;
 pub mod norms;
+pub mod packs;
 pub mod panels;
 pub mod products;
 pub mod reflect;
 pub mod rows;
+pub mod skinny;
+pub mod steps;
 pub mod syrk;
 pub mod tile;
+pub mod vectors;
 
 pub use csr::Csr;
 pub use dense::Dense;

@@ -66,11 +66,24 @@ pub fn add_products(rows: &Octets, outer: usize, out: &mut [f64], out_stride: us
     let height = outer.next_multiple_of(OCTET);
     assert!(height <= rows.stride() && rows.stride() <= out_stride, "columns out of range");
     assert!(height == 0 || (height - 1) * out_stride + rows.stride() <= out.len(), "sums out of range");
-    dispatch(AddProducts { rows, outer, out, out_stride });
+    dispatch(AddProducts { left: rows, right: rows, is_upper: true, outer, out, out_stride });
+}
+
+/// `out[i * out_stride + j] += Σ left[r][i] * right[r][j]` for `i < outer` and all columns `j` of `right`, which has as
+/// many rows as `left`; `out` has whole octets of rows.
+pub fn add_products_of(left: &Octets, right: &Octets, outer: usize, out: &mut [f64], out_stride: usize) {
+    let height = outer.next_multiple_of(OCTET);
+    assert!(left.n_rows == right.n_rows, "as many rows on both sides");
+    assert!(height <= left.stride() && right.stride() <= out_stride, "columns out of range");
+    assert!(height == 0 || (height - 1) * out_stride + right.stride() <= out.len(), "sums out of range");
+    dispatch(AddProducts { left, right, is_upper: false, outer, out, out_stride });
 }
 
 struct AddProducts<'k> {
-    rows: &'k Octets,
+    left: &'k Octets,
+    right: &'k Octets,
+    /// Whether both sides are the same, and the products below the diagonal are of no interest.
+    is_upper: bool,
     outer: usize,
     out: &'k mut [f64],
     out_stride: usize,
@@ -94,12 +107,12 @@ impl Kernel<f64> for AddProducts<'_> {
 impl AddProducts<'_> {
     #[inline(always)]
     unsafe fn tiles<S: Simd<F = f64>, const C: usize, const V: usize>(mut self) {
-        let stride = self.rows.stride();
+        let stride = self.right.stride();
         for i in (0..self.outer).step_by(C) {
-            let mut j = i;
+            let mut j = if self.is_upper { i } else { 0 };
             while j < stride {
                 // SAFETY: `i` and `j` are multiples of the lanes of a vector, and within the columns and `out`
-                // (checked by `add_products`), and so are the `V` vectors where they are taken.
+                // (checked by `add_products` and `add_products_of`), and so are the `V` vectors where they are taken.
                 unsafe {
                     if stride - j >= V * S::WIDTH {
                         self.tile::<S, C, V>(i, j);
@@ -117,17 +130,17 @@ impl AddProducts<'_> {
     /// The instruction set of `S`; columns `i..i + C` lie in one octet, and columns `j..j + V * WIDTH` exist.
     #[inline(always)]
     unsafe fn tile<S: Simd<F = f64>, const C: usize, const V: usize>(&mut self, i: usize, j: usize) {
-        let values = self.rows.values.as_ptr();
+        let (left, values) = (self.left.values.as_ptr(), self.right.values.as_ptr());
         // SAFETY: the caller's promise; a vector never crosses an octet.
         unsafe {
-            let left = values.add(i / OCTET * PACK_ROWS * OCTET + i % OCTET);
+            let left = left.add(i / OCTET * PACK_ROWS * OCTET + i % OCTET);
             let mut right = [values; V];
             for v in 0..V {
                 let column = j + v * S::WIDTH;
                 right[v] = values.add(column / OCTET * PACK_ROWS * OCTET + column % OCTET);
             }
             let mut sums = [[S::splat(0.0); V]; C];
-            for row in 0..self.rows.n_rows {
+            for row in 0..self.left.n_rows {
                 let mut x = [S::splat(0.0); V];
                 for v in 0..V {
                     x[v] = S::load(right[v].add(row * OCTET));
@@ -168,7 +181,19 @@ mod tests {
             let (stride, height) = (rows.stride() + 3, outer.next_multiple_of(OCTET));
             for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()) {
                 let mut out = vec![1.0; stride * height];
-                dispatch_to(isa, AddProducts { rows: &rows, outer, out: &mut out, out_stride: stride });
+                let (left, right) = (&rows, &rows);
+                let mut run = |is_upper, out: &mut [f64]| {
+                    dispatch_to(isa, AddProducts { left, right, is_upper, outer, out, out_stride: stride });
+                };
+                run(true, &mut out);
+                let mut all = vec![1.0; stride * height];
+                run(false, &mut all);
+                for i in 0..outer {
+                    for j in 0..n_cols {
+                        let one = out[i.min(j) * stride + i.max(j)];
+                        assert!(i.max(j) >= outer && i > j || (all[i * stride + j] - one).abs() < 1e-12);
+                    }
+                }
                 for i in 0..outer {
                     for j in i..n_cols {
                         let sum: f64 = (0..n_rows).map(|r| table[r * n_cols + i] * table[r * n_cols + j]).sum();

@@ -1,7 +1,15 @@
 //! Linear models: what is learnt from sums over rows, and what a fitted model answers.
 
 pub mod answers;
+pub mod coordinate_descent;
+pub mod descent;
+pub mod iterative;
 pub mod least_squares;
+pub mod leave_one_out;
+pub mod losses;
 pub mod moments;
+pub mod objective;
 pub mod refine;
-pub mod sparse;
+pub mod smooth;
+pub mod stochastic;
+pub mod sparse_moments;

@@ -197,6 +197,14 @@ impl<F: Float> Table<'_, F> {
         Ok(guess)
     }
 
+    /// A guess of the means of the features, and the means of the targets.
+    pub(super) fn guessed_center(&self, ctx: &Context, fit_intercept: bool) -> Result<Center> {
+        let target_means = self.targets.means(ctx, fit_intercept)?;
+        let means = self.guess(fit_intercept)?;
+        let unit = unit_for(self.largest(self.glance(), &means));
+        Ok(Center { means, target_means, unit })
+    }
+
     /// The largest magnitude among rows less `means`.
     fn largest(&self, rows: impl Iterator<Item = usize>, means: &[f64]) -> f64 {
         rows.flat_map(|row| self.row(row).iter().zip(means).map(|(value, mean)| (value.to_f64() - mean).abs()))
@@ -255,7 +263,7 @@ impl<F: Float> Table<'_, F> {
     }
 
     /// Products about the center as it is: of features and a column of ones with these and with the targets.
-    fn products(&self, ctx: &Context, center: &Center) -> Result<(Vec<f64>, usize)> {
+    pub(super) fn products(&self, ctx: &Context, center: &Center) -> Result<(Vec<f64>, usize)> {
         let n_cols = self.n_features() + 1 + self.targets.n_targets;
         let (outer, stride) = (self.n_features() + 1, n_cols.next_multiple_of(OCTET));
         let len = memory::area(outer.next_multiple_of(OCTET), stride)?;
@@ -286,10 +294,7 @@ impl<F: Float> Table<'_, F> {
     /// # Errors
     /// [`Error::InvalidArgument`] if the weights have no sum; [`Error::OutOfMemory`]; [`Error::Interrupted`].
     pub fn moments(&self, ctx: &Context, fit_intercept: bool) -> Result<Moments> {
-        let target_means = self.targets.means(ctx, fit_intercept)?;
-        let means = self.guess(fit_intercept)?;
-        let unit = unit_for(self.largest(self.glance(), &means));
-        let mut center = Center { means, target_means, unit };
+        let mut center = self.guessed_center(ctx, fit_intercept)?;
         let (mut products, stride) = self.products(ctx, &center)?;
         if fit_intercept {
             let n = self.n_features();
@@ -309,7 +314,13 @@ impl<F: Float> Table<'_, F> {
 }
 
 /// Turns products about a guess into products about the means, which take its place; returns whether it was far off.
-fn move_to_means(products: &mut [f64], stride: usize, n: usize, n_targets: usize, center: &mut Center) -> bool {
+pub(super) fn move_to_means(
+    products: &mut [f64],
+    stride: usize,
+    n: usize,
+    n_targets: usize,
+    center: &mut Center,
+) -> bool {
     let (features, ones) = products.split_at_mut(n * stride);
     let total = ones[n];
     let mut is_off = false;
@@ -354,8 +365,8 @@ mod tests {
         let total: f64 = (0..n_rows).map(weight).sum();
         let column = |c: usize, row: usize| if c < n { values[row * n + c] } else { y[row * 2 + c - n] };
         let mean = |c: usize| {
-            let base = column(c, 0);
-            base + (0..n_rows).map(|row| weight(row) * (column(c, row) - base)).sum::<f64>() / total
+            let values = (0..n_rows).map(|row| Twofold::product(weight(row), column(c, row)));
+            values.fold(Twofold::default(), Twofold::plus).near / total
         };
         let product = |i: usize, j: usize| -> f64 {
             let (a, b) = (mean(i), mean(j));

@@ -12,9 +12,11 @@ use crate::common::error::check_length;
 use crate::common::{Context, Float, memory};
 use crate::linalg::{Dense, Rows};
 use crate::linear_model::answers::{Model, answers};
+use crate::linear_model::iterative::{self, Solver};
 use crate::linear_model::least_squares;
-use crate::linear_model::moments::{Table, Targets};
-use crate::linear_model::sparse::{self, Solver};
+use crate::linear_model::leave_one_out::{self as left_out, Params};
+use crate::linear_model::moments::{Center, Table, Targets};
+use crate::linear_model::sparse_moments;
 
 type Array<'py> = Bound<'py, PyAny>;
 
@@ -24,7 +26,7 @@ const FEW: usize = 1 << 16;
 const STEPS: u64 = 16;
 
 /// Targets and weights of the type of the features.
-struct Explained<'py, F: Element> {
+pub(super) struct Explained<'py, F: Element> {
     y: Values<'py, F>,
     n_targets: usize,
     weights: Option<Values<'py, F>>,
@@ -32,7 +34,7 @@ struct Explained<'py, F: Element> {
 
 impl<'py, F: Element + Float> Explained<'py, F> {
     /// `y` of shape (n_rows, n_targets), `weights` of shape (n_rows,).
-    fn new(y: &Array<'py>, weights: Option<&Array<'py>>, n_rows: usize) -> PyResult<Self> {
+    pub(super) fn new(y: &Array<'py>, weights: Option<&Array<'py>>, n_rows: usize) -> PyResult<Self> {
         let (y, weights) = (Values::<F>::new(y)?, weights.map(Values::<F>::new).transpose()?);
         let n_targets = y.shape().get(1).copied().unwrap_or(1);
         let rows = y.shape().first().copied().unwrap_or(0);
@@ -44,7 +46,7 @@ impl<'py, F: Element + Float> Explained<'py, F> {
         Ok(Self { y, n_targets, weights })
     }
 
-    fn targets(&self) -> Targets<'_, F> {
+    pub(super) fn targets(&self) -> Targets<'_, F> {
         let weights = self.weights.as_ref().map(Values::slice);
         Targets { y: self.y.slice(), n_targets: self.n_targets, weights }
     }
@@ -86,7 +88,8 @@ fn reduce<'py>(
 }
 
 /// The products about the means, for as many rows as there are features at least: those of features with features
-/// (n_features, n_features) and with targets (n_features, n_targets), and the rest as [`reduce`] gives it.
+/// (n_features, n_features) and with targets (n_features, n_targets), and the rest as [`reduce`] gives it. `x` is an array
+/// or a SciPy CSR matrix or array.
 #[pyfunction]
 #[pyo3(signature = (*, x, y, weights, fit_intercept, n_threads))]
 fn moments<'py>(
@@ -98,14 +101,28 @@ fn moments<'py>(
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     with_dtype!(Samples::new(x)?, x => {
-        let View::Dense(x) = x.view()? else { return Err(PyTypeError::new_err("expected a dense array")) };
-        let explained = Explained::new(y, weights, x.n_rows())?;
-        let table = Table { x: &x, targets: explained.targets() };
-        let work = (x.stored() as u64).saturating_mul((x.n_cols() + explained.n_targets) as u64);
-        let (center, squares, products) = run(py, n_threads, work, |ctx| table.moments(ctx, fit_intercept)?.apart())?;
+        let work = |n_targets| (x.stored() as u64).saturating_mul((x.n_cols() + n_targets) as u64);
+        let (n_targets, (center, squares, products)) = match x.view()? {
+            View::Dense(rows) => {
+                let explained = Explained::new(y, weights, rows.n_rows())?;
+                let table = Table { x: &rows, targets: explained.targets() };
+                let found = run(py, n_threads, work(explained.n_targets), |ctx| {
+                    table.moments(ctx, fit_intercept)?.apart()
+                })?;
+                (explained.n_targets, found)
+            }
+            View::Csr(rows) => {
+                let explained = Explained::new(y, weights, rows.n_rows())?;
+                let targets = explained.targets();
+                let found = run(py, n_threads, work(explained.n_targets), |ctx| {
+                    sparse_moments::moments(ctx, &rows, &targets, fit_intercept)
+                })?;
+                (explained.n_targets, found)
+            }
+        };
         let found = PyDict::new(py);
         found.set_item("squares", array::matrix(py, squares, x.n_cols())?)?;
-        found.set_item("products", array::matrix(py, products, explained.n_targets)?)?;
+        found.set_item("products", array::matrix(py, products, n_targets)?)?;
         found.set_item("unit", center.unit)?;
         found.set_item("means", PyArray1::from_vec(py, center.means))?;
         found.set_item("target_means", PyArray1::from_vec(py, center.target_means))?;
@@ -114,8 +131,8 @@ fn moments<'py>(
 }
 
 /// Least squares with a penalty by a solver, "lsqr" or "sparse_cg": `coef` (n_targets, n_features), `steps` (n_targets,)
-/// of LSQR, and `means` and `target_means`, zeros without an intercept. `x` is a SciPy CSR matrix or array, `alphas` one
-/// number for each target, the others as for [`reduce`].
+/// of LSQR, and `means` and `target_means`, zeros without an intercept. `x` is an array or a SciPy CSR matrix or array,
+/// `alphas` one number for each target, the others as for [`reduce`].
 #[pyfunction]
 #[pyo3(signature = (*, x, y, weights, alphas, fit_intercept, solver, tol, max_iter, n_threads))]
 fn iterate<'py>(
@@ -136,16 +153,74 @@ fn iterate<'py>(
         name => return Err(PyValueError::new_err(format!("unknown solver {name:?}"))),
     };
     with_dtype!(Samples::new(x)?, x => {
-        let View::Csr(x) = x.view()? else { return Err(PyTypeError::new_err("expected a CSR matrix")) };
-        let explained = Explained::new(y, weights, x.n_rows())?;
-        let targets = explained.targets();
-        let work = (x.stored() as u64).saturating_mul(STEPS).saturating_mul(explained.n_targets as u64);
-        let fit = run(py, n_threads, work, |ctx| sparse::fit(ctx, &x, &targets, &alphas, fit_intercept, &solver, tol))?;
+        let fit = with_storage!(x.view()?, rows => {
+            let explained = Explained::new(y, weights, rows.n_rows())?;
+            let targets = explained.targets();
+            let work = (x.stored() as u64).saturating_mul(STEPS).saturating_mul(explained.n_targets as u64);
+            run(py, n_threads, work, |ctx| {
+                iterative::fit(ctx, &rows, &targets, &alphas, fit_intercept, &solver, tol)
+            })?
+        });
         let found = PyDict::new(py);
         found.set_item("coef", array::matrix(py, fit.coef, x.n_cols())?)?;
         found.set_item("steps", PyArray1::from_iter(py, fit.steps.iter().map(|&steps| steps as i32)))?;
         found.set_item("means", PyArray1::from_vec(py, fit.means))?;
         found.set_item("target_means", PyArray1::from_vec(py, fit.target_means))?;
+        Ok(found)
+    })
+}
+
+/// The errors with which rows are predicted by models without them, times the roots of their weights: `squares`, the sums
+/// of their squares (n_penalties, n_targets), and with `keep` the `errors` (n_samples, n_penalties * n_targets), else
+/// None. `means`, `target_means` and `unit` are those of [`moments`]; `directions` (n_features, n_features), `inverse`
+/// (n_features, n_penalties) and `shares` (n_features, n_penalties * n_targets) are of float64.
+#[pyfunction]
+#[pyo3(signature = (
+    *, x, y, weights, means, target_means, unit, directions, inverse, shares, fit_intercept, keep, n_threads
+))]
+fn leave_one_out<'py>(
+    py: Python<'py>,
+    x: &Array<'py>,
+    y: &Array<'py>,
+    weights: Option<&Array<'py>>,
+    means: &Array<'py>,
+    target_means: &Array<'py>,
+    unit: f64,
+    directions: &Array<'py>,
+    inverse: &Array<'py>,
+    shares: &Array<'py>,
+    fit_intercept: bool,
+    keep: bool,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let [means, target_means, directions, inverse, shares] = [
+        Values::new(means)?,
+        Values::new(target_means)?,
+        Values::new(directions)?,
+        Values::new(inverse)?,
+        Values::new(shares)?,
+    ];
+    let center = Center { means: means.slice().to_vec(), target_means: target_means.slice().to_vec(), unit };
+    let params = Params {
+        center: &center,
+        fit_intercept,
+        directions: directions.slice(),
+        inverse: inverse.slice(),
+        shares: shares.slice(),
+        n_penalties: inverse.shape().get(1).copied().unwrap_or(0),
+        keep,
+    };
+    with_dtype!(Samples::new(x)?, x => {
+        let (fit, n_targets) = with_storage!(x.view()?, rows => {
+            let explained = Explained::new(y, weights, rows.n_rows())?;
+            let (n_targets, targets) = (explained.n_targets, explained.targets());
+            let work = (x.stored() as u64).saturating_mul((x.n_cols() + params.n_penalties * n_targets) as u64);
+            (run(py, n_threads, work, |ctx| left_out::leave_one_out(ctx, &rows, &targets, &params))?, n_targets)
+        });
+        let found = PyDict::new(py);
+        let width = fit.squares.len();
+        found.set_item("squares", array::matrix(py, fit.squares, n_targets)?)?;
+        found.set_item("errors", fit.errors.map(|errors| array::matrix(py, errors, width)).transpose()?)?;
         Ok(found)
     })
 }
@@ -268,5 +343,13 @@ fn few_of<'py, F: Element + Float>(
 #[pymodule]
 pub(super) mod linear_model {
     #[pymodule_export]
-    use super::{few, iterate, moments, predict, reduce};
+    use super::super::linear_cd::{enet_folds, enet_path};
+    #[pymodule_export]
+    use super::super::linear_descent::descend;
+    #[pymodule_export]
+    use super::super::linear_sgd::descend_by_rows;
+    #[pymodule_export]
+    use super::super::linear_smooth::minimize;
+    #[pymodule_export]
+    use super::{few, iterate, leave_one_out, moments, predict, reduce};
 }

@@ -11,12 +11,18 @@ mod ensemble;
 mod error;
 mod host;
 mod impute;
+mod linear_cd;
+mod linear_descent;
 mod linear_model;
+mod linear_sgd;
+mod linear_smooth;
 mod metrics;
 mod neighbors;
+mod neural_network;
 mod random;
 mod reserve;
 mod run;
+mod svm;
 mod threads;
 mod tree;
 
@@ -44,7 +50,11 @@ mod _core {
     #[pymodule_export]
     use super::neighbors::neighbors;
     #[pymodule_export]
+    use super::neural_network::neural_network;
+    #[pymodule_export]
     use super::random::random;
+    #[pymodule_export]
+    use super::svm::svm;
     #[pymodule_export]
     use super::threads::{get_num_threads, instruction_set, set_num_threads};
     #[pymodule_export]
@@ -54,9 +64,19 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         // Importable by their full names too, as stub checkers and pickles expect of modules.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in
-            ["centroids", "cluster", "ensemble", "impute", "linear_model", "metrics", "neighbors", "random", "tree"]
-        {
+        for name in [
+            "centroids",
+            "cluster",
+            "ensemble",
+            "impute",
+            "linear_model",
+            "metrics",
+            "neighbors",
+            "neural_network",
+            "random",
+            "svm",
+            "tree",
+        ] {
             let inner = module.getattr(name)?;
             inner.setattr("__name__", format!("mlfast._core.{name}"))?;
             modules.set_item(format!("mlfast._core.{name}"), inner)?;

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import is_classifier
 
 from ..compare import leaves
 
@@ -142,11 +143,13 @@ class Entry:
     scalable: Mapping = field(default_factory=dict)  # settings without which it is not
     lengths: tuple = ()  # parameters that are distances
     weight_degree: Mapping = field(default_factory=dict)  # weights * s multiplies an attribute by s ** degree; else 0
+    weights_scale: bool = True  # weights * s is the same problem, if the penalties follow
     penalties: tuple = ()  # parameters that count against the weights
     costs: tuple = ()  # parameters that the weights are multiplied by
     exact: Mapping = field(default_factory=dict)  # settings under which an iteration goes on to its end
     start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator
     incremental: bool = False  # has partial_fit
+    keeps_interrupted: bool = False  # an interrupt ends its fit with a warning and what was reached, as the parent's
     state: tuple = ()  # attributes that a fit must set
     typed: str | None = "cluster_centers_"  # the attribute that has the type in which the parent computes; None: X has
 
@@ -183,6 +186,14 @@ class Entry:
         args = (X,) if self.target is None else (X, y)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         return est.fit(*args, **weights)
+
+    def go_on(self, est, X, sample_weight=None):
+        """Feed one more batch; classes are named that it need not hold."""
+        args = (X,) if self.target is None else (X, self.target(0, row_count(X)))
+        given = {} if sample_weight is None else {"sample_weight": sample_weight}
+        if is_classifier(est):
+            given["classes"] = np.unique(self.target(0, 1000))
+        return est.partial_fit(*args, **given)
 
     def call_of(self, name, X):
         """Arguments and keyword arguments with which an output is asked about X."""

@@ -8,7 +8,7 @@ import sklearn.linear_model
 
 import mlfast.linear_model
 
-from .entry import BAD_NUMBERS, Entry, numbers
+from .entry import BAD_CLASSES, BAD_NUMBERS, Entry, names_of_classes, numbers
 
 
 def pairs_of_numbers(seed, n):
@@ -65,16 +65,29 @@ ORDINARY = Entry(
 )
 
 
-def decided_in_single_precision(X, weights, params):
-    """As above; the matrix of products has the square of the condition, and conjugate gradients stop by rounding."""
+def decided_with_penalty(X, weights, params):
+    """
+    As above; the matrix of products has the square of the condition, and conjugate gradients stop by rounding.
+
+    Where all rows are the same, what scikit-learn finds is the rounding of their mean.
+    """
+    table = X.toarray() if sp.issparse(X) else X
+    counts = np.ones(len(table)) if weights is None else np.asarray(weights, dtype=float)
+    if params.get("fit_intercept", True) and counts.sum() > 0:
+        table = table - np.average(table, axis=0, weights=counts)
+    singular = np.linalg.svd(table * np.sqrt(counts)[:, None], compute_uv=False)
+    if singular[0] <= 1e-12 * np.abs(X).max():
+        return False
     if X.dtype == np.float64:
         return True
-    if sp.issparse(X):
-        return False
-    counts = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=float)
-    table = X - np.average(X, axis=0, weights=counts) if counts.sum() > 0 else X
-    products = np.linalg.svd(table * np.sqrt(counts)[:, None], compute_uv=False) ** 2 + params["alpha"]
-    return products[0] <= 100 * products[-1]
+    products = singular**2 + params["alpha"]
+    return not sp.issparse(X) and products[0] <= 100 * products[-1]
+
+
+def decided_choice(X, weights, params):
+    """Whether there are rows to leave out, whose scores decide the penalty."""
+    rows = X.shape[0] if weights is None else np.count_nonzero(weights)
+    return rows > X.shape[1] + 2 and decided_with_penalty(X, weights, {"alpha": 0.1, **params})
 
 
 PENALIZED = replace(
@@ -82,9 +95,9 @@ PENALIZED = replace(
     ours=mlfast.linear_model.Ridge,
     parent=sklearn.linear_model.Ridge,
     like="LinearRegression",
-    params={"alpha": 1.0},
-    exact={"tol": 1e-12},
-    decided=decided_in_single_precision,
+    params={"alpha": 1.0, "tol": 1e-10},
+    exact={"tol": 1e-12, "solver": "sparse_cg"},  # a solver for both storages
+    decided=decided_with_penalty,
     fuzz={"alpha": (0.1, 10.0), "fit_intercept": (True, False), "copy_X": (True, False), "max_iter": (None, 5)},
     bad_params=(
         {"alpha": -1.0},
@@ -105,8 +118,80 @@ PENALIZED = replace(
     ways={"through the origin": {"fit_intercept": False}},
 )
 
+CLASSIFIER = replace(
+    PENALIZED,
+    ours=mlfast.linear_model.RidgeClassifier,
+    parent=sklearn.linear_model.RidgeClassifier,
+    like="Ridge",
+    target=names_of_classes,
+    bad_targets=BAD_CLASSES,
+    outputs=("predict", "decision_function", "score"),
+    fuzz={**PENALIZED.fuzz, "class_weight": (None, "balanced")},
+    bad_params=(*(params for params in PENALIZED.bad_params if "alpha" not in params), {"class_weight": "equal"}),
+    state=("coef_", "intercept_", "classes_", "solver_", "n_features_in_"),
+    ways={"through the origin": {"fit_intercept": False}},
+)
+
+CHOSEN = replace(
+    PENALIZED,
+    ours=mlfast.linear_model.RidgeCV,
+    parent=sklearn.linear_model.RidgeCV,
+    like="Ridge",
+    params={"alphas": np.array([1.0])},  # of two rows, all penalties predict one from the other equally well
+    exact={},
+    decided=decided_choice,
+    fuzz={
+        "alphas": (0.5, (0.1, 1.0, 100.0)),
+        "fit_intercept": (True, False),
+        "gcv_mode": (None, "svd"),
+        "store_cv_results": (True, False),
+        "alpha_per_target": (True, False),
+    },
+    bad_params=(
+        {"alphas": -1.0},
+        {"alphas": [1.0, -1.0]},
+        {"alphas": (1.0,)},
+        {"alphas": ["strong", "weak"]},
+        {"fit_intercept": "yes"},
+        {"scoring": "best"},
+        {"gcv_mode": "fast"},
+        {"cv": 2, "store_cv_results": True},
+        {"store_cv_results": "yes"},
+    ),
+    state=("coef_", "intercept_", "alpha_", "best_score_", "n_features_in_"),
+    weight_degree={"alpha_": 1, "best_score_": 1},
+    typed="coef_",
+    ways={"through the origin": {"fit_intercept": False}, "by singular values": {"gcv_mode": "svd"}},
+    penalties=("alphas",),
+)
+
+CHOSEN_CLASSIFIER = replace(
+    CHOSEN,
+    ours=mlfast.linear_model.RidgeClassifierCV,
+    parent=sklearn.linear_model.RidgeClassifierCV,
+    like="RidgeCV",
+    target=names_of_classes,
+    bad_targets=BAD_CLASSES,
+    outputs=("predict", "decision_function", "score"),
+    fuzz={
+        "alphas": (0.5, (0.1, 1.0, 100.0)),
+        "fit_intercept": (True, False),
+        "store_cv_results": (True, False),
+        "class_weight": (None, "balanced"),
+    },
+    bad_params=(
+        *(params for params in CHOSEN.bad_params if "gcv_mode" not in params),
+        {"class_weight": "equal"},
+    ),
+    state=("coef_", "intercept_", "classes_", "alpha_", "best_score_", "n_features_in_"),
+    ways={"through the origin": {"fit_intercept": False}},
+)
+
 ENTRIES = [
     ORDINARY,
     replace(ORDINARY, label="[two targets]", like="LinearRegression", target=pairs_of_numbers),
     PENALIZED,
+    CLASSIFIER,
+    CHOSEN,
+    CHOSEN_CLASSIFIER,
 ]

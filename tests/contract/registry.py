@@ -16,6 +16,7 @@ from . import (
     imputers,
     linear,
     neighbors,
+    networks,
     pairwise,
     trees,
 )
@@ -29,6 +30,7 @@ ENTRIES = [
     *trees.ENTRIES,
     *forests.ENTRIES,
     *linear.ENTRIES,
+    *networks.ENTRIES,
     *adaboost.ENTRIES,
     *bagging.ENTRIES,
     *boosting.ENTRIES,

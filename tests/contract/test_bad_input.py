@@ -155,10 +155,10 @@ class TestEstimator:
             assert not hasattr(entry.make(), "partial_fit")
             return
         fresh = [entry.make(parent) for parent in (False, True)]
-        same_refusal(entry, lambda: fresh[0].partial_fit(BAD_X[case]()), lambda: fresh[1].partial_fit(BAD_X[case]()))
-        used = [entry.make(parent).partial_fit(good()) for parent in (False, True)]
+        same_refusal(entry, *(lambda est=est: entry.go_on(est, BAD_X[case]()) for est in fresh))
+        used = [entry.go_on(entry.make(parent), good()) for parent in (False, True)]
         before = bits(vars(used[0]))
-        if same_refusal(entry, lambda: used[0].partial_fit(BAD_X[case]()), lambda: used[1].partial_fit(BAD_X[case]())):
+        if same_refusal(entry, *(lambda est=est: entry.go_on(est, BAD_X[case]()) for est in used)):
             assert bits(vars(used[0])) == before
 
 

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from ..compare import bits
+from ..compare import bits, rounding
 from ..isolated import forked, isolated
 from . import scenarios
 from .registry import ENTRIES, FUNCTIONS, OWN_WAYS
@@ -49,7 +49,7 @@ def assert_agree(name, found):
             elif key in thing.quadratic:
                 np.testing.assert_allclose(mine, value, rtol=1e-5 if single else 1e-12, err_msg=label)
             else:
-                atol = (1e-4 if single else 1e-9) * np.max(np.abs(np.nan_to_num(value)), initial=0)
+                atol = (1e-4 if single else 1e-9) * np.max(np.abs(np.nan_to_num(value)), initial=0) + rounding(key)
                 np.testing.assert_allclose(mine, value, rtol=0, atol=atol, err_msg=label)
 
 

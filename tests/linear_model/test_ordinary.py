@@ -151,14 +151,14 @@ def test_error_grows_with_the_condition(power, n):
     assert_same_model(*fit_both(X, y, fit_intercept=False, tol=3e-7), rtol=1e-8)
 
 
-@pytest.mark.parametrize("d", [3, 6, 8, 10])
+@pytest.mark.parametrize("d", [3, 6, 8, 10, 12, 14])
 def test_hilbert(d):
-    """Of condition up to 2e13."""
+    """Of condition up to 2e13, and beyond what numbers resolve, where singular values that are noise must not count."""
     X = np.vstack([scipy.linalg.hilbert(d)] * 3)
     y = X @ np.ones(d)
     ours, theirs = fit_both(X, y, tol=0.0, fit_intercept=False)
     errors = [np.abs(est.coef_ - 1).max() for est in (ours, theirs)]
-    assert errors[0] <= max(2 * errors[1], 10 * np.finfo(float).eps * np.linalg.cond(X))
+    assert errors[0] <= max(2 * errors[1], 10 * np.finfo(float).eps * min(np.linalg.cond(X), 1e13))
 
 
 def test_real_data():

@@ -5,6 +5,7 @@ from mlfast._core import impute as impute
 from mlfast._core import linear_model as linear_model
 from mlfast._core import metrics as metrics
 from mlfast._core import neighbors as neighbors
+from mlfast._core import neural_network as neural_network
 from mlfast._core import random as random
 from mlfast._core import svm as svm
 from mlfast._core import tree as tree
@@ -22,6 +23,7 @@ __all__ = [
     "linear_model",
     "metrics",
     "neighbors",
+    "neural_network",
     "random",
     "set_num_threads",
     "svm",

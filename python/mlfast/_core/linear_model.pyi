@@ -1,11 +1,86 @@
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["few", "iterate", "moments", "predict", "reduce"]
+__all__ = [
+    "descend",
+    "descend_by_rows",
+    "enet_folds",
+    "enet_path",
+    "few",
+    "iterate",
+    "leave_one_out",
+    "minimize",
+    "moments",
+    "predict",
+    "reduce",
+]
 
 # x: an array or a CSR matrix of float32 or float64; y, weights, coef and intercept are of its type.
 
+def descend(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    aside: tuple[Any, NDArray[Any], NDArray[Any] | None] | None,
+    coef: NDArray[Any],
+    intercept: NDArray[Any],
+    memory: tuple[NDArray[Any], NDArray[Any], int] | None,
+    how: dict[str, Any],
+    random_state: Any,
+    report: Callable[..., None] | None,
+    watch: Any,
+    n_threads: int,
+) -> dict[str, Any]: ...
+def descend_by_rows(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any],
+    held_out: NDArray[Any] | None,
+    coef: NDArray[Any],
+    intercepts: list[float],
+    average_coef: NDArray[Any] | None,
+    average_intercepts: list[float],
+    seeds: list[int],
+    side_weights: list[tuple[float, float]],
+    scoring: str,
+    settings: dict[str, Any],
+    report: Callable[..., None] | None,
+    n_threads: int,
+) -> dict[str, Any]: ...
+def enet_folds(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    fit_intercept: bool,
+    splits: list[tuple[NDArray[Any], NDArray[Any]]],
+    l1_ratios: list[float],
+    alphas: list[list[float]],
+    max_iter: int,
+    tol: float,
+    positive: bool,
+    seeds: list[list[int]] | None,
+    n_threads: int,
+) -> dict[str, Any]: ...
+def enet_path(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    fit_intercept: bool,
+    alphas: list[float],
+    l1_ratio: float,
+    max_iter: int,
+    tol: float,
+    positive: bool,
+    seeds: list[int] | None,
+    start: NDArray[Any],
+    n_threads: int,
+) -> dict[str, Any]: ...
 def few(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...
 def iterate(
     *,
@@ -19,9 +94,40 @@ def iterate(
     max_iter: int | None,
     n_threads: int,
 ) -> dict[str, Any]: ...
+def leave_one_out(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    means: NDArray[Any],
+    target_means: NDArray[Any],
+    unit: float,
+    directions: NDArray[Any],
+    inverse: NDArray[Any],
+    shares: NDArray[Any],
+    fit_intercept: bool,
+    keep: bool,
+    n_threads: int,
+) -> dict[str, Any]: ...
+def minimize(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    loss: str,
+    power: float,
+    count: int,
+    coef: NDArray[Any],
+    fit_intercept: bool,
+    penalty: float,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    n_threads: int,
+) -> dict[str, Any]: ...
 def moments(
     *,
-    x: NDArray[Any],
+    x: Any,
     y: NDArray[Any],
     weights: NDArray[Any] | None,
     fit_intercept: bool,

@@ -1,6 +1,43 @@
 """Linear models."""
 
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast.linear_model._coordinate_descent import ElasticNet, Lasso
+from mlfast.linear_model._coordinate_descent_cv import ElasticNetCV, LassoCV
+from mlfast.linear_model._descent import GradientDescentClassifier, GradientDescentRegressor
+from mlfast.linear_model._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
+from mlfast.linear_model._logistic import LogisticRegression
+from mlfast.linear_model._logistic_cv import LogisticRegressionCV
 from mlfast.linear_model._ordinary import LinearRegression
+from mlfast.linear_model._passive_aggressive import PassiveAggressiveClassifier, PassiveAggressiveRegressor
+from mlfast.linear_model._paths import enet_path, lasso_path
+from mlfast.linear_model._perceptron import Perceptron
+from mlfast.linear_model._ridge import Ridge, RidgeClassifier
+from mlfast.linear_model._ridge_cv import RidgeClassifierCV, RidgeCV
+from mlfast.linear_model._stochastic import SGDClassifier, SGDOneClassSVM, SGDRegressor
 
-__all__ = ["LinearRegression"]
+__all__ = [
+    "ElasticNet",
+    "ElasticNetCV",
+    "GammaRegressor",
+    "GradientDescentClassifier",
+    "GradientDescentRegressor",
+    "Lasso",
+    "LassoCV",
+    "LinearRegression",
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "PassiveAggressiveClassifier",
+    "PassiveAggressiveRegressor",
+    "Perceptron",
+    "PoissonRegressor",
+    "Ridge",
+    "RidgeCV",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
+    "SGDClassifier",
+    "SGDOneClassSVM",
+    "SGDRegressor",
+    "TweedieRegressor",
+    "enet_path",
+    "lasso_path",
+]

@@ -24,13 +24,18 @@ def _is_other_float(call: tuple[Any, Any]) -> bool:
     """Whether scikit-learn answers in numbers of a type that Rust does not compute in."""
     model, X = call
     try:
-        return np.result_type(X.dtype, model.coef_, model.intercept_) not in FLOATS
+        return np.result_type(X.dtype, model.coef_, model._intercept()) not in FLOATS
     except TypeError:
         return False  # no numbers at all
 
 
+def _has_no_array(call: tuple[Any, Any]) -> bool:
+    return type(call[0].coef_) not in (np.ndarray, np.memmap)
+
+
+NO_ARRAY = Condition("coef_ is not an array", _has_no_array)
 PREDICT_CONDITIONS = (
-    Condition("coef_ is not an array", lambda call: type(call[0].coef_) not in (np.ndarray, np.memmap)),
+    NO_ARRAY,
     Condition("the answer is neither of float32 nor of float64", _is_other_float),
 )
 
@@ -44,7 +49,7 @@ class LinearDropIn(DropIn):
     """Answers of a linear model."""
 
     def _check_state(self, state: dict[str, Any]) -> None:
-        if "coef_" not in state:
+        if "coef_" not in state or sp.issparse(state["coef_"]):
             return
         coef: Any = state["coef_"]
         intercept: Any = state.get("intercept_")
@@ -62,7 +67,11 @@ class LinearDropIn(DropIn):
         state = self.__dict__
         if "coef_" not in state or "feature_names_in_" in state or _profile.is_wanted():
             return None
-        return core.few(X, state["coef_"], state["intercept_"])
+        return core.few(X, state["coef_"], self._intercept())
+
+    def _intercept(self: Any) -> Any:
+        """Return what is added to the products."""
+        return self.intercept_
 
     def _answered(
         self: Any,
@@ -86,12 +95,13 @@ class LinearDropIn(DropIn):
         return dispatch(self, method, PREDICT_CONDITIONS, (self, X), lambda: finish(self._answers(X)), parent)
 
     def _answers(self: Any, X: Any) -> np.ndarray:
+        intercept = self._intercept()
         try:
-            dtype = np.result_type(X.dtype, self.coef_, self.intercept_)
+            dtype = np.result_type(X.dtype, self.coef_, intercept)
         except TypeError:
             raise RefusedError("X holds no numbers") from None
         coef = np.ascontiguousarray(self.coef_, dtype=dtype)
-        intercept = np.ascontiguousarray(self.intercept_, dtype=dtype) if np.ndim(self.intercept_) else self.intercept_
+        intercept = np.ascontiguousarray(intercept, dtype=dtype) if np.ndim(intercept) else intercept
         if sp.issparse(X):
             X = X.tocsr()
         X = X.astype(dtype, copy=False)

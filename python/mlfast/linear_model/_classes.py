@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from mlfast.linear_model._base import LinearDropIn
 
@@ -17,7 +18,7 @@ class LinearClassifierDropIn(LinearDropIn):
 
     def _check_state(self, state: dict[str, Any]) -> None:
         super()._check_state(state)
-        if "coef_" not in state:
+        if "coef_" not in state or sp.issparse(state["coef_"]):
             return
         classes: Any = state.get("classes_")
         n_scores = 1 if state["coef_"].ndim == 1 else len(state["coef_"])

@@ -74,7 +74,9 @@ class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
             if self.positive:
                 coef = _positive(found)
             else:
-                coef, rank, singular = _shortest(found, self.tol)
+                # The least tolerance is that of LAPACK: what rounding may have left of zero never counts.
+                tol = max(self.tol, np.finfo(X.dtype).eps / 2)
+                coef, rank, singular = _shortest(found, tol)
                 self.rank_, self.singular_ = rank, singular.astype(X.dtype)
         intercept = found.get("intercept")
         if intercept is None or coef is not found["coef"] or not np.isfinite(intercept).all():

@@ -4,6 +4,7 @@ Dense data become the products of features with features and with targets, or, w
 stay themselves; the system that is left is as large as the fewer of both. CSR data are only multiplied with vectors.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,17 @@ from mlfast._dispatch import Condition, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.linear_model._base import FLOATS, LinearDropIn
+from mlfast.linear_model._classes import LinearClassifierDropIn, flat
 
 #: Solvers that are built, for arrays and for sparse matrices.
-DENSE_SOLVERS = ("auto", "cholesky", "svd")
-SPARSE_SOLVERS = ("auto", "sparse_cg", "lsqr")
+DENSE_SOLVERS = ("auto", "cholesky", "svd", "lsqr", "sparse_cg")
+SPARSE_SOLVERS = ("auto", "lsqr", "sparse_cg")
 
 
 def _is_not_built(call: tuple[Any, Any]) -> bool:
     model, X = call
+    if model.solver == "lbfgs":
+        return False  # is for positive coefficients only
     return model.solver not in (SPARSE_SOLVERS if sp.issparse(X) else DENSE_SOLVERS)
 
 
@@ -54,6 +58,8 @@ class RidgeDropIn(LinearDropIn):
         weights : ndarray of shape (n_samples,) or None
             Weights of the type of X.
         """
+        if self.solver == "lbfgs":
+            raise RefusedError("lbfgs without positive=True")
         if weights is not None and (weights < 0).any():
             raise RefusedError("weights are negative")
         if X.dtype not in FLOATS:
@@ -72,8 +78,10 @@ class RidgeDropIn(LinearDropIn):
             "n_threads": _threads.resolve(),
         }
         self.n_iter_ = None
-        if sp.issparse(X):
-            self.solver_ = "sparse_cg" if self.solver == "auto" else self.solver
+        self.solver_ = self.solver
+        if self.solver == "auto":
+            self.solver_ = "sparse_cg" if sp.issparse(X) else "cholesky"
+        if self.solver_ in ("lsqr", "sparse_cg"):
             found = core.iterate(
                 **given, alphas=alphas.tolist(), solver=self.solver_, tol=self.tol, max_iter=self.max_iter
             )
@@ -81,10 +89,9 @@ class RidgeDropIn(LinearDropIn):
             if self.solver_ == "lsqr":
                 self.n_iter_ = found["steps"]
         else:
-            self.solver_ = "cholesky" if self.solver == "auto" else self.solver
             found, coef = self._solved(given, alphas)
         intercept = found["target_means"] - coef @ found["means"]
-        self.coef_ = (coef[0] if len(coef) == 1 else coef).astype(X.dtype, copy=False)
+        self.coef_ = np.ascontiguousarray(coef[0] if len(coef) == 1 else coef, dtype=X.dtype)
         if self.fit_intercept:
             self.intercept_ = X.dtype.type(intercept[0]) if y.ndim == 1 else intercept.astype(X.dtype, copy=False)
         else:
@@ -99,7 +106,7 @@ class RidgeDropIn(LinearDropIn):
                 if n_features > n_samples:
                     found = core.reduce(**given)
                     rows = found["rows"] / found["unit"]
-                    return found, _penalized(rows @ rows.T, found["targets"], alphas) @ rows
+                    return found, _dual(rows @ rows.T, found["targets"], alphas) @ rows
                 found = core.moments(**given)
                 squares, products = found["squares"], found["products"]
                 squares, products = squares / found["unit"] / found["unit"], products / found["unit"]
@@ -108,7 +115,8 @@ class RidgeDropIn(LinearDropIn):
                 self.solver_ = "svd"  # as scikit-learn does with a singular matrix
         found = core.reduce(**given)
         left, singular, right = scipy.linalg.svd(found["rows"] / found["unit"], full_matrices=False)
-        kept = singular > 1e-15
+        # What scikit-learn takes for zero, and what rounding leaves of it.
+        kept = singular > max(1e-15, np.finfo(float).eps * max(n_samples, n_features) * singular[0])
         shares = np.zeros((len(singular), len(alphas)))
         shares[kept] = singular[kept, None] / (singular[kept, None] ** 2 + alphas)
         return found, (shares * (left.T @ found["targets"])).T @ right
@@ -140,6 +148,32 @@ def _penalized(squares: np.ndarray, products: np.ndarray, alphas: np.ndarray) ->
         penalized[diagonal] += alpha
         found[target] = scipy.linalg.solve(penalized, products[:, target], assume_a="pos", overwrite_a=True)
     return found
+
+
+def _dual(squares: np.ndarray, targets: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+    """Return the factors of the rows; where these depend on each other, and say so, the shortest for one penalty.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n_samples, n_samples)
+        Products of rows with rows.
+    targets : ndarray of shape (n_samples, n_targets)
+        Right-hand sides.
+    alphas : ndarray of shape (n_targets,)
+        Penalties.
+
+    Returns
+    -------
+    factors : ndarray of shape (n_targets, n_samples)
+    """
+    try:
+        return _penalized(squares.copy(), targets, alphas)
+    except np.linalg.LinAlgError:
+        if (alphas != alphas[0]).any():
+            raise
+        warnings.warn("Singular matrix in solving dual problem. Using least-squares solution instead.", stacklevel=2)
+        squares[np.diag_indices(len(squares))] += alphas[0]
+        return scipy.linalg.lstsq(squares, targets)[0].T
 
 
 class Ridge(RidgeDropIn, sklearn.linear_model.Ridge):
@@ -202,7 +236,29 @@ class Ridge(RidgeDropIn, sklearn.linear_model.Ridge):
         return self._answered("predict", X, lambda: super(Ridge, self).predict(X))
 
 
-class RidgeClassifier(RidgeDropIn, sklearn.linear_model.RidgeClassifier):
+class RidgeClassifierDropIn(LinearClassifierDropIn):
+    """Answers of a classifier that knows labels too, of which a sample may have many."""
+
+    def _check_state(self: Any, state: dict[str, Any]) -> None:
+        binarizer: Any = state.get("_label_binarizer")
+        if "coef_" in state and not isinstance(getattr(binarizer, "y_type_", None), str):
+            raise ValueError("corrupt state: _label_binarizer must be fitted")
+        if "coef_" not in state or not binarizer.y_type_.startswith("multilabel"):
+            super()._check_state(state)
+            return
+        LinearDropIn._check_state(self, state)
+        classes: Any = state.get("classes_")
+        if np.shape(classes) != (1 if state["coef_"].ndim == 1 else len(state["coef_"]),):
+            raise ValueError("corrupt state: coef_ and classes_ disagree")
+
+    def _chosen(self: Any, scores: np.ndarray) -> np.ndarray:
+        """Return the class that the scores speak for, shape (n_samples,), or all such labels, (n_samples, n_labels)."""
+        if not self._label_binarizer.y_type_.startswith("multilabel"):
+            return super()._chosen(scores)
+        return self._label_binarizer.inverse_transform(np.where(flat(scores) > 0, 1.0, -1.0))
+
+
+class RidgeClassifier(RidgeClassifierDropIn, RidgeDropIn, sklearn.linear_model.RidgeClassifier):
     __doc__ = sklearn.linear_model.RidgeClassifier.__doc__
 
     @keeps_state
@@ -242,40 +298,3 @@ class RidgeClassifier(RidgeDropIn, sklearn.linear_model.RidgeClassifier):
         if X.dtype not in FLOATS:
             X = check_array(X, accept_sparse=True, dtype=np.float64)
         return self._fit_penalized(X, signs, None if weights is None else weights.astype(X.dtype, copy=False))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the classes, or which labels each sample has.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            The class with the highest score, or the labels with positive ones.
-        """
-        binarizer = self.__dict__.get("_label_binarizer")
-        scores = None if binarizer is None or binarizer.y_type_.startswith("multilabel") else self._few(X)
-        if scores is None:
-            return super().predict(X)
-        is_flat = scores.ndim == 1 or scores.shape[1] == 1
-        codes = (scores.reshape(-1) > 0).astype(np.intp) if is_flat else scores.argmax(axis=1)
-        return self.classes_.take(codes, axis=0)
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Say how far each sample is on the side of each class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Scores; of two classes, positive ones are for the second in ``classes_``.
-        """
-        scores = self._answered("decision_function", X, lambda: super(RidgeClassifier, self).decision_function(X))
-        return scores.reshape(-1) if scores.ndim > 1 and scores.shape[1] == 1 else scores

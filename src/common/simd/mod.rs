@@ -11,9 +11,12 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod plain;
 mod portable;
 
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Sub, SubAssign};
+
+pub use plain::{Loops, compiled, compiled_to};
 
 use super::settings::settings;
 

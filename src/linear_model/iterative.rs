@@ -1,14 +1,14 @@
-//! Least squares of CSR rows by products with vectors. The rows are seen less their means and times the roots of their weights, but no such
-//! matrix is made: it would have no zeros.
+//! Least squares by products with vectors alone, for rows of any storage. The rows are seen less their means and times the
+//! roots of their weights, but no such matrix is made.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::moments::Targets;
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, memory, parallel};
-use crate::linalg::products::Products;
-use crate::linalg::{Csr, Rows};
+use crate::linalg::centred::Centred;
 use crate::optimize::conjugate::conjugate_gradients;
 use crate::optimize::lsqr::{Operator, Params, lsqr};
 
@@ -17,7 +17,6 @@ const LEAST_ROWS: usize = 1024;
 const MOST_BLOCKS: usize = 32;
 /// Beyond this condition LSQR does not go on.
 const MOST_CONDITION: f64 = 1e8;
-
 /// Steps of conjugate gradients for each unknown, if nothing else is said.
 const STEPS_OF_EACH: usize = 10;
 
@@ -50,7 +49,7 @@ pub enum Solver {
 /// [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
 pub fn fit<F: Float>(
     ctx: &Context,
-    x: &Csr<F>,
+    x: &impl Centred<F>,
     targets: &Targets<F>,
     alphas: &[f64],
     fit_intercept: bool,
@@ -62,41 +61,47 @@ pub fn fit<F: Float>(
     let target_means = targets.means(ctx, fit_intercept)?;
     let mut roots = memory::with_capacity(n_rows)?;
     roots.extend((0..n_rows).map(|row| targets.root(row)));
-    let mut centred = Centred { x, roots, means: memory::filled(n, 0.0)? };
+    let mut table = Table { x, roots, means: memory::filled(n, 0.0)?, values: PhantomData };
     if fit_intercept {
-        let total: f64 = (0..n_rows).map(|row| targets.weight(row)).sum();
-        centred.means = centred.sums(ctx, |row| targets.weight(row))?;
-        centred.means.iter_mut().for_each(|mean| *mean /= total);
+        let mut weights = memory::with_capacity(n_rows)?;
+        weights.extend((0..n_rows).map(|row| targets.weight(row)));
+        let total: f64 = weights.iter().sum();
+        // What the first means are off, about them, is as small as their rounding.
+        for _ in 0..2 {
+            let off = table.sums(ctx, &weights)?;
+            table.means.iter_mut().zip(off).for_each(|(mean, off)| *mean += off / total);
+        }
     }
     let solved = parallel::map(ctx, (0..targets.n_targets).collect(), |target| {
         let mut b = memory::with_capacity(n_rows)?;
         b.extend((0..n_rows).map(|row| {
             let value = targets.y[row * targets.n_targets + target].to_f64();
-            (value - target_means[target]) * centred.roots[row]
+            (value - target_means[target]) * table.roots[row]
         }));
         match *solver {
             Solver::Lsqr(most) => {
                 let most_steps = most.unwrap_or(2 * n);
                 let params = Params { damp: alphas[target].sqrt(), tol, most_condition: MOST_CONDITION, most_steps };
-                lsqr(ctx, &centred, b, &params)
+                lsqr(ctx, &table, b, &params)
             }
-            Solver::ConjugateGradients(most) => Ok((centred.by_gradients(ctx, b, alphas[target], tol, most)?, 0)),
+            Solver::ConjugateGradients(most) => Ok((table.by_gradients(ctx, b, alphas[target], tol, most)?, 0)),
         }
     })?;
     let (coef, steps): (Vec<_>, _) = solved.into_iter().unzip();
-    Ok(Fit { coef: coef.concat(), steps, means: centred.means, target_means })
+    Ok(Fit { coef: coef.concat(), steps, means: table.means, target_means })
 }
 
 /// Rows less their means, times the roots of their weights.
-struct Centred<'a, F: Float> {
-    x: &'a Csr<'a, F>,
+struct Table<'a, F, X> {
+    x: &'a X,
     /// Shape (n_rows,).
     roots: Vec<f64>,
     /// Shape (n_features,).
     means: Vec<f64>,
+    values: PhantomData<F>,
 }
 
-impl<F: Float> Centred<'_, F> {
+impl<F: Float, X: Centred<F>> Table<'_, F, X> {
     /// So few blocks that putting the sums of all of them together costs no more than taking them.
     fn blocks(&self) -> Blocks {
         let most = (self.x.stored() / (4 * self.means.len())).clamp(1, MOST_BLOCKS);
@@ -127,45 +132,41 @@ impl<F: Float> Centred<'_, F> {
         conjugate_gradients(ctx, image, self.apply_transposed(ctx, &b)?, tol, most_steps)
     }
 
-    /// Sums over the rows, each times its factor, shape (n_features,).
-    fn sums(&self, ctx: &Context, factor: impl Fn(usize) -> f64 + Sync) -> Result<Vec<f64>> {
-        let sum = |rows: Range<usize>| {
+    /// Sums over the rows less their means, each times its factor, shape (n_features,).
+    fn sums(&self, ctx: &Context, factors: &[f64]) -> Result<Vec<f64>> {
+        let blocks = self.blocks().ranges().collect();
+        let parts = parallel::map(ctx, blocks, |rows: Range<usize>| {
             let mut sums = memory::filled(self.means.len(), 0.0)?;
-            for row in rows {
-                let factor = factor(row);
-                self.x.row(row).for_each(|(column, value)| sums[column] += factor * value.to_f64());
-            }
+            self.x.add_rows(rows.clone(), &self.means, &factors[rows], &mut sums);
             Ok(sums)
-        };
-        let mut parts = parallel::map(ctx, self.blocks().ranges().collect(), sum)?.into_iter();
+        })?;
+        let mut parts = parts.into_iter();
         let mut sums = parts.next().map_or_else(|| memory::filled(self.means.len(), 0.0), Ok)?;
         parts.for_each(|part| sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value));
         Ok(sums)
     }
 }
 
-impl<F: Float> Operator for Centred<'_, F> {
+impl<F: Float, X: Centred<F>> Operator for Table<'_, F, X> {
     fn n_cols(&self) -> usize {
         self.means.len()
     }
 
     fn apply(&self, ctx: &Context, vector: &[f64]) -> Result<Vec<f64>> {
-        let at_means: f64 = self.means.iter().zip(vector).map(|(mean, value)| mean * value).sum();
         let mut out = memory::filled(self.x.n_rows(), 0.0)?;
         let blocks = self.blocks();
         let jobs = blocks.ranges().zip(out.chunks_mut(blocks.rows())).collect();
-        parallel::map(ctx, jobs, |(rows, out)| {
-            self.x.products(rows.clone(), vector, out);
-            out.iter_mut().zip(&self.roots[rows]).for_each(|(value, root)| *value = (*value - at_means) * root);
+        parallel::map(ctx, jobs, |(rows, out): (Range<usize>, &mut [f64])| {
+            self.x.dots(rows.clone(), &self.means, vector, out);
+            out.iter_mut().zip(&self.roots[rows]).for_each(|(value, root)| *value *= root);
             Ok(())
         })?;
         Ok(out)
     }
 
     fn apply_transposed(&self, ctx: &Context, vector: &[f64]) -> Result<Vec<f64>> {
-        let mut sums = self.sums(ctx, |row| self.roots[row] * vector[row])?;
-        let total: f64 = self.roots.iter().zip(vector).map(|(root, value)| root * value).sum();
-        sums.iter_mut().zip(&self.means).for_each(|(sum, mean)| *sum -= mean * total);
-        Ok(sums)
+        let mut factors = memory::with_capacity(vector.len())?;
+        factors.extend(vector.iter().zip(&self.roots).map(|(value, root)| value * root));
+        self.sums(ctx, &factors)
     }
 }

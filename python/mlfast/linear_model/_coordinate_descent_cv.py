@@ -1,0 +1,206 @@
+"""Lasso and elastic net with a penalty chosen by cross-validation.
+
+Rust goes along the penalties for all splits at once. Grids, splits and the choice are scikit-learn's.
+"""
+
+from numbers import Integral, Number, Real
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import sklearn.linear_model
+from sklearn.base import _fit_context
+from sklearn.linear_model._coordinate_descent import _alpha_grid
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
+from sklearn.utils.metadata_routing import _routing_enabled
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from mlfast import _threads
+from mlfast._core import RefusedError
+from mlfast._core import linear_model as core
+from mlfast._dispatch import Condition, dispatch
+from mlfast._state import keeps_state
+from mlfast.linear_model._base import LinearDropIn
+from mlfast.linear_model._coordinate_descent import (
+    FORMATS,
+    ElasticNet,
+    Lasso,
+    drawn_seeds,
+    is_gram_given,
+    warn_of_gaps,
+    with_narrow_indices,
+)
+
+CONDITIONS = (
+    Condition("the Gram matrix is given", lambda call: is_gram_given(call[0].precompute)),
+    Condition("progress is printed", lambda call: bool(call[0].verbose)),
+    Condition("metadata are routed", lambda call: bool(call[1]) or _routing_enabled()),
+)
+
+
+class CrossValidatedDropIn(LinearDropIn):
+    """Choosing the penalty, and fitting with it."""
+
+    @keeps_state
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Any:
+        """Choose the penalty by cross-validation and fit all samples with it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data. Computed in float64, answered in the type of X.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights, in training and in the errors on the test samples. None: all 1.
+        **params : dict
+            What metadata routing hands to the splitter.
+
+        Returns
+        -------
+        self : estimator
+            The fitted model.
+        """
+        parent: Any = super()
+        return dispatch(
+            self,
+            "fit",
+            CONDITIONS,
+            (self, params),
+            lambda: self._fit_in_rust(X, y, sample_weight),
+            lambda: parent.fit(X, y, sample_weight, **params),
+        )
+
+    def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> Any:
+        X, y, weights = self._checked(X, y, sample_weight)
+        shares = np.atleast_1d(getattr(self, "l1_ratio", 1.0))
+        grids = self._grids(X, y, weights, shares)
+        rows = np.arange(len(y))
+        splits = [(rows[train], rows[test]) for train, test in check_cv(self.cv).split(X, y)]
+        if any(len(part) == 0 for split in splits for part in split):
+            raise RefusedError("a split has an empty part")
+        errors = self._errors(X, y, weights, shares, grids, splits)
+        self.mse_path_ = np.squeeze(np.moveaxis(errors, 2, 1))
+        means = errors.mean(axis=1)
+        best = [int(np.argmin(of_share)) for of_share in means]
+        lowest = np.array([of_share[at] for of_share, at in zip(means, best, strict=True)])
+        if not (lowest < np.inf).any():
+            raise RefusedError("no error is finite")
+        chosen = int(np.flatnonzero(lowest == np.nanmin(lowest))[0])
+        self.alpha_ = grids[chosen][best[chosen]]
+        if isinstance(self.alphas, Integral):
+            self.alphas_ = np.asarray(grids)
+            if len(shares) == 1:
+                self.alphas_ = self.alphas_[0]
+        else:
+            self.alphas_ = np.asarray(grids[0])
+        model = self._get_estimator()
+        known = model.get_params()
+        model.set_params(**{name: value for name, value in self.get_params().items() if name in known})
+        model.set_params(alpha=self.alpha_, precompute=self.precompute is True)
+        model.l1_ratio = shares[chosen]
+        model.fit(X, y, weights)
+        if hasattr(self, "l1_ratio"):
+            self.l1_ratio_ = shares[chosen]
+        for name in ("coef_", "intercept_", "dual_gap_", "n_iter_"):
+            setattr(self, name, getattr(model, name))
+        return self
+
+    def _checked(self: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
+        """Return X, y with one axis, and weights or None."""
+        X, y = validate_data(
+            self,
+            with_narrow_indices(X),
+            y,
+            validate_separately=(
+                {"accept_sparse": FORMATS, "dtype": [np.float64, np.float32], "accept_large_sparse": False},
+                {"dtype": [np.float64, np.float32], "ensure_2d": False},
+            ),
+        )
+        check_consistent_length(X, y)
+        if y.ndim > 1 and y.shape[1] > 1:
+            raise RefusedError("there are several targets")
+        y = column_or_1d(y, warn=True)
+        if sample_weight is None or isinstance(sample_weight, Number):
+            return X, y, None
+        weights = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+        if not (weights >= 0).all():
+            raise RefusedError("weights are negative")
+        return X, y, weights
+
+    def _grids(self: Any, X: Any, y: np.ndarray, weights: np.ndarray | None, shares: np.ndarray) -> list[np.ndarray]:
+        """Return the penalties for each share, the largest first."""
+        if not isinstance(self.alphas, Integral):
+            for at, alpha in enumerate(self.alphas):
+                check_scalar(alpha, f"alphas[{at}]", target_type=Real, min_val=0.0, include_boundaries="left")
+            return [np.sort(self.alphas)[::-1]] * len(shares)
+        given = {"fit_intercept": self.fit_intercept, "positive": self.positive, "sample_weight": weights}
+        return [_alpha_grid(X, y, l1_ratio=share, eps=self.eps, n_alphas=int(self.alphas), **given) for share in shares]
+
+    def _errors(
+        self: Any,
+        X: Any,
+        y: np.ndarray,
+        weights: np.ndarray | None,
+        shares: np.ndarray,
+        grids: list[np.ndarray],
+        splits: list[tuple[np.ndarray, np.ndarray]],
+    ) -> np.ndarray:
+        """Return the mean squared errors on the test rows, shape (n_shares, n_splits, n_alphas)."""
+        count = len(splits) * len(grids[0])
+        if isinstance(self.random_state, Integral):  # every path starts from the same seed
+            seeds = drawn_seeds(self.random_state, self.selection, len(grids[0]))
+            all_seeds = None if seeds is None else [seeds * len(splits)] * len(shares)
+        else:
+            draws = [drawn_seeds(self.random_state, self.selection, count) for _ in shares]
+            all_seeds = None if draws[0] is None else [seeds for seeds in draws if seeds is not None]
+        found = core.enet_folds(
+            x=X.tocsr() if sp.issparse(X) else X,
+            y=np.ascontiguousarray(y[:, None], dtype=X.dtype),
+            weights=weights,
+            fit_intercept=self.fit_intercept,
+            splits=splits,
+            l1_ratios=[float(share) for share in shares],
+            alphas=[grid.astype(np.float64).tolist() for grid in grids],
+            max_iter=int(self.max_iter),
+            tol=float(self.tol),
+            positive=self.positive,
+            seeds=all_seeds,
+            n_threads=_threads.resolve(self.n_jobs),
+        )
+        for share, grid, gaps, allowed in zip(shares, grids, found["gaps"], found["allowed"], strict=True):
+            for at, (train, _) in enumerate(splits):
+                warn_of_gaps(gaps[at], allowed[at], grid.tolist(), share * len(train))
+        return found["errors"].astype(np.result_type(X.dtype, y.dtype))
+
+    def predict(self: Any, X: Any) -> np.ndarray:
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The targets.
+        """
+        parent: Any = super()
+        return self._answered("predict", X, lambda: parent.predict(X))
+
+
+class LassoCV(CrossValidatedDropIn, sklearn.linear_model.LassoCV):
+    __doc__ = sklearn.linear_model.LassoCV.__doc__
+
+    def _get_estimator(self) -> Lasso:
+        return Lasso()
+
+
+class ElasticNetCV(CrossValidatedDropIn, sklearn.linear_model.ElasticNetCV):
+    __doc__ = sklearn.linear_model.ElasticNetCV.__doc__
+
+    def _get_estimator(self) -> ElasticNet:
+        return ElasticNet()

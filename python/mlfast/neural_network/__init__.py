@@ -1,0 +1,6 @@
+"""Neural networks."""
+
+import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast.neural_network._perceptron import MLPClassifier, MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

@@ -1,0 +1,419 @@
+"""What the multilayer perceptrons share: training in Rust, the way forward, state."""
+
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.optimize import OptimizeResult
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+from sklearn.utils.optimize import _check_optimize_result
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mlfast import _profile, _threads
+from mlfast._core import RefusedError
+from mlfast._core import neural_network as core
+from mlfast._dispatch import Condition, callers_level, dispatch
+from mlfast._sparse import with_checked_indices
+from mlfast._state import DropIn, keeps_state
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _draws_otherwise(network: Any) -> bool:
+    return network._random_state.get_state(legacy=False)["bit_generator"] != "MT19937"
+
+
+TRAIN_CONDITIONS = (Condition("random_state draws from another generator than MT19937", _draws_otherwise),)
+
+
+def _is_other_float(call: tuple[Any, Any]) -> bool:
+    network, X = call
+    try:
+        return np.result_type(X.dtype, *network.coefs_, *network.intercepts_) not in FLOATS
+    except TypeError:
+        return False  # no numbers at all
+
+
+FORWARD_CONDITIONS = (Condition("the answer is neither of float32 nor of float64", _is_other_float),)
+
+
+class DivergedError(ValueError):
+    """Weights stopped being finite; ``state`` is the estimator's as it was before."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        super().__init__(
+            "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+            "preprocessed."
+        )
+        self.state = state
+
+
+class NetworkDropIn(DropIn):
+    """Training a multilayer perceptron and asking it."""
+
+    _skops_types: tuple[str, ...] = (
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    )
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        if "coefs_" not in state:
+            return
+        coefs: Any = state["coefs_"]
+        intercepts: Any = state.get("intercepts_")
+        is_listed = isinstance(coefs, list) and isinstance(intercepts, list) and len(coefs) > 0
+        if not is_listed or len(coefs) != len(intercepts):
+            raise ValueError("corrupt state: coefs_ and intercepts_ must be lists of as many arrays")
+        arrays = [*coefs, *intercepts]
+        if not all(isinstance(array, np.ndarray) and array.dtype.kind == "f" for array in arrays):
+            raise ValueError("corrupt state: coefs_ and intercepts_ must hold arrays of numbers")
+        units = [state.get("n_features_in_"), *(len(intercept) for intercept in intercepts)]
+        if any(coef.shape != shape for coef, shape in zip(coefs, pairwise(units), strict=True)):
+            raise ValueError("corrupt state: the shapes of coefs_ and intercepts_ disagree")
+        if units[-1] != state.get("n_outputs_"):
+            raise ValueError("corrupt state: coefs_ and n_outputs_ disagree")
+
+    # ---- training ----
+
+    def _fit(self: Any, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False) -> Any:
+        """Train; what fails leaves the network as it was, but for weights that stopped being finite.
+
+        Then those of the last epoch in which they were are left.
+        """
+        try:
+            return self._fit_or_keep(with_checked_indices(X), y, sample_weight, incremental)
+        except DivergedError as error:
+            self.__dict__.update(error.state)
+            raise ValueError(str(error)) from None
+
+    @keeps_state
+    def _fit_or_keep(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
+        parent: Any = super()
+        return parent._fit(X, y, sample_weight=sample_weight, incremental=incremental)
+
+    def _common(self: Any) -> dict[str, Any]:
+        """Return what both ways of training are told of the network."""
+        loss = self.loss
+        if loss == "log_loss" and self.out_activation_ == "logistic":
+            loss = "binary_log_loss"
+        return {
+            "units": [self.n_features_in_, *(len(intercept) for intercept in self.intercepts_)],
+            "hidden": self.activation,
+            "output": self.out_activation_,
+            "loss": loss,
+            "alpha": float(self.alpha),
+            "n_threads": _threads.resolve(),
+        }
+
+    def _fit_stochastic(
+        self: Any,
+        X: Any,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None,
+        activations: Any,
+        deltas: Any,
+        coef_grads: Any,
+        intercept_grads: Any,
+        layer_units: Any,
+        incremental: bool,
+    ) -> None:
+        parent: Any = super()
+        dispatch(
+            self,
+            "fit",
+            TRAIN_CONDITIONS,
+            self,
+            lambda: self._train(X, y, sample_weight, incremental),
+            lambda: parent._fit_stochastic(
+                X,
+                y,
+                sample_weight,
+                activations,
+                deltas,
+                coef_grads,
+                intercept_grads,
+                layer_units,
+                incremental,
+            ),
+        )
+
+    def _train(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, incremental: bool) -> None:
+        _refuse_no_numbers(y)
+        optimizer = self._known_optimizer(incremental)
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        held_out: tuple[Any, Any, Any] | None = None
+        if self.early_stopping:
+            (X, y, sample_weight), held_out = self._split(X, y, sample_weight)
+        n_samples = X.shape[0]
+        if self.batch_size == "auto":
+            batch_size = min(200, n_samples)
+        else:
+            if self.batch_size > n_samples:
+                warnings.warn(
+                    "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                    stacklevel=callers_level(),
+                )
+            batch_size = min(self.batch_size, n_samples)
+        is_adam = self.solver == "adam"
+        first, second = (optimizer.ms, optimizer.vs) if is_adam else (optimizer.velocities, [])
+        # scikit-learn takes errors of wide targets in double precision, and keeps weights in single.
+        dtype, computed = self.coefs_[0].dtype, _computed(self.coefs_[0].dtype, y)
+        best = self.best_validation_score_ if self.early_stopping else self.best_loss_
+        found = core.train(
+            **self._common(),
+            **_table(X, y, sample_weight, computed),
+            keeps_single=computed != dtype,
+            held_out=None if held_out is None else tuple(_table(*held_out, computed).values())[:3],
+            score_by=self._score_by(),
+            solver=self.solver,
+            shares=(self.beta_1, self.beta_2, self.epsilon) if is_adam else (self.momentum, 0.0, 0.0),
+            nesterov=self.nesterovs_momentum,
+            learning_rate="constant" if is_adam else self.learning_rate,
+            power=float(self.power_t),
+            learning_rate_init=float(optimizer.learning_rate_init),
+            batch_size=int(batch_size),
+            shuffle=self.shuffle,
+            max_iter=1 if incremental else self.max_iter,
+            tol=float(self.tol),
+            patience=float(self.n_iter_no_change),
+            params=_flat(self.coefs_ + self.intercepts_, computed),
+            first=_flat(first, computed),
+            second=_flat(second, computed),
+            count=optimizer.t if is_adam else 0,
+            rate=float(optimizer.learning_rate_init if is_adam else optimizer.learning_rate),
+            seen=int(self.t_),
+            best=float(best),
+            stale=int(self._no_improvement_count),
+            random_state=self._random_state,
+            report=self._printer() if self.verbose else None,
+        )
+        self._take_over(found, optimizer)
+        is_unsettled = found["verdict"] in ("go on", "lower") and self.n_iter_ == self.max_iter
+        has_diverged = found["verdict"] == "diverged"
+        if found["was_interrupted"]:
+            warnings.warn("Training interrupted by user.", stacklevel=callers_level())
+        elif not incremental and (is_unsettled or has_diverged):  # the parent goes on to the end with what is no number
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+                stacklevel=callers_level(),
+            )
+        if has_diverged:
+            raise DivergedError(self.__dict__.copy())
+
+    def _known_optimizer(self: Any, incremental: bool) -> Any:
+        """Return the optimizer of an earlier `partial_fit`, or a new one, whose state Rust goes on from."""
+        if not incremental or not hasattr(self, "_optimizer"):
+            params = self.coefs_ + self.intercepts_
+            if self.solver == "sgd":
+                rates = self.learning_rate_init, self.learning_rate
+                self._optimizer = SGDOptimizer(params, *rates, self.momentum, self.nesterovs_momentum, self.power_t)
+            else:
+                shares = self.beta_1, self.beta_2, self.epsilon
+                self._optimizer = AdamOptimizer(params, self.learning_rate_init, *shares)
+        return self._optimizer
+
+    def _split(
+        self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None
+    ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+        """Return samples to learn from and samples to be held out, drawn as the parent draws them."""
+        stratify = y if is_classifier(self) and self.n_outputs_ == 1 else None
+        given = () if sample_weight is None else (sample_weight,)
+        parts = train_test_split(
+            X, y, *given, random_state=self._random_state, test_size=self.validation_fraction, stratify=stratify
+        )
+        if parts[1].shape[0] < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        (X, y, *weights), (X_held, y_held, *weights_held) = parts[::2], parts[1::2]
+        return (X, y, weights[0] if weights else None), (X_held, y_held, weights_held[0] if weights_held else None)
+
+    def _take_over(self: Any, found: dict[str, Any], optimizer: Any) -> None:
+        shapes = [param.shape for param in self.coefs_ + self.intercepts_]
+        dtype = self.coefs_[0].dtype
+        params = _apart(found["params"].astype(dtype, copy=False), shapes)
+        n_layers = len(self.coefs_)
+        self.coefs_, self.intercepts_ = params[:n_layers], params[n_layers:]
+        if self.solver == "adam":
+            optimizer.ms, optimizer.vs = _apart(found["first"], shapes), _apart(found["second"], shapes)
+            optimizer.t = found["count"]
+            if optimizer.t > 0:
+                unbiased = np.sqrt(1 - optimizer.beta_2**optimizer.t) / (1 - optimizer.beta_1**optimizer.t)
+                optimizer.learning_rate = optimizer.learning_rate_init * unbiased
+        else:
+            optimizer.velocities, optimizer.learning_rate = _apart(found["first"], shapes), found["rate"]
+        losses = [np.float64(loss) for loss in found["losses"]]
+        self.n_iter_ = len(losses)
+        self.loss_curve_.extend(losses)
+        if losses:
+            self.loss_ = losses[-1]
+        self.t_, self._no_improvement_count = found["seen"], found["stale"]
+        if self.early_stopping:
+            self.validation_scores_.extend(found["scores"])
+            self.best_validation_score_ = found["best"]
+            if found["best_params"] is not None:
+                best = _apart(found["best_params"].astype(dtype, copy=False), shapes)
+                self._best_coefs, self._best_intercepts = best[:n_layers], best[n_layers:]
+            self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
+        elif losses:
+            self.best_loss_ = np.float64(found["best"])
+
+    def _printer(self: Any) -> Callable[..., bool]:
+        """Return what prints the progress of training as the parent does."""
+        what = "Validation score" if self.early_stopping else "Training loss"
+        patience = self.n_iter_no_change if self.n_iter_no_change == np.inf else int(self.n_iter_no_change)
+        stale = f"{what} did not improve more than tol={self.tol:f} for {patience} consecutive epochs."
+
+        def report(number: int, loss: float, score: float | None, verdict: str, rate: float) -> bool:
+            print(f"Iteration {number}, loss = {loss:.8f}")
+            if score is not None:
+                print(f"Validation score: {score:f}")
+            if verdict == "stop":
+                print(f"{stale} Stopping.")
+            elif verdict == "too small":
+                print(f"{stale} Learning rate too small. Stopping.")
+            elif verdict == "lower":
+                print(f"{stale} Setting learning rate to {rate:f}")
+            return False
+
+        return report
+
+    def _fit_lbfgs(
+        self: Any,
+        X: Any,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None,
+        activations: Any,
+        deltas: Any,
+        coef_grads: Any,
+        intercept_grads: Any,
+        layer_units: Any,
+    ) -> None:
+        parent: Any = super()
+        dispatch(
+            self,
+            "fit",
+            (),
+            None,
+            lambda: self._minimize(X, y, sample_weight),
+            lambda: parent._fit_lbfgs(
+                X, y, sample_weight, activations, deltas, coef_grads, intercept_grads, layer_units
+            ),
+        )
+
+    def _minimize(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> None:
+        _refuse_no_numbers(y)
+        shapes = [param.shape for param in self.coefs_ + self.intercepts_]
+        n_layers = len(self.coefs_)
+        found = core.minimize(
+            **self._common(),
+            **_table(X, y, sample_weight, _computed(X.dtype, y)),
+            keeps_single=_computed(X.dtype, y) != X.dtype,
+            params=_flat(self.coefs_ + self.intercepts_, np.dtype(np.float64)),
+            max_iter=self.max_iter,
+            max_fun=self.max_fun,
+            tol=float(self.tol),
+            report=None,
+        )
+        result = OptimizeResult(nit=found["n_iter"], **_ENDINGS[found["end"]])
+        self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        self.loss_ = np.float64(found["loss"])
+        params = _apart(found["params"], shapes)
+        self.coefs_, self.intercepts_ = params[:n_layers], params[n_layers:]
+        ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
+        spans = list(pairwise(ends))
+        self._coef_indptr = [(*span, shape) for span, shape in zip(spans[:n_layers], shapes[:n_layers], strict=True)]
+        self._intercept_indptr = spans[n_layers:]
+
+    # ---- asking ----
+
+    def _few(self: Any, X: Any) -> np.ndarray | None:
+        """Return what the network says of a few plain rows, which need no more checks than Rust makes; else None."""
+        state = self.__dict__
+        if "coefs_" not in state or "feature_names_in_" in state or _profile.is_wanted():
+            return None
+        return core.few(X, state["coefs_"], state["intercepts_"], self.activation, self.out_activation_)
+
+    def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> np.ndarray:
+        said = self._few(X)
+        if said is not None:
+            return said
+        check_is_fitted(self)
+        if check_input:
+            X = validate_data(self, with_checked_indices(X), accept_sparse=["csr", "csc"], reset=False)
+        parent: Any = super()
+        return dispatch(
+            self,
+            "predict",
+            FORWARD_CONDITIONS,
+            (self, X),
+            lambda: self._said(X),
+            lambda: parent._forward_pass_fast(X, check_input=False),
+        )
+
+    def _said(self: Any, X: Any) -> np.ndarray:
+        try:
+            dtype = np.result_type(X.dtype, *self.coefs_, *self.intercepts_)
+        except TypeError:
+            raise RefusedError("X holds no numbers") from None
+        if sp.issparse(X):
+            X = X.tocsr()
+        if X.shape[0] == 0:
+            raise RefusedError("there are no samples")
+        return core.forward(
+            x=X.astype(dtype, copy=False),
+            coefs=[np.ascontiguousarray(coef, dtype=dtype) for coef in self.coefs_],
+            intercepts=[np.ascontiguousarray(intercept, dtype=dtype) for intercept in self.intercepts_],
+            hidden=self.activation,
+            output=self.out_activation_,
+            n_threads=_threads.resolve(),
+        )
+
+
+_ENDINGS: dict[str, dict[str, Any]] = {
+    "converged": {"status": 0, "message": "CONVERGENCE"},
+    "steps": {"status": 1, "message": "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"},
+    "evaluations": {"status": 1, "message": "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT"},
+    "stuck": {"status": 2, "message": "ABNORMAL: "},
+}
+
+
+def _table(X: Any, y: np.ndarray, sample_weight: np.ndarray | None, dtype: np.dtype) -> dict[str, Any]:
+    """Return features, targets and weights as Rust reads them, all of one type."""
+    X = X.tocsr() if sp.issparse(X) else X
+    is_single = sample_weight is not None and sample_weight.dtype == np.float32
+    return {
+        "x": X.astype(dtype, copy=False),
+        "y": np.ascontiguousarray(y, dtype=dtype),
+        "sample_weight": None if sample_weight is None else np.ascontiguousarray(sample_weight, dtype=dtype),
+        "sums_in_single": is_single,
+    }
+
+
+def _refuse_no_numbers(y: np.ndarray) -> None:
+    if y.dtype.kind not in "fiub":
+        raise RefusedError("y holds no numbers")
+
+
+def _computed(dtype: np.dtype, y: np.ndarray) -> np.dtype:
+    """Return the type in which errors are taken, of a network of `dtype`."""
+    return np.dtype(np.float64) if y.dtype == np.float64 else dtype
+
+
+def _flat(arrays: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    return np.concatenate([array.ravel() for array in arrays], dtype=dtype) if arrays else np.empty(0, dtype=dtype)
+
+
+def _apart(flat: np.ndarray, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    """Return arrays of `shapes` that lie one behind the other in `flat`."""
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]

@@ -1,0 +1,81 @@
+"""Multilayer perceptrons."""
+
+from typing import Any
+
+import numpy as np
+import sklearn.neural_network
+
+from mlfast.neural_network._base import NetworkDropIn
+
+
+class MLPClassifier(NetworkDropIn, sklearn.neural_network.MLPClassifier):
+    __doc__ = sklearn.neural_network.MLPClassifier.__doc__
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the class of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Classes, or which labels each sample has.
+        """
+        said = self._few(X)
+        if said is None or self._label_binarizer.sparse_input_:
+            return super().predict(X)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return (said > 0.5).astype(int)
+        if said.shape[1] > 1:
+            return self.classes_.take(said.argmax(axis=1))
+        # Of one class only, the first is the last too.
+        return self.classes_.take((said[:, 0] > 0.5).astype(np.intp), mode="clip")
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+            Probabilities, classes in the order of ``classes_``.
+        """
+        said = self._few(X)
+        if said is None:
+            return super().predict_proba(X)
+        return said if said.shape[1] > 1 else np.hstack([1 - said, said])
+
+    def _score_by(self) -> str:
+        return "one of many" if self.out_activation_ == "softmax" else "each"
+
+
+class MLPRegressor(NetworkDropIn, sklearn.neural_network.MLPRegressor):
+    __doc__ = sklearn.neural_network.MLPRegressor.__doc__
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        """
+        said = self._few(X)
+        if said is None:
+            return super().predict(X)
+        return said[:, 0] if said.shape[1] == 1 else said
+
+    def _score_by(self) -> str:
+        return "variance"

@@ -1,0 +1,166 @@
+//! Least squares with penalties on the size and the square of coefficients, for one penalty or a path of them.
+//!
+//! All rows become the products of features with features and with targets, once for all targets and penalties; of many
+//! features, only those that may have coefficients.
+
+pub mod folds;
+pub mod products;
+pub mod working;
+
+use crate::common::error::check_length;
+use crate::common::{Context, Error, Float, Result, memory, parallel};
+use crate::linear_model::moments::Targets;
+use crate::optimize::coordinate_descent::{self as descent, End, Penalty, Point, Quadratic};
+use products::products;
+use working::Wide;
+
+/// Features whose products are always made: it costs little, and passes are those of scikit-learn.
+const FEW: usize = 512;
+/// Features whose products are made where they serve for a path of penalties.
+const FEW_FOR_A_PATH: usize = 2048;
+/// Penalties that make up a path.
+const LEAST_OF_A_PATH: usize = 10;
+/// Features whose products can be made at all: they take 128 MB.
+const MOST: usize = 4096;
+const TOO_MANY: &str = "too many features have coefficients";
+
+/// How coefficients are found.
+#[derive(Debug, Clone)]
+pub struct Params<'a> {
+    /// Penalties, each started from the solution of the one before.
+    pub alphas: &'a [f64],
+    /// Share of the penalty that is on the size; the rest is on the square.
+    pub l1_ratio: f64,
+    /// Most passes for each penalty.
+    pub max_iter: usize,
+    /// As in [`descent::Params`].
+    pub tol: f64,
+    /// No coefficient may be negative.
+    pub positive: bool,
+    /// Seeds of the orders of visits, one for each penalty; without them features are visited in turn.
+    pub seeds: Option<&'a [u32]>,
+}
+
+impl Params<'_> {
+    /// The penalty of least squares over so many rows.
+    pub fn penalty(&self, alpha: f64, n_rows: usize) -> Penalty {
+        let of_rows = |share: f64| alpha * share * n_rows as f64;
+        Penalty { l1: of_rows(self.l1_ratio), l2: of_rows(1.0 - self.l1_ratio) }
+    }
+
+    /// Whether all of so many features are looked at: where they are few, or all have coefficients, or are visited in an
+    /// order that scikit-learn draws among all.
+    fn needs_all(&self, n_features: usize) -> bool {
+        let is_path = self.alphas.len() >= LEAST_OF_A_PATH;
+        n_features <= if is_path { FEW_FOR_A_PATH } else { FEW }
+            || self.seeds.is_some()
+            || self.alphas.iter().any(|alpha| alpha * self.l1_ratio == 0.0)
+    }
+}
+
+/// What was found for one target.
+#[derive(Debug)]
+pub struct Path {
+    /// Coefficients, row-major of shape (n_alphas, n_features).
+    pub coef: Vec<f64>,
+    /// How each penalty ended.
+    pub ends: Vec<End>,
+}
+
+impl Path {
+    /// The intercept for each penalty, given the mean of the target and those of the features, shape (n_features,).
+    fn intercepts(&self, target_mean: f64, means: &[f64]) -> Vec<f64> {
+        let at_means = |coef: &[f64]| coef.iter().zip(means).map(|(w, mean)| w * mean).sum::<f64>();
+        self.coef.chunks_exact(means.len()).map(|coef| target_mean - at_means(coef)).collect()
+    }
+}
+
+/// What was learnt.
+#[derive(Debug)]
+pub struct Fit {
+    /// One for each target.
+    pub paths: Vec<Path>,
+    /// Intercepts of each, for each penalty; zeros without one.
+    pub intercepts: Vec<Vec<f64>>,
+}
+
+/// Fits each target. `start` are coefficients to begin with, row-major of shape (n_targets, n_features); `seeds` of
+/// `params` are those of all targets, one target after the other.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] as [`products()`], or if coefficients are not finite or too many; [`Error::Shape`];
+/// [`Error::OutOfMemory`]; [`Error::Interrupted`].
+pub fn fit<F: Float>(
+    ctx: &Context,
+    x: &impl Wide<F>,
+    targets: &Targets<F>,
+    fit_intercept: bool,
+    start: &[f64],
+    params: &Params,
+) -> Result<Fit> {
+    let (n, n_alphas) = (x.n_cols(), params.alphas.len());
+    check_length("coef_init", start.len(), memory::area(targets.n_targets, n)?)?;
+    if !params.needs_all(n) {
+        return fit_some(ctx, x, targets, fit_intercept, start, params);
+    }
+    if n > MOST {
+        return Err(Error::InvalidArgument(TOO_MANY));
+    }
+    let found = products(ctx, x, targets, fit_intercept)?;
+    let paths = parallel::map(ctx, (0..targets.n_targets).collect(), |target| {
+        let seeds = params.seeds.map(|seeds| &seeds[target * n_alphas..][..n_alphas]);
+        let start = memory::copied(&start[target * n..][..n])?;
+        path(&ctx.alone(), &found.problem(target), x.n_rows(), start, &Params { seeds, ..params.clone() })
+    })?;
+    let intercepts = paths.iter().zip(&found.target_means).map(|(path, mean)| path.intercepts(*mean, &found.means));
+    let intercepts = intercepts.collect();
+    Ok(Fit { paths, intercepts })
+}
+
+/// The same with working sets.
+fn fit_some<F: Float>(
+    ctx: &Context,
+    x: &impl Wide<F>,
+    targets: &Targets<F>,
+    fit_intercept: bool,
+    start: &[f64],
+    params: &Params,
+) -> Result<Fit> {
+    let (n, n_targets) = (x.n_cols(), targets.n_targets);
+    let target_means = targets.means(ctx, fit_intercept)?;
+    let (mut paths, mut intercepts) = (Vec::new(), Vec::new());
+    for target in 0..n_targets {
+        let mut y = memory::with_capacity(x.n_rows())?;
+        y.extend(targets.y.iter().skip(target).step_by(n_targets));
+        let alone = Targets { y: &y, n_targets: 1, weights: targets.weights };
+        let start = memory::copied(&start[target * n..][..n])?;
+        let (path, means) = working::path(ctx, x, &alone, fit_intercept, start, params)?;
+        intercepts.push(path.intercepts(target_means[target], &means));
+        paths.push(path);
+    }
+    Ok(Fit { paths, intercepts })
+}
+
+/// Goes through the penalties, for a problem of so many rows; `start` of shape (n_features,).
+///
+/// # Errors
+/// [`Error::InvalidArgument`] if coefficients are not finite; [`Error::Shape`]; [`Error::OutOfMemory`];
+/// [`Error::Interrupted`].
+pub fn path(ctx: &Context, problem: &Quadratic, n_rows: usize, start: Vec<f64>, params: &Params) -> Result<Path> {
+    let mut coef = memory::with_capacity(memory::area(params.alphas.len(), start.len())?)?;
+    let mut ends = memory::with_capacity(params.alphas.len())?;
+    let mut point = Point::at(problem, start)?;
+    for (at, alpha) in params.alphas.iter().enumerate() {
+        ctx.check()?;
+        let penalty = params.penalty(*alpha, n_rows);
+        let seed = params.seeds.map(|seeds| seeds[at]);
+        let settings = descent::Params { max_iter: params.max_iter, tol: params.tol, positive: params.positive, seed };
+        let end = descent::descend(ctx, problem, &penalty, &settings, &mut point)?;
+        if !end.gap.is_finite() || !point.w.iter().all(|w| w.is_finite()) {
+            return Err(Error::InvalidArgument("coefficients are not finite"));
+        }
+        coef.extend_from_slice(&point.w);
+        ends.push(end);
+    }
+    Ok(Path { coef, ends })
+}

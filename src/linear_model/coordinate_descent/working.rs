@@ -1,0 +1,325 @@
+//! Coordinate descent among many features of which few have coefficients.
+//!
+//! Features with the steepest slopes make up a working set, whose products are small; the problem is solved among them.
+//! Then one pass over the table gives the residuals, the slopes of all features and the duality gap of the whole problem,
+//! which ends the search, or shows which features were missed.
+//!
+//! Reference: M. Massias, A. Gramfort, J. Salmon, "Celer: a fast solver for the lasso with dual extrapolation", 2018.
+
+use super::products::{Products, Summed, products};
+use super::{MOST, Params, Path, TOO_MANY};
+use crate::common::context::Blocks;
+use crate::common::{Context, Error, Float, Result, memory, parallel};
+use crate::linalg::vectors::add_rows;
+use crate::linalg::{Csr, Dense, Rows};
+use crate::linear_model::moments::{Center, Targets};
+use crate::optimize::coordinate_descent::{self as descent, End, Gap, Penalty, Point, Residuals, descend};
+
+/// Features that join the working set at once, at most, unless it is larger itself.
+const JOIN: usize = 128;
+/// What the tolerance is multiplied by where a solution among the working set leaves too large a gap.
+const TIGHTER: f64 = 0.1;
+/// How often.
+const MOST_TIGHTER: usize = 12;
+/// Passes among the first working set, at most, and how many times more among each that follows: where it takes many,
+/// they are better spent once no feature is missing.
+const FIRST_PASSES: usize = 100;
+const MORE_PASSES: usize = 2;
+/// Rows that are read by one worker at a time, at least.
+const LEAST_ROWS: usize = 128;
+const MOST_BLOCKS: usize = 16;
+
+/// What a pass over the table gives.
+pub struct Slopes {
+    gradient: Vec<f64>,
+    residuals: Residuals,
+}
+
+/// A linear function of the features: an intercept, and features with their coefficients.
+pub struct Line<'a> {
+    intercept: f64,
+    terms: &'a [(usize, f64)],
+}
+
+/// Tables of many features.
+pub trait Wide<F: Float>: Summed<F> {
+    /// The products of some of the features.
+    ///
+    /// # Errors
+    /// As [`products()`].
+    fn products_of(
+        &self,
+        ctx: &Context,
+        features: &[usize],
+        targets: &Targets<F>,
+        fit_intercept: bool,
+    ) -> Result<Products>;
+
+    /// What a row adds to a linear function.
+    fn along(&self, row: usize, terms: &[(usize, f64)], dense: &mut [f64]) -> f64;
+
+    /// Adds rows, each times its factor, less the center.
+    fn add_rows(&self, rows: std::ops::Range<usize>, factors: &[f64], center: &[f64], out: &mut [f64]);
+
+    /// Residuals of the first target, and the products of the features with them.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]; [`Error::Interrupted`].
+    fn slopes(&self, ctx: &Context, targets: &Targets<F>, center: &Center, line: &Line) -> Result<Slopes> {
+        let blocks = Blocks::new(self.n_rows(), LEAST_ROWS, MOST_BLOCKS);
+        let parts = parallel::map(ctx, blocks.ranges().collect(), |rows| {
+            let mut gradient = memory::filled(self.n_cols(), 0.0)?;
+            let mut dense = memory::filled(self.n_cols(), 0.0)?;
+            line.terms.iter().for_each(|&(feature, w)| dense[feature] = w);
+            let mut residuals = Residuals { square: 0.0, with_target: 0.0 };
+            let mut factors = memory::with_capacity(4)?;
+            for start in rows.clone().step_by(4) {
+                let few = start..(start + 4).min(rows.end);
+                factors.clear();
+                for row in few.clone() {
+                    let target = targets.y[row].to_f64();
+                    let left = target - line.intercept - self.along(row, line.terms, &mut dense);
+                    let weighted = targets.weight(row) * left;
+                    residuals.square += weighted * left;
+                    residuals.with_target += weighted * (target - center.target_means[0]);
+                    factors.push(weighted);
+                }
+                self.add_rows(few, &factors, &center.means, &mut gradient);
+            }
+            Ok(Slopes { gradient, residuals })
+        })?;
+        let mut parts = parts.into_iter();
+        let none = || Slopes { gradient: Vec::new(), residuals: Residuals { square: 0.0, with_target: 0.0 } };
+        let mut sum = parts.next().unwrap_or_else(none);
+        for part in parts {
+            sum.gradient.iter_mut().zip(part.gradient).for_each(|(sum, value)| *sum += value);
+            sum.residuals.square += part.residuals.square;
+            sum.residuals.with_target += part.residuals.with_target;
+        }
+        Ok(sum)
+    }
+}
+
+impl<F: Float> Wide<F> for Dense<'_, F> {
+    fn products_of(
+        &self,
+        ctx: &Context,
+        features: &[usize],
+        targets: &Targets<F>,
+        fit_intercept: bool,
+    ) -> Result<Products> {
+        let (n, count) = (self.n_cols(), features.len());
+        let mut values = memory::filled(memory::area(self.n_rows(), count)?, F::ZERO)?;
+        let blocks = Blocks::new(self.n_rows(), LEAST_ROWS, MOST_BLOCKS);
+        let jobs = blocks.ranges().zip(values.chunks_mut(blocks.rows() * count)).collect();
+        parallel::map(ctx, jobs, |(rows, out): (std::ops::Range<usize>, &mut [F])| {
+            for (row, out) in rows.zip(out.chunks_exact_mut(count)) {
+                let row = &self.values()[row * n..][..n];
+                out.iter_mut().zip(features).for_each(|(out, &feature)| *out = row[feature]);
+            }
+            Ok(())
+        })?;
+        products(ctx, &Dense::new(&values, self.n_rows(), count)?, targets, fit_intercept)
+    }
+
+    #[inline]
+    fn along(&self, row: usize, terms: &[(usize, f64)], _dense: &mut [f64]) -> f64 {
+        let row = &self.values()[row * self.n_cols()..][..self.n_cols()];
+        terms.iter().map(|&(feature, w)| row[feature].to_f64() * w).sum()
+    }
+
+    fn add_rows(&self, rows: std::ops::Range<usize>, factors: &[f64], center: &[f64], out: &mut [f64]) {
+        let n = self.n_cols();
+        add_rows(out, factors, &self.values()[rows.start * n..rows.end * n], center);
+    }
+}
+
+impl<F: Float> Wide<F> for Csr<'_, F> {
+    fn products_of(
+        &self,
+        ctx: &Context,
+        features: &[usize],
+        targets: &Targets<F>,
+        fit_intercept: bool,
+    ) -> Result<Products> {
+        let mut places = memory::filled(self.n_cols(), u32::MAX)?;
+        features.iter().enumerate().for_each(|(place, &feature)| places[feature] = place as u32);
+        let (mut values, mut indices) = (Vec::new(), Vec::new());
+        let mut starts = memory::with_capacity(self.n_rows() + 1)?;
+        starts.push(0);
+        for row in 0..self.n_rows() {
+            for (feature, value) in self.row(row).filter(|&(feature, _)| places[feature] != u32::MAX) {
+                values.push(value);
+                indices.push(places[feature]);
+            }
+            starts.push(values.len());
+        }
+        products(ctx, &Csr::new(&values, &indices, &starts, features.len())?, targets, fit_intercept)
+    }
+
+    /// `dense` has the coefficients of `terms`, and zeros.
+    #[inline]
+    fn along(&self, row: usize, terms: &[(usize, f64)], dense: &mut [f64]) -> f64 {
+        if terms.is_empty() { 0.0 } else { self.row(row).map(|(feature, value)| value.to_f64() * dense[feature]).sum() }
+    }
+
+    fn add_rows(&self, rows: std::ops::Range<usize>, factors: &[f64], _center: &[f64], out: &mut [f64]) {
+        for (row, factor) in rows.zip(factors) {
+            self.row(row).for_each(|(feature, value)| out[feature] += factor * value.to_f64());
+        }
+    }
+}
+
+/// The features that are looked at, and their products.
+struct Working {
+    features: Vec<usize>,
+    known: Products,
+}
+
+/// A search under way.
+struct Search<'a, F: Float, X> {
+    x: &'a X,
+    targets: Targets<'a, F>,
+    fit_intercept: bool,
+    center: Center,
+    target_square: f64,
+    working: Option<Working>,
+    /// Coefficients and slopes of all features.
+    point: Point,
+    residuals: Residuals,
+}
+
+/// Goes through the penalties for one target; `start` of shape (n_features,). Returns the means of the features too, as
+/// far as they have a coefficient.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] as [`products()`], or if too many features have coefficients, or these are not finite;
+/// [`Error::OutOfMemory`]; [`Error::Interrupted`].
+pub fn path<F: Float>(
+    ctx: &Context,
+    x: &impl Wide<F>,
+    targets: &Targets<F>,
+    fit_intercept: bool,
+    start: Vec<f64>,
+    params: &Params,
+) -> Result<(Path, Vec<f64>)> {
+    let n = x.n_cols();
+    let center = x.center(ctx, targets, fit_intercept)?;
+    let centred = |row: usize| targets.centred(row, &center.target_means, targets.root(row));
+    let target_square = (0..x.n_rows()).flat_map(centred).map(|value| value * value).sum();
+    let mut search = Search {
+        x,
+        targets: *targets,
+        fit_intercept,
+        center,
+        target_square,
+        working: None,
+        point: Point { w: start, gradient: Vec::new() },
+        residuals: Residuals { square: 0.0, with_target: 0.0 },
+    };
+    search.join(ctx, Vec::new())?;
+    search.look(ctx)?;
+    let mut path = Path {
+        coef: memory::with_capacity(memory::area(params.alphas.len(), n)?)?,
+        ends: memory::with_capacity(params.alphas.len())?,
+    };
+    for alpha in params.alphas {
+        let penalty = params.penalty(*alpha, x.n_rows());
+        let end = search.find(ctx, &penalty, params)?;
+        if !end.gap.is_finite() || !search.point.w.iter().all(|w| w.is_finite()) {
+            return Err(Error::InvalidArgument("coefficients are not finite"));
+        }
+        path.coef.extend_from_slice(&search.point.w);
+        path.ends.push(end);
+    }
+    Ok((path, search.means()?))
+}
+
+impl<F: Float, X: Wide<F>> Search<'_, F, X> {
+    /// Lets features join the working set, besides those with coefficients.
+    fn join(&mut self, ctx: &Context, features: Vec<usize>) -> Result<()> {
+        let mut all = self.working.take().map_or_else(Vec::new, |working| working.features);
+        all.extend(features);
+        all.extend((0..self.point.w.len()).filter(|&j| self.point.w[j] != 0.0));
+        all.sort_unstable();
+        all.dedup();
+        if all.len() > MOST {
+            return Err(Error::InvalidArgument(TOO_MANY));
+        }
+        if !all.is_empty() {
+            let known = self.x.products_of(ctx, &all, &self.targets, self.fit_intercept)?;
+            self.working = Some(Working { features: all, known });
+        }
+        Ok(())
+    }
+
+    /// The means of the features of the working set, zeros for the others, shape (n_features,).
+    fn means(&self) -> Result<Vec<f64>> {
+        let mut means = memory::filled(self.point.w.len(), 0.0)?;
+        if let Some(Working { features, known }) = &self.working {
+            features.iter().zip(&known.means).for_each(|(&feature, &mean)| means[feature] = mean);
+        }
+        Ok(means)
+    }
+
+    /// Takes a pass over the table.
+    fn look(&mut self, ctx: &Context) -> Result<()> {
+        let means = self.means()?;
+        let terms: Vec<_> = self.point.w.iter().copied().enumerate().filter(|(_, w)| *w != 0.0).collect();
+        let at_means: f64 = terms.iter().map(|&(feature, w)| means[feature] * w).sum();
+        let line = Line { intercept: self.center.target_means[0] - at_means, terms: &terms };
+        let Slopes { gradient, residuals } = self.x.slopes(ctx, &self.targets, &self.center, &line)?;
+        (self.point.gradient, self.residuals) = (gradient, residuals);
+        Ok(())
+    }
+
+    /// Solves the problem for one penalty.
+    fn find(&mut self, ctx: &Context, penalty: &Penalty, params: &Params) -> Result<End> {
+        let allowed = params.tol * self.target_square;
+        let (mut tol, mut tightened, mut n_iter, mut most) = (params.tol, 0, 0, FIRST_PASSES);
+        let mut is_solved = false;
+        loop {
+            let gap = Gap::at(self.residuals, penalty, params.positive, &self.point).value;
+            let steep = self.steep(penalty, params.positive);
+            if gap <= allowed || n_iter >= params.max_iter || tightened > MOST_TIGHTER || !gap.is_finite() {
+                return Ok(End { gap, allowed, n_iter });
+            }
+            if !steep.is_empty() {
+                self.join(ctx, steep)?;
+            } else if is_solved {
+                tol *= TIGHTER;
+                tightened += 1;
+            }
+            let Some(Working { features, known }) = &self.working else {
+                return Ok(End { gap, allowed, n_iter });
+            };
+            let problem = known.problem(0);
+            let mut start = memory::with_capacity(features.len())?;
+            start.extend(features.iter().map(|&feature| self.point.w[feature]));
+            let mut point = Point::at(&problem, start)?;
+            let max_iter = most.min(params.max_iter - n_iter);
+            let settings = descent::Params { max_iter, tol, positive: params.positive, seed: None };
+            let end = descend(ctx, &problem, penalty, &settings, &mut point)?;
+            (n_iter, most, is_solved) = (n_iter + end.n_iter, most.saturating_mul(MORE_PASSES), end.gap <= end.allowed);
+            features.iter().zip(&point.w).for_each(|(&feature, &w)| self.point.w[feature] = w);
+            self.look(ctx)?;
+        }
+    }
+
+    /// Features outside the working set with the steepest slopes, of those whose coefficients would not be zero.
+    fn steep(&self, penalty: &Penalty, positive: bool) -> Vec<usize> {
+        let known = self.working.as_ref().map_or(&[][..], |working| &working.features);
+        let slope = |j: usize| {
+            let slope = self.point.gradient[j] - penalty.l2 * self.point.w[j];
+            if positive { slope } else { slope.abs() }
+        };
+        let mut steep: Vec<usize> =
+            (0..self.point.w.len()).filter(|&j| slope(j) > penalty.l1 && known.binary_search(&j).is_err()).collect();
+        let most = JOIN.max(known.len());
+        if steep.len() > most {
+            steep.select_nth_unstable_by(most, |&a, &b| slope(b).total_cmp(&slope(a)).then(a.cmp(&b)));
+            steep.truncate(most);
+        }
+        steep
+    }
+}

@@ -1,0 +1,93 @@
+//! What a network says of rows: the way forward only.
+
+use super::batch::Network;
+use super::input::{Input, dense_forward};
+use super::packed::Packed;
+use super::shape::Dense as Layer;
+use crate::common::context::Blocks;
+use crate::common::error::check_length;
+use crate::common::{Context, Float, Result, memory, parallel};
+use crate::linalg::RowSet;
+use crate::linalg::gemm::{self, padded};
+
+/// Rows that go through at a time: what they are on the way stays in the second cache.
+const ROWS: usize = 96;
+/// Rows that are not worth packing the parameters for.
+const FEW: usize = 4;
+
+/// The outputs, row-major of shape (n_rows, n_outputs).
+///
+/// # Errors
+/// [`crate::common::Error::Shape`]; [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
+pub fn answers<F: Float>(ctx: &Context, network: &Network, params: &[Layer<F>], x: &Input<F>) -> Result<Vec<F>> {
+    let shape = &network.shape;
+    shape.check(params)?;
+    check_length("columns of X", x.n_cols(), shape.fan_in(0))?;
+    if let (Input::Dense(rows), true) = (x, x.n_rows() <= FEW) {
+        return few(network, params, rows.values());
+    }
+    packed_answers(ctx, network, &Packed::new(shape, params, false)?, x)
+}
+
+/// The same, with packed parameters.
+///
+/// # Errors
+/// [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
+pub fn packed_answers<F: Float>(ctx: &Context, network: &Network, packed: &Packed<F>, x: &Input<F>) -> Result<Vec<F>> {
+    let shape = &network.shape;
+    let n_outputs = shape.n_outputs();
+    let mut out = memory::filled(memory::area(x.n_rows(), n_outputs)?, F::ZERO)?;
+    let blocks = Blocks::new(x.n_rows(), ROWS, usize::MAX);
+    let widest = (0..shape.n_layers()).map(|layer| padded(shape.fan_out(layer))).max().unwrap_or(0);
+    let room = || -> Result<(Vec<F>, [Vec<F>; 2])> {
+        let side_by_side = memory::filled(memory::area(blocks.rows(), x.width())?, F::ZERO)?;
+        let layer = || memory::filled(memory::area(blocks.rows(), widest)?, F::ZERO);
+        Ok((side_by_side, [layer()?, layer()?]))
+    };
+    let jobs = blocks.ranges().zip(out.chunks_mut(blocks.rows() * n_outputs)).collect();
+    parallel::map_with(ctx, jobs, room, |(side_by_side, [from, to]), (rows, out)| {
+        let n_rows = rows.len();
+        let rows = RowSet::from(rows);
+        let side_by_side = &mut side_by_side[..n_rows * x.width()];
+        x.gather(rows, side_by_side);
+        for layer in 0..shape.n_layers() {
+            let width = padded(shape.fan_out(layer));
+            let sums = &mut to[..n_rows * width];
+            if layer == 0 {
+                x.forward(rows, side_by_side, shape, packed.layer(0), sums);
+            } else {
+                dense_forward(from, n_rows, padded(shape.fan_in(layer)), shape, layer, packed.layer(layer), sums);
+            }
+            let activation = if layer + 1 == shape.n_layers() { network.output } else { network.hidden };
+            activation.apply(sums, width, shape.fan_out(layer));
+            std::mem::swap(from, to);
+        }
+        for (out, said) in out.chunks_exact_mut(n_outputs).zip(from.chunks_exact(padded(n_outputs))) {
+            out.copy_from_slice(&said[..n_outputs]);
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// The same for a few rows, `values` row-major, with the parameters as they lie.
+fn few<F: Float>(network: &Network, params: &[Layer<F>], values: &[F]) -> Result<Vec<F>> {
+    let shape = &network.shape;
+    let n_rows = values.len() / shape.fan_in(0);
+    let mut out = memory::with_capacity(memory::area(n_rows, shape.n_outputs())?)?;
+    let (mut from, mut to) = (Vec::new(), Vec::new());
+    for row in values.chunks_exact(shape.fan_in(0)) {
+        for (layer, params) in params.iter().enumerate() {
+            let fan_out = shape.fan_out(layer);
+            to.clear();
+            to.resize(fan_out, F::ZERO);
+            let said = if layer == 0 { row } else { &from[..] };
+            gemm::multiply_row(said, params.weights, params.intercepts, &mut to);
+            let activation = if layer + 1 == shape.n_layers() { network.output } else { network.hidden };
+            activation.apply(&mut to, fan_out, fan_out);
+            std::mem::swap(&mut from, &mut to);
+        }
+        out.extend_from_slice(&from);
+    }
+    Ok(out)
+}

@@ -1,0 +1,69 @@
+//! The duality gap: how much the objective may still be above its minimum, at most.
+
+use super::{Penalty, Point, Quadratic};
+
+/// A gap and what it was found by.
+#[derive(Debug, Clone, Copy)]
+pub struct Gap {
+    /// Objective less the value of the dual at a feasible point. Without penalties, the squared length of the gradient.
+    pub value: f64,
+    /// The largest slope, by which the residuals are made feasible.
+    pub dual_norm: f64,
+}
+
+/// Sums over the residuals `R = y - X w`.
+#[derive(Debug, Clone, Copy)]
+pub struct Residuals {
+    /// `|R|²`.
+    pub square: f64,
+    /// `R·y`.
+    pub with_target: f64,
+}
+
+impl Gap {
+    /// The gap at a point, whose gradient is `XᵀR`.
+    ///
+    /// With a penalty on the size, the residuals are shrunk until no slope exceeds it; with one on the square alone, the
+    /// dual takes any residuals, and punishes slopes.
+    pub fn at(residuals: Residuals, penalty: &Penalty, positive: bool, point: &Point) -> Self {
+        let (mut size, mut square) = (0.0, 0.0);
+        for w in point.w.iter().filter(|w| **w != 0.0) {
+            size += w.abs();
+            square += w * w;
+        }
+        if penalty.l1 == 0.0 {
+            let slope_square = point.gradient.iter().map(|slope| slope * slope).sum();
+            let value = if penalty.l2 == 0.0 {
+                slope_square
+            } else {
+                let objective = residuals.square + 0.5 * penalty.l2 * square;
+                objective - residuals.with_target + slope_square / (2.0 * penalty.l2)
+            };
+            return Self { value, dual_norm: slope_square };
+        }
+        let slopes = point.gradient.iter().zip(&point.w).map(|(gradient, w)| gradient - penalty.l2 * w);
+        let dual_norm = if positive {
+            slopes.fold(f64::NEG_INFINITY, f64::max)
+        } else {
+            slopes.fold(0.0, |largest, slope| f64::max(largest, slope.abs()))
+        };
+        let squares = residuals.square + penalty.l2 * square;
+        let scale = if dual_norm > penalty.l1 { penalty.l1 / dual_norm } else { 1.0 };
+        let dual = scale * residuals.with_target - 0.5 * scale * scale * squares;
+        Self { value: 0.5 * squares + penalty.l1 * size - dual, dual_norm }
+    }
+
+    /// The gap at a point of a problem that is known by its products.
+    pub fn of(problem: &Quadratic, penalty: &Penalty, positive: bool, point: &Point) -> Self {
+        let (mut with_products, mut with_gradient) = (0.0, 0.0);
+        let pairs = point.w.iter().zip(problem.products.iter().zip(&point.gradient));
+        for (w, (product, gradient)) in pairs.filter(|(w, _)| **w != 0.0) {
+            with_products += w * product;
+            with_gradient += w * gradient;
+        }
+        // R·y = |y|² - w·q and |R|² = R·y - w·(q - Qw).
+        let with_target = problem.target_square - with_products;
+        let residuals = Residuals { square: with_target - with_gradient, with_target };
+        Self::at(residuals, penalty, positive, point)
+    }
+}

@@ -1,0 +1,136 @@
+"""The entries of coordinate descent."""
+
+from dataclasses import replace
+
+import numpy as np
+import sklearn.linear_model
+
+import mlfast.linear_model
+
+from .entry import BAD_NUMBERS, Entry, numbers
+
+
+def two_numbers(seed, n):
+    """A continuous target of shape (n, 2)."""
+    return np.random.RandomState(seed).standard_normal((n, 2))
+
+
+def in_double_precision(X, weights, params):
+    """scikit-learn computes float32 in single precision, in which it may take other numbers of passes."""
+    return X.dtype == np.float64
+
+
+LASSO = Entry(
+    ours=mlfast.linear_model.Lasso,
+    parent=sklearn.linear_model.Lasso,
+    params={"alpha": 0.2, "random_state": 0},
+    exact={"tol": 1e-13, "max_iter": 100_000},
+    decided=in_double_precision,
+    target=numbers,
+    bad_targets=BAD_NUMBERS,
+    outputs=("predict", "score"),
+    fuzz={
+        "alpha": (0.05, 1.0),
+        "fit_intercept": (True, False),
+        "precompute": (True, False),
+        "copy_X": (True, False),
+        "positive": (True, False),
+        "selection": ("cyclic", "random"),
+        "max_iter": (1, 1000),
+        "tol": (1e-2, 1e-8),
+    },
+    bad_params=(
+        {"alpha": -1.0},
+        {"alpha": "strong"},
+        {"fit_intercept": "yes"},
+        {"precompute": "auto"},
+        {"copy_X": 2},
+        {"tol": -1e-9},
+        {"max_iter": 0},
+        {"positive": None},
+        {"selection": "sorted"},
+        {"warm_start": "yes"},
+    ),
+    state=("coef_", "intercept_", "dual_gap_", "n_iter_", "n_features_in_"),
+    lengths=("alpha",),
+    degree={"coef_": -1},
+    ways={"through the origin": {"fit_intercept": False}},
+    typed=None,
+    large=(50_011, 7),
+    endless={"alpha": 1e-9, "tol": 0.0, "max_iter": 10**9},
+    endless_shape=(2_000, 300),
+)
+ELASTIC_NET = replace(
+    LASSO,
+    ours=mlfast.linear_model.ElasticNet,
+    parent=sklearn.linear_model.ElasticNet,
+    like="Lasso",
+    params={"alpha": 0.2, "random_state": 0},
+    scales=False,  # one part of the penalty is on the scale of X, the other on that of its squares
+    fuzz={**LASSO.fuzz, "l1_ratio": (0.1, 0.9)},
+    bad_params=(*LASSO.bad_params, {"l1_ratio": 1.5}, {"l1_ratio": None}),
+)
+
+
+def in_double_precision_with_rows_to_split(X, weights, params):
+    """
+    As above, and enough rows in each part of a split for its weights to have a sum.
+    """
+    return in_double_precision(X, weights, params) and X.shape[0] >= 12
+
+
+LASSO_CV = replace(
+    LASSO,
+    ours=mlfast.linear_model.LassoCV,
+    parent=sklearn.linear_model.LassoCV,
+    params={"alphas": 5, "cv": 3, "eps": 0.05, "random_state": 0},
+    exact={"tol": 1e-13, "max_iter": 100_000},
+    decided=in_double_precision_with_rows_to_split,
+    bad_targets={name: BAD_NUMBERS[name] for name in BAD_NUMBERS if name != "column"},
+    fuzz={
+        "alphas": (1, 8, [0.1, 1.0, 0.3]),
+        "fit_intercept": (True, False),
+        "precompute": ("auto", True, False),
+        "copy_X": (True, False),
+        "positive": (True, False),
+        "selection": ("cyclic", "random"),
+        "tol": (1e-2, 1e-8),
+        "cv": (2, 4),
+        "n_jobs": (None, 2),
+    },
+    bad_params=(
+        {"alphas": 0},
+        {"alphas": "many"},
+        {"eps": 0.0},
+        {"fit_intercept": "yes"},
+        {"precompute": "never"},
+        {"tol": -1e-9},
+        {"max_iter": 0},
+        {"positive": None},
+        {"selection": "sorted"},
+        {"cv": "thrice"},
+        {"n_jobs": 1.5},
+    ),
+    state=("coef_", "intercept_", "dual_gap_", "n_iter_", "alpha_", "alphas_", "mse_path_", "n_features_in_"),
+    lengths=(),
+    degree={"coef_": -1, "alpha_": 1, "alphas_": 1},
+    large=(20_011, 7),
+    endless={"alphas": [1e-9], "tol": 0.0, "max_iter": 10**9},
+)
+ELASTIC_NET_CV = replace(
+    LASSO_CV,
+    ours=mlfast.linear_model.ElasticNetCV,
+    parent=sklearn.linear_model.ElasticNetCV,
+    like="LassoCV",
+    scales=False,
+    fuzz={**LASSO_CV.fuzz, "l1_ratio": (0.9, [0.2, 1.0])},
+    bad_params=(*LASSO_CV.bad_params, {"l1_ratio": 1.5}),
+)
+
+ENTRIES = [
+    LASSO,
+    LASSO_CV,
+    ELASTIC_NET_CV,
+    ELASTIC_NET,
+    replace(ELASTIC_NET, label="[two targets]", target=two_numbers, params={"alpha": 0.8, "random_state": 0}),
+]
