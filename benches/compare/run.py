@@ -25,6 +25,8 @@ import kmeans
 import linear
 import linear_cd
 import linear_descent
+import linear_logistic
+import linear_sgd
 import linear_svm
 import neighbors
 import peers as contestants
@@ -41,6 +43,8 @@ ROOMS = {
     "linear_cd": linear_cd,
     "linear_descent": linear_descent,
     "linear_svm": linear_svm,
+    "linear_sgd": linear_sgd,
+    "linear_logistic": linear_logistic,
 }
 
 

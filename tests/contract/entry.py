@@ -190,15 +190,10 @@ class Entry:
     def go_on(self, est, X, sample_weight=None):
         """Feed one more batch; classes are named that it need not hold."""
         args = (X,) if self.target is None else (X, self.target(0, row_count(X)))
-        given = {} if sample_weight is None else {"sample_weight": sample_weight}
+        given = {} if sample_weight is None or not self.sample_weight else {"sample_weight": sample_weight}
         if is_classifier(est):
             given["classes"] = np.unique(self.target(0, 1000))
         return est.partial_fit(*args, **given)
-    def learn(self, est, X, sample_weight=None):
-        """Have `est` take a few more rows; a target is made up where it needs one."""
-        args = (X,) if self.target is None else (X, self.target(2, row_count(X)))
-        weights = {} if sample_weight is None or not self.sample_weight else {"sample_weight": sample_weight}
-        return est.partial_fit(*args, **self.partial_params, **weights)
 
     def call_of(self, name, X):
         """Arguments and keyword arguments with which an output is asked about X."""

@@ -33,7 +33,7 @@ ENDS = {
 
 
 def readable(X: Any) -> Any:
-    """Return X as scikit-learn may handle it: SciPy believes the indices of what it converts, Rust checks those of CSR."""
+    """Return X as scikit-learn may handle it: SciPy believes indices of what it converts, Rust checks those of CSR."""
     return X if sp.issparse(X) and X.format == "csr" else with_checked_indices(X)
 
 
