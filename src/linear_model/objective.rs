@@ -139,7 +139,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
             add_multiple(&mut gradient[..n_cols], self.penalty, &row[..n_cols]);
             squares += dot(&row[..n_cols], &row[..n_cols]);
         }
-        Ok(if self.penalty > 0.0 { value + 0.5 * self.penalty * squares } else { value })
+        Ok(if self.penalty == 0.0 { value } else { value + 0.5 * self.penalty * squares })
     }
 
     /// The product of the matrix of second derivatives with `direction`, given the states.
