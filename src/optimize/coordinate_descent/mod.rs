@@ -258,6 +258,6 @@ mod tests {
         assert_eq!((end.n_iter, &point.w[..]), (0, &[0.75, 0.0][..]));
         let mut point = Point::at(&problem, vec![0.0, 3.0]).expect("memory");
         let end = descend(&Context::serial(), &problem, &penalty, &params, &mut point).expect("end");
-        assert_eq!((end.n_iter, &point.w[..]), (1, &[0.75, 0.0][..]));
+        assert_eq!((end.n_iter, &point.w[..]), (2, &[0.75, 0.0][..]));
     }
 }
