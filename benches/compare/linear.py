@@ -20,6 +20,9 @@ PAIR = ("mlfast", "sklearn")
 TRIO = (*PAIR, "sklearnex")
 Job = Callable[[Peer, Data, int], Work]
 ORDINARY = "linear_model.LinearRegression"
+RIDGE = "linear_model.Ridge"
+RIDGE_CV = "linear_model.RidgeCV"
+PENALTIES = tuple(10.0**power for power in range(-4, 5))
 
 
 # ---- data ----
@@ -45,14 +48,18 @@ def dependent(scale: int) -> Data:
     return data
 
 
-def sparse(scale: int) -> Data:
-    """100k x 1,000, one value in a hundred stored."""
-    import scipy.sparse as sp
+def stored(n: int, d: int) -> Callable[[int], Data]:
+    """CSR, n x d, one value in a hundred stored."""
 
-    random = np.random.default_rng(0)
-    rows = max(100_000 // scale, 100)
-    x = sp.random_array((rows, 1_000), density=0.01, format="csr", rng=random)
-    return {"x": x, "y": x @ random.standard_normal(1_000) + random.standard_normal(rows)}
+    def make(scale: int) -> Data:
+        import scipy.sparse as sp
+
+        random = np.random.default_rng(0)
+        rows = max(n // scale, 100)
+        x = sp.random_array((rows, d), density=0.01, format="csr", rng=random)
+        return {"x": x, "y": x @ random.standard_normal(d) + random.standard_normal(rows)}
+
+    return make
 
 
 # ---- jobs ----
@@ -89,8 +96,15 @@ MAIN = [
     row("linear-weights", "the same, with weights, 200k x 50", noisy(200_000, 50), fit(ORDINARY, weighted=True), 2),
     row("linear-dependent", "the same, a column the sum of two, 200k x 30", dependent, fit(ORDINARY), 1),
     row("linear-positive", "the same, positive=True, 200k x 30", noisy(200_000, 30), fit(ORDINARY, positive=True), 2),
-    row("linear-csr", "the same, CSR, 100k x 1,000 at 1 %", sparse, fit(ORDINARY), 1),
+    row("linear-csr", "the same, CSR, 100k x 1,000 at 1 %", stored(100_000, 1_000), fit(ORDINARY), 1),
     row("linear-predict", "LinearRegression.predict, 1M x 50", noisy(1_000_000, 50), ask(ORDINARY)),
+    row("ridge", "Ridge fit, 200k x 200", noisy(200_000, 200), fit(RIDGE), 2.5, TRIO),
+    row("ridge-weights", "the same, with weights, 50k x 200", noisy(50_000, 200), fit(RIDGE, weighted=True), 2.5),
+    row("ridge-svd", "the same, solver='svd', 50k x 200", noisy(50_000, 200), fit(RIDGE, solver="svd"), 2.5),
+    row("ridge-lsqr", "the same, solver='lsqr', 50k x 200", noisy(50_000, 200), fit(RIDGE, solver="lsqr"), 1),
+    row("ridge-csr", "the same, CSR, 100k x 1,000 at 1 %", stored(100_000, 1_000), fit(RIDGE), 1),
+    row("ridge-cv", "RidgeCV fit, 9 penalties, 50k x 100", noisy(50_000, 100), fit(RIDGE_CV, alphas=PENALTIES), 3),
+    row("ridge-cv-csr", "the same, CSR, 20k x 500 at 1 %", stored(20_000, 500), fit(RIDGE_CV, alphas=PENALTIES), 1),
     row(
         "linear-one-row",
         "LinearRegression.predict of one row, 10k x 20",
@@ -111,5 +125,5 @@ def small_row(name: str, method: str) -> Row:
     )
 
 
-SMALL = [(name, method) for name in ("LinearRegression",) for method in ("fit", "predict")]
+SMALL = [(name, method) for name in ("LinearRegression", "Ridge", "RidgeCV") for method in ("fit", "predict")]
 ROWS = [*MAIN, *(small_row(name, method) for name, method in SMALL)]
