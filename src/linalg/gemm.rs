@@ -73,8 +73,8 @@ pub fn pack_transposed<F: Float>(matrix: &[F], depth: usize, out: &mut [F]) {
 /// `out = start + left · right`, `right` packed with as many rows as `left` is deep, `out` row-major of
 /// `(n_rows, padded(n_cols))`.
 pub fn multiply<F: Float>(left: Left<F>, right: &[F], start: Start<F>, out: &mut [F]) {
-    let stride = if left.n_rows == 0 { 0 } else { out.len() / left.n_rows };
-    assert!(stride % LANES == 0 && out.len() == left.n_rows * stride, "whole panels");
+    let stride = out.len().checked_div(left.n_rows).unwrap_or(0);
+    assert!(stride.is_multiple_of(LANES) && out.len() == left.n_rows * stride, "whole panels");
     assert_eq!(right.len(), left.depth * stride, "as many panels as there are in `out`");
     if left.n_rows > 0 && left.depth > 0 {
         let last = (left.n_rows - 1) * left.row_stride + (left.depth - 1) * left.depth_stride;

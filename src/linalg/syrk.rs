@@ -41,7 +41,7 @@ impl Octets {
     pub fn reset(&mut self, n_rows: usize, n_cols: usize) {
         assert!(n_rows <= PACK_ROWS && n_cols.div_ceil(OCTET) * PACK_ROWS * OCTET <= self.values.len());
         (self.n_rows, self.count) = (n_rows, n_cols.div_ceil(OCTET));
-        if n_cols % OCTET > 0 {
+        if !n_cols.is_multiple_of(OCTET) {
             let last = &mut self.values[(self.count - 1) * PACK_ROWS * OCTET..];
             last.chunks_exact_mut(OCTET).take(n_rows).for_each(|row| row[n_cols % OCTET..].fill(0.0));
         }
@@ -182,7 +182,7 @@ mod tests {
             for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()) {
                 let mut out = vec![1.0; stride * height];
                 let (left, right) = (&rows, &rows);
-                let mut run = |is_upper, out: &mut [f64]| {
+                let run = |is_upper, out: &mut [f64]| {
                     dispatch_to(isa, AddProducts { left, right, is_upper, outer, out, out_stride: stride });
                 };
                 run(true, &mut out);

@@ -132,7 +132,6 @@ mod tests {
             }
         }
     }
-    use crate::common::simd::{Isa, dispatch_to};
 
     #[test]
     fn sums_have_the_same_bits_on_every_instruction_set() {

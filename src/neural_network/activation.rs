@@ -55,7 +55,7 @@ impl Activation {
         match self {
             Self::Identity | Self::Exp | Self::Softmax => {}
             Self::Logistic => pairs.for_each(|(error, &z)| *error = *error * z * (F::ONE - z)),
-            Self::Tanh => pairs.for_each(|(error, &z)| *error = *error * (F::ONE - z * z)),
+            Self::Tanh => pairs.for_each(|(error, &z)| *error *= F::ONE - z * z),
             Self::Relu => pairs.for_each(|(error, &z)| *error = if z == F::ZERO { F::ZERO } else { *error }),
         }
     }

@@ -90,6 +90,9 @@ struct Point<'a> {
     gradient: &'a [f64],
 }
 
+/// Variables, with the value and the gradient there.
+type Found = (Vec<f64>, f64, Vec<f64>);
+
 /// The end of the step along a direction, with the value and the gradient there, which is the last that `f` was asked
 /// about.
 fn search(
@@ -99,7 +102,7 @@ fn search(
     first: f64,
     slope: f64,
     params: &Params,
-) -> Result<Option<(Vec<f64>, f64, Vec<f64>)>> {
+) -> Result<Option<Found>> {
     let mut x = memory::copied(start.x)?;
     let mut gradient = memory::filled(x.len(), 0.0)?;
     let go = |f: &mut _, step: f64, x: &mut [f64], gradient: &mut [f64]| -> Result<f64> {

@@ -60,9 +60,9 @@ LOGISTIC_CV = replace(
     parent=sklearn.linear_model.LogisticRegressionCV,
     like="LogisticRegression",
     params={
-        "Cs": 2,
+        "Cs": (0.01, 1.0),
         "cv": 2,
-        "max_iter": 20,
+        "max_iter": 200,
         "l1_ratios": (0,),
         "scoring": "neg_log_loss",
         "use_legacy_attributes": False,
