@@ -25,7 +25,6 @@ import kmeans
 import linear
 import linear_cd
 import linear_descent
-import linear_logistic
 import linear_sgd
 import linear_svm
 import neighbors
@@ -44,7 +43,6 @@ ROOMS = {
     "linear_descent": linear_descent,
     "linear_svm": linear_svm,
     "linear_sgd": linear_sgd,
-    "linear_logistic": linear_logistic,
 }
 
 

@@ -151,6 +151,7 @@ class Entry:
     incremental: bool = False  # has partial_fit
     keeps_interrupted: bool = False  # an interrupt ends its fit with a warning and what was reached, as the parent's
     state: tuple = ()  # attributes that a fit must set
+    unread: tuple = ()  # those of them that no method reads
     typed: str | None = "cluster_centers_"  # the attribute that has the type in which the parent computes; None: X has
 
     @property

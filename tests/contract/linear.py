@@ -26,7 +26,10 @@ def well_conditioned(X, weights, params):
     counts = np.ones(len(table)) if weights is None else np.asarray(weights, dtype=float)
     if params.get("fit_intercept", True) and counts.sum() > 0:
         table = table - np.average(table, axis=0, weights=counts)
+    scale = np.linalg.norm(X.toarray() if sp.issparse(X) else np.asarray(X, dtype=float))
     singular = np.linalg.svd(table * np.sqrt(counts)[:, None], compute_uv=False)
+    if singular[0] <= 1e-12 * scale:
+        return False  # nothing is left about the means, and scikit-learn divides rounding by rounding
     kept = singular[singular > 1e-6 * singular[0]]
     return len(kept) == 0 or kept[0] <= (50 if X.dtype == np.float32 else 1e4) * kept[-1]
 

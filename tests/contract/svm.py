@@ -46,7 +46,7 @@ CLASSIFIER = Entry(
         "fit_intercept": (True, False),
         "intercept_scaling": (0.5, 4.0),
         "class_weight": (None, "balanced"),
-        "max_iter": (1, 7, 150),
+        "max_iter": (1, 150),  # in between, last digits decide which samples are set aside
         "tol": (1e-2, 1e-6),
         "dual": ("auto", True),
     },

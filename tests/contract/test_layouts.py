@@ -9,7 +9,7 @@ import mlfast
 
 from ..compare import assert_close, assert_same_complaint, bits, fitted, outcome, state_bits
 from .entry import sparse_mixture
-from .registry import ENTRIES
+from .registry import OWN_ENTRIES
 
 SHAPE = (301, 5)
 
@@ -122,14 +122,14 @@ def same_as_plain(entry, X, other, **params):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("layout", EXACT)
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", OWN_ENTRIES, ids=lambda e: e.name)
 def test_layout(entry, layout, dtype):
     X = entry.data(0, *SHAPE, dtype)
     same_as_plain(entry, X, EXACT[layout](X))
 
 
 @pytest.mark.parametrize("mode", ["r", "c"])
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", OWN_ENTRIES, ids=lambda e: e.name)
 def test_memmap(entry, mode, tmp_path):
     X = entry.data(0, *SHAPE)
     np.save(tmp_path / "X.npy", X)
@@ -137,7 +137,7 @@ def test_memmap(entry, mode, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # LocalOutlierFactor asks itself without them
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", OWN_ENTRIES, ids=lambda e: e.name)
 class TestOtherContainers:
     def test_list(self, entry):
         X = entry.data(0, *SHAPE)
@@ -176,7 +176,7 @@ class TestOtherContainers:
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("container", [sp.csr_array, sp.csr_matrix, sp.csc_array, sp.coo_matrix, sp.lil_array])
-@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sparse], ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", [e for e in OWN_ENTRIES if e.sparse], ids=lambda e: e.name)
 def test_sparse_container(entry, container, index):
     X = sparse_mixture(0, *SHAPE)
     other = container(X)
@@ -218,7 +218,7 @@ def halves(X):
 
 
 @pytest.mark.parametrize("form", [unsorted, explicit_zeros, halves, lambda X: X[::1]])
-@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sparse], ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", [e for e in OWN_ENTRIES if e.sparse], ids=lambda e: e.name)
 def test_unusual_csr(entry, form):
     """
     Unsorted, explicit zeros, duplicates: the parent's answer, and the matrix is not rewritten.
@@ -245,7 +245,7 @@ def test_unusual_csr(entry, form):
 
 
 @pytest.mark.parametrize("copy_x", [True, False])
-@pytest.mark.parametrize("entry", [e for e in ENTRIES if "copy_x" in e.fuzz], ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", [e for e in OWN_ENTRIES if "copy_x" in e.fuzz], ids=lambda e: e.name)
 def test_copy_x_false_returns_the_data(entry, copy_x):
     """With copy_x=False the array may be used as a work space, but it ends as it began up to rounding."""
     X = entry.data(0, *SHAPE)
@@ -257,7 +257,7 @@ def test_copy_x_false_returns_the_data(entry, copy_x):
         np.testing.assert_allclose(mine, X, rtol=0, atol=1e-14 * np.abs(X).max())
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sample_weight], ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", [e for e in OWN_ENTRIES if e.sample_weight], ids=lambda e: e.name)
 @pytest.mark.parametrize("kind", ["strided", "float32", "int", "list", "series", "read-only", "byteswapped", "scalar"])
 def test_weight_container(entry, kind):
     """Weights in any container count as the same numbers in a plain array."""
