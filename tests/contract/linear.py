@@ -24,6 +24,8 @@ def well_conditioned(X, weights, params):
     """
     table = X.toarray() if sp.issparse(X) else np.asarray(X)
     counts = np.ones(len(table)) if weights is None else np.asarray(weights, dtype=float)
+    if params.get("positive") and len(table) <= table.shape[1]:
+        return False  # there are many solutions without negative coefficients
     if params.get("fit_intercept", True) and counts.sum() > 0:
         table = table - np.average(table, axis=0, weights=counts)
     scale = np.linalg.norm(X.toarray() if sp.issparse(X) else np.asarray(X, dtype=float))
