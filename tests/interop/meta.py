@@ -99,7 +99,8 @@ def column_transformer(entry, est, X, y):
 
 def stacking(entry, est, X, y):
     if is_classifier(est):
-        model = StackingClassifier([("ours", est), ("theirs", GaussianNB())], LogisticRegression(tol=1e-10), cv=3)
+        above = LogisticRegression(solver="newton-cholesky", tol=1e-10)  # decision values may be large
+        model = StackingClassifier([("ours", est), ("theirs", GaussianNB())], above, cv=3)
     else:
         model = StackingRegressor([("ours", est), ("theirs", Ridge())], Ridge(), cv=3)
     return answers(model.fit(X, y), X)
@@ -129,9 +130,8 @@ def self_training(entry, est, X, y):
 
 
 def recursive_elimination(entry, est, X, y):
-    centers = "cluster_centers_" if is_clusterer(est) else "centroids_"
     y = np.zeros(N) if y is None else y
-    model = RFE(est, n_features_to_select=2, importance_getter=centers).fit(X, y)
+    model = RFE(est, n_features_to_select=2, importance_getter=importances(entry)).fit(X, y)
     return {"ranking": model.ranking_, **answers(model, X)}
 
 
@@ -201,8 +201,13 @@ def transformer(entry, est):
     return hasattr(est, "transform")
 
 
-def centred(entry, est):
-    return is_clusterer(est) or hasattr(entry.parent, "_decision_function")
+def importances(entry):
+    """The attribute with a value per feature, if there is one."""
+    return next((name for name in ("cluster_centers_", "centroids_", "coef_") if name in entry.state), None)
+
+
+def ranking(entry, est):
+    return importances(entry) is not None
 
 
 def labeller(entry, est):
@@ -221,7 +226,7 @@ CASES = [
     Case(calibrated, probabilistic),
     Case(bagging, classifier),
     Case(self_training, probabilistic),
-    Case(recursive_elimination, centred),
+    Case(recursive_elimination, ranking),
     Case(sequential_selection, scored),
     Case(permuted, scored),
     Case(partial_dependence, lambda entry, est: probabilistic(entry, est) or is_regressor(est)),

@@ -7,15 +7,17 @@ import warnings
 import numpy as np
 import pytest
 import skl2onnx._supported_operators
-import sklearn.base
 import sklearn.cluster
 import sklearn.impute
 import sklearn.linear_model
 import sklearn.neighbors
+import sklearn.neural_network
+import sklearn.svm
 import sklearn.tree
 from onnxruntime import InferenceSession, SessionOptions
 from skl2onnx import to_onnx
 from skl2onnx.common.exceptions import MissingShapeCalculator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -27,9 +29,16 @@ import mlfast.cluster
 import mlfast.impute
 import mlfast.linear_model
 import mlfast.neighbors
+import mlfast.neural_network
 import mlfast.onnx
+import mlfast.svm
 import mlfast.tree
 from mlfast.accel._registry import OWN
+
+#: The options for decision values in place of probabilities.
+DECIDES = {"zipmap": False, "raw_scores": True}
+
+NETWORK = {"hidden_layer_sizes": (5,), "max_iter": 300, "tol": 1.0, "random_state": 0}
 
 #: Of every module of scikit-learn with drop-ins: what skl2onnx converts, with parameters, options of the conversion,
 #: and the methods that its outputs answer, in their order.
@@ -37,7 +46,29 @@ CONVERTED = [
     ("cluster", "KMeans", {"n_clusters": 3, "n_init": 1, "random_state": 0}, {}, ["predict", "transform"]),
     ("cluster", "MiniBatchKMeans", {"n_clusters": 3, "n_init": 1, "random_state": 0}, {}, ["predict", "transform"]),
     ("impute", "KNNImputer", {"n_neighbors": 3}, {}, ["transform"]),
+    ("linear_model", "ElasticNet", {}, {}, ["predict"]),
+    ("linear_model", "ElasticNetCV", {}, {}, ["predict"]),
+    ("linear_model", "Lasso", {}, {}, ["predict"]),
+    ("linear_model", "LassoCV", {}, {}, ["predict"]),
     ("linear_model", "LinearRegression", {}, {}, ["predict"]),
+    ("linear_model", "PassiveAggressiveClassifier", {"random_state": 0}, DECIDES, ["predict", "decision_function"]),
+    ("linear_model", "PassiveAggressiveRegressor", {"random_state": 0}, {}, ["predict"]),
+    ("linear_model", "Perceptron", {"random_state": 0}, DECIDES, ["predict", "decision_function"]),
+    ("linear_model", "Ridge", {}, {}, ["predict"]),
+    ("linear_model", "RidgeCV", {}, {}, ["predict"]),
+    ("linear_model", "RidgeClassifier", {}, DECIDES, ["predict", "decision_function"]),
+    ("linear_model", "RidgeClassifierCV", {}, DECIDES, ["predict", "decision_function"]),
+    (
+        "linear_model",
+        "SGDClassifier",
+        {"loss": "log_loss", "random_state": 0},
+        {"zipmap": False},
+        ["predict", "predict_proba"],
+    ),
+    ("linear_model", "SGDOneClassSVM", {"random_state": 0}, {}, ["predict", "decision_function"]),
+    ("linear_model", "SGDRegressor", {"random_state": 0}, {}, ["predict"]),
+    ("neural_network", "MLPClassifier", NETWORK, {"zipmap": False}, ["predict", "predict_proba"]),
+    ("neural_network", "MLPRegressor", NETWORK, {}, ["predict"]),
     ("neighbors", "KNeighborsClassifier", {}, {"zipmap": False, "optim": "cdist"}, ["predict", "predict_proba"]),
     (
         "neighbors",
@@ -60,11 +91,18 @@ CONVERTED = [
     # Within this radius lies every row: for another number of neighbours per row skl2onnx's graphs have no room.
     ("neighbors", "RadiusNeighborsClassifier", {"radius": 100.0}, {"zipmap": False}, ["predict", "predict_proba"]),
     ("neighbors", "RadiusNeighborsRegressor", {"radius": 100.0}, {}, ["predict"]),
+    ("svm", "LinearSVC", {"random_state": 0}, {"raw_scores": True}, ["predict", "decision_function"]),
+    ("svm", "LinearSVR", {"C": 0.1, "max_iter": 100_000, "random_state": 0}, {}, ["predict"]),
     ("tree", "DecisionTreeClassifier", {"random_state": 0}, {"zipmap": False}, ["predict", "predict_proba"]),
     ("tree", "DecisionTreeRegressor", {"random_state": 0}, {}, ["predict"]),
     ("tree", "ExtraTreeClassifier", {"random_state": 0}, {"zipmap": False}, ["predict", "predict_proba"]),
     ("tree", "ExtraTreeRegressor", {"random_state": 0}, {}, ["predict"]),
 ]
+
+ROOMS = (
+    *(mlfast.cluster, mlfast.impute, mlfast.linear_model, mlfast.neighbors, mlfast.neural_network, mlfast.svm),
+    mlfast.tree,
+)
 
 #: What skl2onnx converts for no one, and the error that it raises.
 REFUSED = [
@@ -118,6 +156,8 @@ def answers(estimator, X, methods):
         distances, indices = estimator.kneighbors(X)
         return [indices, distances]
     results = [getattr(estimator, method)(X) for method in methods]
+    if is_classifier(estimator) and methods[-1] == "decision_function":
+        results[-1] = np.column_stack([-results[-1], results[-1]])  # the graph has a column for each of two classes
     return [result.toarray() if hasattr(result, "toarray") else result for result in results]
 
 
@@ -154,9 +194,9 @@ def test_every_estimator_is_converted_or_refused_here():
     covered = {(module, name) for module, name, *_ in [*CONVERTED, *REFUSED]}
     estimators = {
         (room.__name__.split(".")[1], name)
-        for room in (mlfast.cluster, mlfast.impute, mlfast.linear_model, mlfast.neighbors, mlfast.tree)
+        for room in ROOMS
         for name in set(room.__all__) - set(OWN.get(room.__name__, ()))  # skl2onnx cannot know what scikit-learn lacks
-        if isinstance(getattr(room, name), type) and issubclass(getattr(room, name), sklearn.base.BaseEstimator)
+        if isinstance(getattr(room, name), type) and issubclass(getattr(room, name), BaseEstimator)
     }
     assert covered == estimators
 

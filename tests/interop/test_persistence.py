@@ -30,7 +30,13 @@ def mapped(model, path):
 
 
 def arrays(est):
-    return {name: value for name, value in vars(est).items() if isinstance(value, np.ndarray)}
+    """The arrays of an estimator by name; those in a list with their position."""
+    parts = [
+        ((name, position), part)
+        for name, value in vars(est).items()
+        for position, part in enumerate(value if isinstance(value, list) else [value])
+    ]
+    return {name: part for name, part in parts if isinstance(part, np.ndarray)}
 
 
 # scikit-learn's trees copy the arrays that they are made of.
