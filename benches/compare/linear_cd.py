@@ -1,6 +1,7 @@
 """The rows of coordinate descent, in the linear_model room.
 
 Targets follow from few of the features, with noise; penalties are shares of the smallest that leaves no coefficient.
+All stop at their own tolerance, whose defaults are near each other; "apart by" says how much that matters.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from peers import Peer
 TITLE = "Lasso and elastic net"
 NOTES: tuple[str, ...] = ()
 PAIR = ("mlfast", "sklearn")
+OTHERS = ("celer", "skglm")  # their models are not in a module of that name
 Job = Callable[[Peer, Data, int], Work]
 
 
@@ -54,7 +56,7 @@ def fit(name: str, share: float | None = None, weighted: bool = False, **params:
     def job(peer: Peer, data: Data, threads: int) -> Work:
         weights = (data["w"],) if weighted else ()
         alpha = {} if share is None else {"alpha": share * data["most"]}
-        model = f"linear_model.{name}"
+        model = name if peer.name in OTHERS else f"linear_model.{name}"
         return lambda: peer.build(model, threads, **alpha, **params).fit(data["x"], data["y"], *weights)
 
     return job
@@ -71,18 +73,19 @@ def ask(name: str, rows: int | None = None) -> Job:
     return job
 
 
-def row(key: str, title: str, data: Any, job: Job, goal: float = 1.0, **more: Any) -> Row:
-    return Row(key, title, data, dict.fromkeys(PAIR, job), scores.values, goal, "sklearn", **more)
+def row(key: str, title: str, data: Any, job: Job, goal: float = 1.0, peers: tuple[str, ...] = (), **more: Any) -> Row:
+    against = "best" if peers else "sklearn"
+    return Row(key, title, data, dict.fromkeys((*PAIR, *peers), job), scores.values, goal, against, **more)
 
 
 WIDE = few_count(5_000, 5_000, 50)
 MAIN = [
-    row("lasso-wide", "Lasso fit, 5k x 5k, 50 count", WIDE, fit("Lasso", 0.1), 3),
+    row("lasso-wide", "Lasso fit, 5k x 5k, 50 count", WIDE, fit("Lasso", 0.1), 3, ("sklearnex", *OTHERS)),
     row("lasso-weights", "the same, with weights", WIDE, fit("Lasso", 0.1, weighted=True), 3),
-    row("lasso-long", "Lasso fit, 200k x 50", few_count(200_000, 50, 10), fit("Lasso", 0.01), 2),
-    row("elastic-wide", "ElasticNet fit, 5k x 5k, 50 count", WIDE, fit("ElasticNet", 0.2), 2),
+    row("lasso-long", "Lasso fit, 200k x 50", few_count(200_000, 50, 10), fit("Lasso", 0.01), 2, OTHERS),
+    row("elastic-wide", "ElasticNet fit, 5k x 5k, 50 count", WIDE, fit("ElasticNet", 0.2), 2, ("sklearnex", *OTHERS)),
     row("lasso-csr", "Lasso fit, CSR, 100k x 2,000 at 1 %", sparse, fit("Lasso", 0.1)),
-    row("lasso-cv", "LassoCV fit, 2k x 1k", few_count(2_000, 1_000, 20), fit("LassoCV"), 4),
+    row("lasso-cv", "LassoCV fit, 2k x 1k", few_count(2_000, 1_000, 20), fit("LassoCV"), 4, ("celer",)),
     row(
         "lasso-one-row",
         "Lasso.predict of one row, 10k x 20",

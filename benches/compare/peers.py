@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-ORDER = ("mlfast", "sklearn", "sklearnex", "faiss", "pykdtree", "scipy")
+ORDER = ("mlfast", "sklearn", "sklearnex", "faiss", "pykdtree", "scipy", "celer", "skglm")
 _DISTRIBUTIONS = {
     "mlfast": "mlfast",
     "sklearn": "scikit-learn",
@@ -18,6 +18,8 @@ _DISTRIBUTIONS = {
     "faiss": "faiss-cpu",
     "pykdtree": "pykdtree",
     "scipy": "scipy",
+    "celer": "celer",
+    "skglm": "skglm",
 }
 # The index has an unrelated project under the name mlfast.
 _REMEDY = {"mlfast": "make bench builds and installs it"}
@@ -39,8 +41,8 @@ class Peer:
 
     def get(self, name: str) -> Any:
         """What this contestant has under that name of scikit-learn's, as in "cluster.KMeans"."""
-        part, _, last = name.rpartition(".")
-        return getattr(importlib.import_module(f"{self.module.__name__}.{part}"), last)
+        part, _, last = f"{self.module.__name__}.{name}".rpartition(".")
+        return getattr(importlib.import_module(part), last)
 
     @contextmanager
     def running(self, threads: int) -> Iterator[None]:

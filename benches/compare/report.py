@@ -20,6 +20,8 @@ COLOURS = {
     "faiss": "#72a276",
     "pykdtree": "#b58db6",
     "scipy": "#e0b252",
+    "celer": "#5f8f8b",
+    "skglm": "#a7795b",
 }
 
 QUIET = 0.1  # CPUs that others may keep busy before a row is called disturbed

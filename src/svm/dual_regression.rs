@@ -6,6 +6,7 @@
 
 use super::active::{Active, Verdict, visit};
 use super::samples::Samples;
+use super::sparse_hinge::newton_step;
 use super::train::Solution;
 use crate::common::random::Mt19937;
 use crate::common::{Context, Float, Result, memory};
@@ -86,13 +87,7 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             };
             new_most = new_most.max(violation);
             total += violation;
-            let step = if right < curvature * beta {
-                -right / curvature
-            } else if left > curvature * beta {
-                -left / curvature
-            } else {
-                -beta
-            };
+            let step = newton_step(right, left, curvature, beta);
             if step.abs() >= NOTHING {
                 dual.beta = (beta + step).max(-bound).min(bound);
                 let change = dual.beta - beta;
