@@ -220,6 +220,7 @@ def test_networks_with_callbacks_are_kept(table):
     heard = Recorder()
     model = MLPClassifier((5,), max_iter=3, random_state=0).set_callbacks(heard).fit(*table)
     for network in (model, heard.shown[1]):
+        assert "_handed_over" not in vars(network)
         loaded = pickle.loads(pickle.dumps(network))
         np.testing.assert_array_equal(loaded.predict_proba(table[0]), network.predict_proba(table[0]))
     assert clone(model)._skl_callbacks == [heard]

@@ -1,5 +1,6 @@
 """What the multilayer perceptrons share: training in Rust, the way forward, state."""
 
+import copy
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
@@ -88,11 +89,14 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         Then those of the last epoch in which they were are left.
         """
         watch = None if incremental else self._watch(X, y, sample_weight)
+        self._handed_over = watch  # to what trains, past the parent's `_fit`, which has no argument for it
         try:
-            self._fit_or_keep(with_checked_indices(X), y, sample_weight, incremental, watch)
+            self._fit_or_keep(with_checked_indices(X), y, sample_weight, incremental)
         except DivergedError as error:
             self.__dict__.update(error.state)
             raise ValueError(str(error)) from None
+        finally:
+            self.__dict__.pop("_handed_over", None)
         if watch is not None:
             watch.finish()
         return self
@@ -106,10 +110,9 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         return Watch(self, X, y, sample_weight, levels, lambda snapshot, _: reached(**snapshot))
 
     @keeps_state
-    def _fit_or_keep(self, X: Any, y: Any, sample_weight: Any, incremental: bool, watch: Watch | None) -> None:
-        self._handed_over = watch  # the parent's `_fit`, which calls `_fit_stochastic`, has no argument for it
+    def _fit_or_keep(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
         parent: Any = super()
-        parent._fit(X, y, sample_weight=sample_weight, incremental=incremental)
+        return parent._fit(X, y, sample_weight=sample_weight, incremental=incremental)
 
     def _common(self: Any) -> dict[str, Any]:
         """Return what both ways of training are told of the network."""
@@ -138,13 +141,12 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         incremental: bool,
     ) -> None:
         parent: Any = super()
-        watch = self.__dict__.pop("_handed_over")
         dispatch(
             self,
             "fit",
             TRAIN_CONDITIONS,
             self,
-            lambda: self._train(X, y, sample_weight, incremental, watch),
+            lambda: self._train(X, y, sample_weight, incremental),
             lambda: parent._fit_stochastic(
                 X,
                 y,
@@ -158,9 +160,8 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             ),
         )
 
-    def _train(
-        self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, incremental: bool, watch: Watch | None
-    ) -> None:
+    def _train(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, incremental: bool) -> None:
+        watch = self.__dict__.pop("_handed_over")
         _refuse_no_numbers(y)
         optimizer = self._known_optimizer(incremental)
         if self.early_stopping and incremental:
@@ -266,48 +267,38 @@ class NetworkDropIn(CallbackDropIn, DropIn):
                 optimizer.learning_rate = optimizer.learning_rate_init * unbiased
         else:
             optimizer.velocities, optimizer.learning_rate = _apart(found["first"], shapes), found["rate"]
-        self.__dict__.update(self._after_epoch(found, found["losses"], found["scores"]))
+        self._reach(found)
 
-    def _after_epoch(
-        self: Any, reached: dict[str, Any], losses: list[float], scores: list[float], is_finite: bool = True
-    ) -> dict[str, Any] | None:
-        """Return the attributes of a network that `reached` a state in as many epochs; None if it is not finite.
+    def _reach(self: Any, found: dict[str, Any]) -> None:
+        """Become the network that Rust has come to; nothing is changed in place, so that a copy can do it too."""
+        shapes = [param.shape for param in self.coefs_ + self.intercepts_]
+        dtype = self.coefs_[0].dtype
+        params = _apart(found["params"].astype(dtype, copy=False), shapes)
+        n_layers = len(self.coefs_)
+        self.coefs_, self.intercepts_ = params[:n_layers], params[n_layers:]
+        losses = [np.float64(loss) for loss in found["losses"]]
+        self.n_iter_ = len(losses)
+        self.loss_curve_ = self.loss_curve_ + losses
+        if losses:
+            self.loss_ = losses[-1]
+        self.t_, self._no_improvement_count = found["seen"], found["stale"]
+        if self.early_stopping:
+            self.validation_scores_ = self.validation_scores_ + found["scores"]
+            self.best_validation_score_ = found["best"]
+            if found["best_params"] is not None:
+                best = _apart(found["best_params"].astype(dtype, copy=False), shapes)
+                self._best_coefs, self._best_intercepts = best[:n_layers], best[n_layers:]
+            self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
+        elif losses:
+            self.best_loss_ = np.float64(found["best"])
 
-        reached : what Rust has come to
-        losses, scores : those of the epochs of this fit
-        """
+    def _after_epoch(self: Any, is_finite: bool, **reached: Any) -> dict[str, Any] | None:
+        """Return the attributes that the network would have if training stopped here; None if some are not finite."""
         if not is_finite:
             return None
-        losses = [np.float64(loss) for loss in losses]
-        dtype = self.coefs_[0].dtype
-        coefs, intercepts = self._layers(reached["params"].astype(dtype, copy=False))
-        attributes = {
-            "coefs_": coefs,
-            "intercepts_": intercepts,
-            "n_iter_": len(losses),
-            "loss_curve_": self.loss_curve_ + losses,
-            "t_": reached["seen"],
-            "_no_improvement_count": reached["stale"],
-        }
-        if losses:
-            attributes["loss_"] = losses[-1]
-        if self.early_stopping:
-            best = self._best_coefs, self._best_intercepts
-            if reached["best_params"] is not None:
-                best = self._layers(reached["best_params"].astype(dtype, copy=False))
-            attributes["coefs_"], attributes["intercepts_"] = best
-            attributes["_best_coefs"], attributes["_best_intercepts"] = best
-            attributes["validation_scores_"] = self.validation_scores_ + scores
-            attributes["best_validation_score_"] = reached["best"]
-        elif losses:
-            attributes["best_loss_"] = np.float64(reached["best"])
-        return attributes
-
-    def _layers(self: Any, params: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return weights and intercepts that lie one behind the other in `params`."""
-        shapes, n_layers = [param.shape for param in self.coefs_ + self.intercepts_], len(self.coefs_)
-        arrays = _apart(params, shapes)
-        return arrays[:n_layers], arrays[n_layers:]
+        twin = copy.copy(self)
+        twin._reach(reached)
+        return vars(twin)
 
     def _listener(self: Any, watch: Watch | None) -> Callable[..., bool] | None:
         """Return what prints the progress of training and tells callbacks of it; None if nobody wants to hear."""
@@ -325,8 +316,8 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             losses.append(loss)
             if score is not None:
                 scores.append(score)
-            snapshot = {"reached": reached, "losses": losses, "scores": scores, "is_finite": verdict != "diverged"}
-            if watch.end("epoch", snapshot):
+            reached |= {"losses": losses, "scores": scores, "is_finite": verdict != "diverged"}
+            if watch.end("epoch", reached):
                 return True
             if verdict in ("go on", "lower") and number < self.max_iter:
                 watch.begin("epoch")
@@ -366,22 +357,22 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         layer_units: Any,
     ) -> None:
         parent: Any = super()
-        watch = self.__dict__.pop("_handed_over")
         dispatch(
             self,
             "fit",
             (),
             None,
-            lambda: self._minimize(X, y, sample_weight, watch),
+            lambda: self._minimize(X, y, sample_weight),
             lambda: parent._fit_lbfgs(
                 X, y, sample_weight, activations, deltas, coef_grads, intercept_grads, layer_units
             ),
         )
 
-    def _minimize(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, watch: Watch | None) -> None:
+    def _minimize(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> None:
+        watch = self.__dict__.pop("_handed_over")
         _refuse_no_numbers(y)
         shapes = [param.shape for param in self.coefs_ + self.intercepts_]
-        n_layers = len(shapes) // 2
+        n_layers = len(self.coefs_)
         found = core.minimize(
             **self._common(),
             **_table(X, y, sample_weight, _computed(X.dtype, y)),
@@ -395,7 +386,8 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         result = OptimizeResult(nit=found["n_iter"], **_ENDINGS[found["end"]])
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.loss_ = np.float64(found["loss"])
-        self.coefs_, self.intercepts_ = self._layers(found["params"])
+        params = _apart(found["params"], shapes)
+        self.coefs_, self.intercepts_ = params[:n_layers], params[n_layers:]
         ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
         spans = list(pairwise(ends))
         self._coef_indptr = [(*span, shape) for span, shape in zip(spans[:n_layers], shapes[:n_layers], strict=True)]
@@ -403,8 +395,10 @@ class NetworkDropIn(CallbackDropIn, DropIn):
 
     def _after_step(self: Any, params: np.ndarray, loss: float, number: int) -> dict[str, Any]:
         """Return the attributes of a network that took so many steps to `params`, shape (n_params,)."""
-        coefs, intercepts = self._layers(params)
-        return {"coefs_": coefs, "intercepts_": intercepts, "loss_": np.float64(loss), "n_iter_": number}
+        n_layers = len(self.coefs_)
+        arrays = _apart(params, [param.shape for param in self.coefs_ + self.intercepts_])
+        learnt = {"coefs_": arrays[:n_layers], "intercepts_": arrays[n_layers:]}
+        return {**learnt, "loss_": np.float64(loss), "n_iter_": number}
 
     def _step_listener(self: Any, watch: Watch) -> Callable[..., bool]:
         """Return what tells callbacks of steps.
