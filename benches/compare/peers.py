@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-ORDER = ("mlfast", "sklearn", "sklearnex", "faiss", "pykdtree", "scipy", "celer", "skglm")
+ORDER = ("mlfast", "sklearn", "sklearnex", "faiss", "pykdtree", "scipy", "celer", "skglm", "torch")
 _DISTRIBUTIONS = {
     "mlfast": "mlfast",
     "sklearn": "scikit-learn",
@@ -20,9 +20,12 @@ _DISTRIBUTIONS = {
     "scipy": "scipy",
     "celer": "celer",
     "skglm": "skglm",
+    "torch": "torch",
 }
-# The index has an unrelated project under the name mlfast.
-_REMEDY = {"mlfast": "make bench builds and installs it"}
+_REMEDY = {
+    "mlfast": "make bench builds and installs it",  # the index has an unrelated project under that name
+    "torch": "it is large, so make bench leaves it to you: pip install torch",
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Peer:
                 stack.enter_context(self.module.config_context(fallback="raise"))
             elif self.name == "faiss":
                 self.module.omp_set_num_threads(threads)
+            elif self.name == "torch":
+                before = self.module.get_num_threads()
+                self.module.set_num_threads(threads)
+                stack.callback(self.module.set_num_threads, before)
             yield
 
 

@@ -22,6 +22,7 @@ COLOURS = {
     "scipy": "#e0b252",
     "celer": "#5f8f8b",
     "skglm": "#a7795b",
+    "torch": "#7a6a9f",
 }
 
 QUIET = 0.1  # CPUs that others may keep busy before a row is called disturbed

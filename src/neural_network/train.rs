@@ -102,7 +102,8 @@ pub enum Verdict {
     Diverged,
 }
 
-/// Trains `state` in place; epochs are told to `observe`, which returns whether to stop.
+/// Trains `state` in place; epochs are told to `observe` with the state that they lead to, but for what the steps remember.
+/// It returns whether to stop.
 ///
 /// After an error the parameters are those of the last step. When weights stop being finite, those of the last epoch in
 /// which all were are left; with held-out rows training goes on, since it is the best that are wanted.
@@ -118,7 +119,7 @@ pub fn train<F: Float>(
     params: &Params,
     state: &mut State<F>,
     random: &mut Mt19937,
-    mut observe: impl FnMut(&Epoch) -> Result<bool>,
+    mut observe: impl FnMut(&Epoch, &State<F>) -> Result<bool>,
 ) -> Result<()> {
     let (shape, n_rows) = (&network.shape, samples.x.n_rows());
     check(shape, samples)?;
@@ -167,7 +168,7 @@ pub fn train<F: Float>(
                 _ if !is_finite && held_out.is_none() => verdict = Verdict::Diverged,
                 _ => {}
             }
-            let asks_to_stop = observe(&Epoch { number, loss, score, verdict })?;
+            let asks_to_stop = observe(&Epoch { number, loss, score, verdict }, state)?;
             if asks_to_stop || !matches!(verdict, Verdict::GoOn | Verdict::Lower(_)) {
                 break;
             }

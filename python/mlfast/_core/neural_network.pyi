@@ -35,7 +35,7 @@ def minimize(
     max_iter: int,
     max_fun: int,
     tol: float,
-    report: Callable[[int, float], bool] | None,
+    report: Callable[[int, float, NDArray[Any]], bool] | None,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def train(
@@ -72,6 +72,6 @@ def train(
     best: float,
     stale: int,
     random_state: Any,
-    report: Callable[[int, float, float | None, str, float], bool] | None,
+    report: Callable[[int, float, float | None, str, float, dict[str, Any]], bool] | None,
     n_threads: int,
 ) -> dict[str, Any]: ...

@@ -1,5 +1,6 @@
 """What the multilayer perceptrons share: training in Rust, the way forward, state."""
 
+import copy
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,6 +17,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlfast import _profile, _threads
+from mlfast._callbacks import CallbackDropIn, Level, Watch
 from mlfast._core import RefusedError
 from mlfast._core import neural_network as core
 from mlfast._dispatch import Condition, callers_level, dispatch
@@ -54,7 +56,7 @@ class DivergedError(ValueError):
         self.state = state
 
 
-class NetworkDropIn(DropIn):
+class NetworkDropIn(CallbackDropIn, DropIn):
     """Training a multilayer perceptron and asking it."""
 
     _skops_types: tuple[str, ...] = (
@@ -86,11 +88,26 @@ class NetworkDropIn(DropIn):
 
         Then those of the last epoch in which they were are left.
         """
+        watch = None if incremental else self._watch(X, y, sample_weight)
+        self._handed_over = watch  # to what trains, past the parent's `_fit`, which has no argument for it
         try:
-            return self._fit_or_keep(with_checked_indices(X), y, sample_weight, incremental)
+            self._fit_or_keep(with_checked_indices(X), y, sample_weight, incremental)
         except DivergedError as error:
             self.__dict__.update(error.state)
             raise ValueError(str(error)) from None
+        finally:
+            self.__dict__.pop("_handed_over", None)
+        if watch is not None:
+            watch.finish()
+        return self
+
+    def _watch(self: Any, X: Any, y: Any, sample_weight: Any) -> Watch | None:
+        """Return what tells callbacks of epochs, or of steps to a minimum; None if there are no callbacks."""
+        if not getattr(self, "_skl_callbacks", None):
+            return None
+        task, reached = ("lbfgs-iter", self._after_step) if self.solver == "lbfgs" else ("epoch", self._after_epoch)
+        levels = [Level(task, task, self.max_iter)]
+        return Watch(self, X, y, sample_weight, levels, lambda snapshot, _: reached(**snapshot))
 
     @keeps_state
     def _fit_or_keep(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
@@ -144,6 +161,7 @@ class NetworkDropIn(DropIn):
         )
 
     def _train(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, incremental: bool) -> None:
+        watch = self.__dict__.pop("_handed_over")
         _refuse_no_numbers(y)
         optimizer = self._known_optimizer(incremental)
         if self.early_stopping and incremental:
@@ -166,6 +184,8 @@ class NetworkDropIn(DropIn):
         # scikit-learn takes errors of wide targets in double precision, and keeps weights in single.
         dtype, computed = self.coefs_[0].dtype, _computed(self.coefs_[0].dtype, y)
         best = self.best_validation_score_ if self.early_stopping else self.best_loss_
+        if watch is not None:
+            watch.begin("epoch")
         found = core.train(
             **self._common(),
             **_table(X, y, sample_weight, computed),
@@ -192,7 +212,7 @@ class NetworkDropIn(DropIn):
             best=float(best),
             stale=int(self._no_improvement_count),
             random_state=self._random_state,
-            report=self._printer() if self.verbose else None,
+            report=self._listener(watch),
         )
         self._take_over(found, optimizer)
         is_unsettled = found["verdict"] in ("go on", "lower") and self.n_iter_ == self.max_iter
@@ -239,10 +259,6 @@ class NetworkDropIn(DropIn):
 
     def _take_over(self: Any, found: dict[str, Any], optimizer: Any) -> None:
         shapes = [param.shape for param in self.coefs_ + self.intercepts_]
-        dtype = self.coefs_[0].dtype
-        params = _apart(found["params"].astype(dtype, copy=False), shapes)
-        n_layers = len(self.coefs_)
-        self.coefs_, self.intercepts_ = params[:n_layers], params[n_layers:]
         if self.solver == "adam":
             optimizer.ms, optimizer.vs = _apart(found["first"], shapes), _apart(found["second"], shapes)
             optimizer.t = found["count"]
@@ -251,14 +267,23 @@ class NetworkDropIn(DropIn):
                 optimizer.learning_rate = optimizer.learning_rate_init * unbiased
         else:
             optimizer.velocities, optimizer.learning_rate = _apart(found["first"], shapes), found["rate"]
+        self._reach(found)
+
+    def _reach(self: Any, found: dict[str, Any]) -> None:
+        """Become the network that Rust has come to; nothing is changed in place, so that a copy can do it too."""
+        shapes = [param.shape for param in self.coefs_ + self.intercepts_]
+        dtype = self.coefs_[0].dtype
+        params = _apart(found["params"].astype(dtype, copy=False), shapes)
+        n_layers = len(self.coefs_)
+        self.coefs_, self.intercepts_ = params[:n_layers], params[n_layers:]
         losses = [np.float64(loss) for loss in found["losses"]]
         self.n_iter_ = len(losses)
-        self.loss_curve_.extend(losses)
+        self.loss_curve_ = self.loss_curve_ + losses
         if losses:
             self.loss_ = losses[-1]
         self.t_, self._no_improvement_count = found["seen"], found["stale"]
         if self.early_stopping:
-            self.validation_scores_.extend(found["scores"])
+            self.validation_scores_ = self.validation_scores_ + found["scores"]
             self.best_validation_score_ = found["best"]
             if found["best_params"] is not None:
                 best = _apart(found["best_params"].astype(dtype, copy=False), shapes)
@@ -267,13 +292,46 @@ class NetworkDropIn(DropIn):
         elif losses:
             self.best_loss_ = np.float64(found["best"])
 
+    def _after_epoch(self: Any, is_finite: bool, **reached: Any) -> dict[str, Any] | None:
+        """Return the attributes that the network would have if training stopped here; None if some are not finite."""
+        if not is_finite:
+            return None
+        twin = copy.copy(self)
+        twin._reach(reached)
+        return vars(twin)
+
+    def _listener(self: Any, watch: Watch | None) -> Callable[..., bool] | None:
+        """Return what prints the progress of training and tells callbacks of it; None if nobody wants to hear."""
+        tell = self._printer() if self.verbose else None
+        if watch is None:
+            return tell
+        losses: list[float] = []
+        scores: list[float] = []
+
+        def report(
+            number: int, loss: float, score: float | None, verdict: str, rate: float, reached: dict[str, Any]
+        ) -> bool:
+            if tell is not None:
+                tell(number, loss, score, verdict, rate, reached)
+            losses.append(loss)
+            if score is not None:
+                scores.append(score)
+            reached |= {"losses": losses, "scores": scores, "is_finite": verdict != "diverged"}
+            if watch.end("epoch", reached):
+                return True
+            if verdict in ("go on", "lower") and number < self.max_iter:
+                watch.begin("epoch")
+            return False
+
+        return report
+
     def _printer(self: Any) -> Callable[..., bool]:
         """Return what prints the progress of training as the parent does."""
         what = "Validation score" if self.early_stopping else "Training loss"
         patience = self.n_iter_no_change if self.n_iter_no_change == np.inf else int(self.n_iter_no_change)
         stale = f"{what} did not improve more than tol={self.tol:f} for {patience} consecutive epochs."
 
-        def report(number: int, loss: float, score: float | None, verdict: str, rate: float) -> bool:
+        def report(number: int, loss: float, score: float | None, verdict: str, rate: float, _: Any) -> bool:
             print(f"Iteration {number}, loss = {loss:.8f}")
             if score is not None:
                 print(f"Validation score: {score:f}")
@@ -311,6 +369,7 @@ class NetworkDropIn(DropIn):
         )
 
     def _minimize(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> None:
+        watch = self.__dict__.pop("_handed_over")
         _refuse_no_numbers(y)
         shapes = [param.shape for param in self.coefs_ + self.intercepts_]
         n_layers = len(self.coefs_)
@@ -322,7 +381,7 @@ class NetworkDropIn(DropIn):
             max_iter=self.max_iter,
             max_fun=self.max_fun,
             tol=float(self.tol),
-            report=None,
+            report=None if watch is None else self._step_listener(watch),
         )
         result = OptimizeResult(nit=found["n_iter"], **_ENDINGS[found["end"]])
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
@@ -333,6 +392,29 @@ class NetworkDropIn(DropIn):
         spans = list(pairwise(ends))
         self._coef_indptr = [(*span, shape) for span, shape in zip(spans[:n_layers], shapes[:n_layers], strict=True)]
         self._intercept_indptr = spans[n_layers:]
+
+    def _after_step(self: Any, params: np.ndarray, loss: float, number: int) -> dict[str, Any]:
+        """Return the attributes of a network that took so many steps to `params`, shape (n_params,)."""
+        n_layers = len(self.coefs_)
+        arrays = _apart(params, [param.shape for param in self.coefs_ + self.intercepts_])
+        learnt = {"coefs_": arrays[:n_layers], "intercepts_": arrays[n_layers:]}
+        return {**learnt, "loss_": np.float64(loss), "n_iter_": number}
+
+    def _step_listener(self: Any, watch: Watch) -> Callable[..., bool]:
+        """Return what tells callbacks of steps.
+
+        One more may begin than are taken, as where scikit-learn tells of steps; it ends without an estimator.
+        """
+        watch.begin("lbfgs-iter")
+
+        def report(number: int, loss: float, params: np.ndarray) -> bool:
+            if watch.end("lbfgs-iter", {"params": params, "loss": loss, "number": number}):
+                return True
+            if number < self.max_iter:
+                watch.begin("lbfgs-iter")
+            return False
+
+        return report
 
     # ---- asking ----
 
