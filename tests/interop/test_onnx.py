@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import skl2onnx._supported_operators
 import sklearn.cluster
+import sklearn.ensemble
 import sklearn.impute
 import sklearn.linear_model
 import sklearn.neighbors
@@ -26,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 import mlfast
 import mlfast.accel
 import mlfast.cluster
+import mlfast.ensemble
 import mlfast.impute
 import mlfast.linear_model
 import mlfast.neighbors
@@ -38,6 +40,7 @@ from mlfast.accel._registry import OWN
 #: The options for decision values in place of probabilities.
 DECIDES = {"zipmap": False, "raw_scores": True}
 
+FEW = {"n_estimators": 5, "random_state": 0}
 NETWORK = {"hidden_layer_sizes": (5,), "max_iter": 300, "tol": 1.0, "random_state": 0}
 
 #: Of every module of scikit-learn with drop-ins: what skl2onnx converts, with parameters, options of the conversion,
@@ -45,6 +48,14 @@ NETWORK = {"hidden_layer_sizes": (5,), "max_iter": 300, "tol": 1.0, "random_stat
 CONVERTED = [
     ("cluster", "KMeans", {"n_clusters": 3, "n_init": 1, "random_state": 0}, {}, ["predict", "transform"]),
     ("cluster", "MiniBatchKMeans", {"n_clusters": 3, "n_init": 1, "random_state": 0}, {}, ["predict", "transform"]),
+    *(
+        ("ensemble", f"{kind}Classifier", FEW, {"zipmap": False}, ["predict", "predict_proba"])
+        for kind in ("AdaBoost", "Bagging", "ExtraTrees", "GradientBoosting", "RandomForest")
+    ),
+    *(
+        ("ensemble", f"{kind}Regressor", FEW, {}, ["predict"])
+        for kind in ("AdaBoost", "Bagging", "ExtraTrees", "GradientBoosting", "RandomForest")
+    ),
     ("impute", "KNNImputer", {"n_neighbors": 3}, {}, ["transform"]),
     ("linear_model", "ElasticNet", {}, {}, ["predict"]),
     ("linear_model", "ElasticNetCV", {}, {}, ["predict"]),
@@ -100,13 +111,15 @@ CONVERTED = [
 ]
 
 ROOMS = (
-    *(mlfast.cluster, mlfast.impute, mlfast.linear_model, mlfast.neighbors, mlfast.neural_network, mlfast.svm),
-    mlfast.tree,
+    *(mlfast.cluster, mlfast.ensemble, mlfast.impute, mlfast.linear_model, mlfast.neighbors, mlfast.neural_network),
+    *(mlfast.svm, mlfast.tree),
 )
 
 #: What skl2onnx converts for no one, and the error that it raises.
 REFUSED = [
     ("cluster", "BisectingKMeans", {"random_state": 0}, MissingShapeCalculator),
+    ("ensemble", "IsolationForest", FEW, RuntimeError),
+    ("ensemble", "RandomTreesEmbedding", FEW, RuntimeError),
     ("neighbors", "NearestCentroid", {}, MissingShapeCalculator),
     ("neighbors", "RadiusNeighborsTransformer", {}, MissingShapeCalculator),
     ("neighbors", "LocalOutlierFactor", {}, RuntimeError),
