@@ -80,12 +80,12 @@ def row(key: str, title: str, data: Any, job: Job, goal: float = 1.0, peers: tup
 
 WIDE = few_count(5_000, 5_000, 50)
 MAIN = [
-    row("lasso-wide", "Lasso fit, 5k x 5k, 50 count", WIDE, fit("Lasso", 0.1), 3, ("sklearnex", *OTHERS)),
+    row("lasso-wide", "Lasso fit, 5k x 5k, 50 count", WIDE, fit("Lasso", 0.1), 3, OTHERS),
     row("lasso-weights", "the same, with weights", WIDE, fit("Lasso", 0.1, weighted=True), 3),
     row("lasso-long", "Lasso fit, 200k x 50", few_count(200_000, 50, 10), fit("Lasso", 0.01), 2, OTHERS),
-    row("elastic-wide", "ElasticNet fit, 5k x 5k, 50 count", WIDE, fit("ElasticNet", 0.2), 2, ("sklearnex", *OTHERS)),
+    row("elastic-wide", "ElasticNet fit, 5k x 5k, 50 count", WIDE, fit("ElasticNet", 0.2), 2, OTHERS),
     row("lasso-csr", "Lasso fit, CSR, 100k x 2,000 at 1 %", sparse, fit("Lasso", 0.1)),
-    row("lasso-cv", "LassoCV fit, 2k x 1k", few_count(2_000, 1_000, 20), fit("LassoCV"), 4, ("celer",)),
+    row("lasso-cv", "LassoCV fit, 2k x 1k", few_count(2_000, 1_000, 20), fit("LassoCV"), 4),
     row(
         "lasso-one-row",
         "Lasso.predict of one row, 10k x 20",

@@ -23,11 +23,13 @@ def flat(answer: Any) -> Any:
 
 
 def apart(answer: Any, reference: Any) -> float:
-    """Largest relative difference, of the entries that are above a millionth of the largest one."""
+    """Largest relative difference, of the entries above a millionth of the largest one; absolute if all are zero."""
     got, want = flat(answer).astype(np.float64), flat(reference).astype(np.float64)
     if len(got) != len(want):
         return float("inf")
     size = np.abs(want)
+    if not size.any():
+        return float(np.abs(got).max(initial=0.0))
     seen = size > 1e-6 * size.max()
     return float((np.abs(got[seen] - want[seen]) / size[seen]).max())
 
