@@ -3,6 +3,7 @@
 scikit-learn's own methods validate, allocate and warn; what they call to fit a validated problem is replaced.
 """
 
+import numbers
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,8 +64,8 @@ def with_checked_rows(X: Any) -> Any:
 
 @contextmanager
 def undrawn_if_refused(*sources: Any) -> Iterator[None]:
-    """Give generators back what was drawn from them, if scikit-learn is asked to draw it again."""
-    generators = [check_random_state(source) for source in sources]
+    """Give generators back what was drawn from them, if scikit-learn is asked to draw it again; seeds lose nothing."""
+    generators = [check_random_state(source) for source in sources if not isinstance(source, numbers.Integral)]
     states = [generator.get_state() for generator in generators]
     try:
         yield
