@@ -56,11 +56,17 @@ class LinearClassifierDropIn(LinearDropIn):
         y : ndarray of shape (n_samples,)
             Classes.
         """
+        scores = self._few(X)
+        if scores is not None:
+            return self._chosen(scores)
         parent: Any = super()
         return self._answered("predict", X, lambda: parent.predict(X), self._chosen, "csr")
 
     def _chosen(self: Any, scores: np.ndarray) -> np.ndarray:
         """Return the class that the scores speak for, shape (n_samples,)."""
+        if scores.size == 1:
+            second = scores.item() > 0
+            return self.classes_[int(second) : int(second) + 1].copy()
         scores = flat(scores)
         chosen = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         return self.classes_.take(chosen)
