@@ -14,17 +14,18 @@ from mlfast._rebound import rebound
 from mlfast._state import keeps_state
 from mlfast.linear_model import _smooth
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
+from mlfast.linear_model._liblinear import fit_liblinear, with_narrow_indices
 
 #: Solvers that are built.
-SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
+SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky")
 
 NOT_BUILT = Condition("the solver is not built", lambda model: model.solver not in SOLVERS)
-NEWTON_PRINTS = Condition(
-    "Newton's method is to print its steps", lambda model: model.solver != "lbfgs" and bool(model.verbose)
+SOLVER_PRINTS = Condition(
+    "the solver is to print its steps", lambda model: model.solver != "lbfgs" and bool(model.verbose)
 )
 FIT_CONDITIONS = (
     NOT_BUILT,
-    NEWTON_PRINTS,
+    SOLVER_PRINTS,
     Condition(
         "callbacks hear of each step", lambda model: model.solver == "lbfgs" and hasattr(model, "_skl_callbacks")
     ),
@@ -35,8 +36,16 @@ path = rebound(
     optimize=SimpleNamespace(minimize=_smooth.minimize),
     _newton_cg=_smooth.newton_cg,
     NewtonCholeskySolver=_smooth.NewtonCholeskySolver,
+    _fit_liblinear=fit_liblinear,
 )
-_fit = rebound(sklearn.linear_model.LogisticRegression.fit, _logistic_regression_path=path)
+_fit = rebound(
+    sklearn.linear_model.LogisticRegression.fit, _logistic_regression_path=path, _fit_liblinear=fit_liblinear
+)
+
+
+def checked(model: Any, X: Any) -> Any:
+    """Return ``X`` as scikit-learn may handle it; what LIBLINEAR is to read has indices of 32 bits."""
+    return with_narrow_indices(X) if model.solver == "liblinear" else _smooth.readable(X)
 
 
 class LogisticDropIn(LinearClassifierDropIn):
@@ -115,7 +124,7 @@ class LogisticRegression(LogisticDropIn, sklearn.linear_model.LogisticRegression
             "fit",
             FIT_CONDITIONS,
             self,
-            lambda: _fit(self, _smooth.readable(X), y, sample_weight),
+            lambda: _fit(self, checked(self, X), y, sample_weight),
             lambda: super(LogisticRegression, self).fit(X, y, sample_weight),
         )
         return self
