@@ -22,7 +22,7 @@ TUBES = ("epsilon_insensitive", "squared_epsilon_insensitive")
 
 
 def with_narrow_indices(X: Any) -> Any:
-    """Return ``X`` with checked indices, unless it is a CSR matrix with indices of 64 bits, which LIBLINEAR refuses.
+    """Return ``X`` with checked indices, unless it is a CSR matrix with indices of 64 bits, which scikit-learn refuses.
 
     Parameters
     ----------

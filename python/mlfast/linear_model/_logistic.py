@@ -1,5 +1,6 @@
 """Logistic regression: scikit-learn's own method, with the search for the minimum in Rust."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,16 +16,16 @@ from mlfast._state import keeps_state
 from mlfast.linear_model import _smooth
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
 from mlfast.linear_model._liblinear import fit_liblinear, with_narrow_indices
+from mlfast.linear_model._sag import sag_solver
+from mlfast.linear_model._sgd import undrawn_if_refused
 
-#: Solvers that are built.
-SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky")
+#: Solvers that draw from ``random_state``, and that take indices of 32 bits only.
+DRAWING_SOLVERS = ("liblinear", "sag", "saga")
 
-NOT_BUILT = Condition("the solver is not built", lambda model: model.solver not in SOLVERS)
 SOLVER_PRINTS = Condition(
     "the solver is to print its steps", lambda model: model.solver != "lbfgs" and bool(model.verbose)
 )
 FIT_CONDITIONS = (
-    NOT_BUILT,
     SOLVER_PRINTS,
     Condition(
         "callbacks hear of each step", lambda model: model.solver == "lbfgs" and hasattr(model, "_skl_callbacks")
@@ -37,15 +38,22 @@ path = rebound(
     _newton_cg=_smooth.newton_cg,
     NewtonCholeskySolver=_smooth.NewtonCholeskySolver,
     _fit_liblinear=fit_liblinear,
+    sag_solver=sag_solver,
 )
 _fit = rebound(
     sklearn.linear_model.LogisticRegression.fit, _logistic_regression_path=path, _fit_liblinear=fit_liblinear
 )
 
 
-def checked(model: Any, X: Any) -> Any:
-    """Return ``X`` as scikit-learn may handle it; what LIBLINEAR is to read has indices of 32 bits."""
-    return with_narrow_indices(X) if model.solver == "liblinear" else _smooth.readable(X)
+def fit_with(
+    fit: Callable[..., Any], read: Callable[[Any], Any], model: Any, X: Any, y: Any, weights: Any, **params: Any
+) -> None:
+    """Fit ``model`` by ``fit``, a method of scikit-learn's with solvers of ours, to what ``read`` makes of ``X``."""
+    if model.solver in DRAWING_SOLVERS:
+        with undrawn_if_refused(model.random_state):
+            fit(model, with_narrow_indices(X), y, weights, **params)
+    else:
+        fit(model, read(X), y, weights, **params)
 
 
 class LogisticDropIn(LinearClassifierDropIn):
@@ -124,7 +132,7 @@ class LogisticRegression(LogisticDropIn, sklearn.linear_model.LogisticRegression
             "fit",
             FIT_CONDITIONS,
             self,
-            lambda: _fit(self, checked(self, X), y, sample_weight),
+            lambda: fit_with(_fit, _smooth.readable, self, X, y, sample_weight),
             lambda: super(LogisticRegression, self).fit(X, y, sample_weight),
         )
         return self

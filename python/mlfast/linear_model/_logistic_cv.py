@@ -8,10 +8,11 @@ from sklearn.linear_model import _logistic as parents
 
 from mlfast._dispatch import Condition, dispatch
 from mlfast._rebound import rebound
+from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.linear_model._logistic import NOT_BUILT, SOLVER_PRINTS, LogisticDropIn, checked, path
+from mlfast.linear_model._logistic import SOLVER_PRINTS, LogisticDropIn, fit_with, path
 
-FIT_CONDITIONS: tuple[Condition, ...] = (NOT_BUILT, SOLVER_PRINTS)
+FIT_CONDITIONS: tuple[Condition, ...] = (SOLVER_PRINTS,)
 
 _log_reg_scoring_path = rebound(parents._log_reg_scoring_path, _logistic_regression_path=path)
 _log_reg_scoring_path.__module__ = __name__  # where other processes find it
@@ -51,7 +52,7 @@ class LogisticRegressionCV(LogisticDropIn, sklearn.linear_model.LogisticRegressi
             "fit",
             FIT_CONDITIONS,
             self,
-            lambda: _fit(self, checked(self, X), y, sample_weight, **params),
+            lambda: fit_with(_fit, with_checked_indices, self, X, y, sample_weight, **params),
             lambda: super(LogisticRegressionCV, self).fit(X, y, sample_weight, **params),
         )
         return self
