@@ -85,6 +85,9 @@ def _solve(
         What `core.minimize` gives, with ``coef`` in the order of ``start``.
     """
     X, y, weights, penalty, _ = args
+    if weights is not None and (weights < 0).any():
+        # The function may have no minimum, and what is found is a matter of rounding.
+        raise RefusedError("weights are negative")
     loss = _loss(linear_loss.base_loss)
     count = loss["count"]
     found = core.minimize(
@@ -180,8 +183,6 @@ class NewtonCholeskySolver:
 
     def solve(self, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
         """Return the coefficients, of the shape in which they were given, and set ``iteration``."""
-        if sample_weight is not None and (sample_weight < 0).any():
-            raise RefusedError("weights are negative")
         args = (X, y, sample_weight, self.l2_reg_strength, 1)
         start = self.coef.ravel(order="F")
         found = _solve(self.linear_loss, start, args, "newton-cholesky", self.tol, self.max_iter)
