@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 
 import mlfast.linear_model
 
-from .entry import BAD_CLASSES, BAD_NUMBERS, Entry, always, names_of_classes
+from .entry import BAD_CLASSES, BAD_NUMBERS, Entry, names_of_classes
 
 
 def positive(seed, n):
@@ -23,19 +23,41 @@ FEW_STEPS = {"tol": 1e-2, "max_iter": 500}
 
 def few_steps_decide(X, weights, params):
     """
-    Whether gradients are within a few orders of magnitude of the tolerance.
+    Whether gradients are within a few orders of magnitude of the tolerance, and classes are not in balance.
 
-    If not, a search goes on until rounding is all that is left of them, and what it ends with is rounding.
+    If not, a search goes on until rounding is all that is left of them, and what it ends with is rounding; or that is
+    what the intercepts are.
     """
     values = np.abs(X.data if sp.issparse(X) else X)
-    total = X.shape[0] if weights is None else np.sum(weights)
-    return values.max(initial=0) < 1e3 and total > 1e-6
+    weights = np.ones(X.shape[0]) if weights is None else np.asarray(weights, dtype=float)
+    if values.max(initial=0) > 1e3 or weights.sum() < 1e-6:
+        return False
+    if X.dtype == np.float32 and (params["solver"] == "newton-cg" or params["C"] < 0.1):
+        return False  # scikit-learn has no digits to spare in single precision
+    classes, numbers = np.unique(names_of_classes(0, len(weights)), return_inverse=True)
+    factors = {"birch": 1.0, **(params.get("class_weight") or {})}
+    weights = weights * np.where(classes[numbers] == "birch", factors["birch"], 1.0)
+    shares = np.bincount(numbers, weights) / weights.sum()
+    return not params.get("fit_intercept", True) or np.ptp(shares) > 0.02 or len(classes) == 1
+
+
+def rows_to_split(X, weights, params):
+    """As above, of folds with more than a few rows."""
+    rows = X.shape[0] if weights is None else np.count_nonzero(weights)
+    return rows > 12 and few_steps_decide(X, weights, {"solver": "lbfgs", "C": 1.0, **params})
+
+
+def mean_decides(X, weights, params):
+    """Whether there is more to learn than one row's target, and scikit-learn learns it in double precision."""
+    rows = X.shape[0] if weights is None else np.count_nonzero(weights)
+    return rows > 1 and X.dtype == np.float64
 
 
 def objective(est, X, y, weights):
     """What a model minimises, in float64."""
     weights = np.ones(len(y)) if weights is None else weights
-    scores = np.asarray(X, dtype=float) @ est.coef_.T.astype(float) + est.intercept_
+    table = X.toarray() if sp.issparse(X) else X
+    scores = table.astype(float) @ est.coef_.T.astype(float) + est.intercept_
     scores = np.hstack([np.zeros_like(scores), scores]) if scores.shape[1] == 1 else scores
     losses = logsumexp(scores, axis=1) - scores[np.arange(len(y)), np.searchsorted(est.classes_, y)]
     squares = np.sum(np.square(est.coef_, dtype=float))
@@ -55,7 +77,7 @@ def objective_is_no_larger(ours, theirs, X, weights):
 LOGISTIC = Entry(
     ours=mlfast.linear_model.LogisticRegression,
     parent=sklearn.linear_model.LogisticRegression,
-    params=FEW_STEPS | {"C": 0.1},
+    params=FEW_STEPS | {"C": 0.1, "solver": "lbfgs"},
     decided=few_steps_decide,
     as_good=objective_is_no_larger,
     target=names_of_classes,
@@ -64,7 +86,7 @@ LOGISTIC = Entry(
     fuzz={
         "fit_intercept": (True, False),
         "C": (1e-3, 1.0),
-        "class_weight": (None, "balanced"),
+        "class_weight": (None, {"birch": 2.0}),
         "solver": ("lbfgs", "newton-cg", "newton-cholesky"),
     },
     bad_params=(
@@ -86,6 +108,8 @@ LOGISTIC = Entry(
     ways={
         "newton-cholesky": {"solver": "newton-cholesky"},
         "newton-cg": {"solver": "newton-cg"},
+        "sag": {"solver": "sag", "random_state": 0},
+        "elastic net": {"solver": "saga", "l1_ratio": 0.5, "random_state": 0},
         "through the origin": {"fit_intercept": False},
     },
     typed=None,
@@ -98,13 +122,14 @@ LOGISTIC_CV = replace(
     parent=sklearn.linear_model.LogisticRegressionCV,
     like="LogisticRegression",
     params={
-        "Cs": (0.01, 1.0),
+        "Cs": (0.01, 0.1),
         "cv": 2,
         **FEW_STEPS,
         "l1_ratios": (0,),
         "scoring": "neg_log_loss",
         "use_legacy_attributes": False,
     },
+    decided=rows_to_split,
     fuzz={"fit_intercept": (True, False), "refit": (True, False)},
     bad_params=({"Cs": 0}, {"tol": -1e-9}, {"cv": "many"}, {"solver": "fast"}, {"refit": None}),
     state=("coef_", "intercept_", "classes_", "n_iter_", "C_", "scores_", "n_features_in_"),
@@ -117,7 +142,7 @@ POISSON = replace(
     parent=sklearn.linear_model.PoissonRegressor,
     like="LogisticRegression",
     params=FEW_STEPS | {"alpha": 1.0},
-    decided=always,
+    decided=mean_decides,
     as_good=None,
     costs=(),
     target=positive,
