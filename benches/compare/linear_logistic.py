@@ -93,6 +93,18 @@ ROWS = [
         3,
     ),
     row(
+        "logistic-liblinear",
+        "the same, solver='liblinear', 100k x 50",
+        classes(100_000, 50),
+        fit(LOGISTIC, solver="liblinear", random_state=0),
+    ),
+    row(
+        "logistic-saga",
+        "the same, solver='saga', l1_ratio=0.5, C=0.01, 50k x 50",
+        classes(50_000, 50),
+        fit(LOGISTIC, solver="saga", l1_ratio=0.5, C=0.01, random_state=0),
+    ),
+    row(
         "logistic-cv",
         "LogisticRegressionCV fit, 20k x 30",
         classes(20_000, 30),
