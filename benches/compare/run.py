@@ -25,6 +25,7 @@ import kmeans
 import linear
 import linear_cd
 import linear_descent
+import linear_logistic
 import linear_sgd
 import linear_svm
 import neighbors
@@ -45,6 +46,7 @@ ROOMS = {
     "linear_svm": linear_svm,
     "linear_sgd": linear_sgd,
     "neural_network": neural_network,
+    "linear_logistic": linear_logistic,
 }
 
 

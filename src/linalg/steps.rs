@@ -50,6 +50,9 @@ pub trait Steps<F: Float>: Rows<F> {
     /// Hands each stored value, and the element of the vector in its column, to `visit`.
     fn visit(&self, row: usize, vector: &mut [F], visit: impl FnMut(F, &mut F));
 
+    /// Hands each stored value and its column to `visit`.
+    fn each(&self, row: usize, visit: impl FnMut(usize, F));
+
     /// Hands the elements of two vectors in each stored column to `visit`.
     fn visit_two(&self, row: usize, first: &mut [F], second: &mut [F], visit: impl FnMut(&mut F, &mut F));
 }
@@ -139,6 +142,11 @@ impl<F: Float> Steps<F> for Dense<'_, F> {
     }
 
     #[inline(always)]
+    fn each(&self, row: usize, mut visit: impl FnMut(usize, F)) {
+        self.at(row).iter().enumerate().for_each(|(column, &x)| visit(column, x));
+    }
+
+    #[inline(always)]
     fn visit_two(&self, _row: usize, first: &mut [F], second: &mut [F], mut visit: impl FnMut(&mut F, &mut F)) {
         first.iter_mut().zip(second).for_each(|(first, second)| visit(first, second));
     }
@@ -201,6 +209,12 @@ impl<F: Float> Steps<F> for Csr<'_, F> {
     fn visit(&self, row: usize, vector: &mut [F], mut visit: impl FnMut(F, &mut F)) {
         let (values, columns) = self.stored_in(row);
         values.iter().zip(columns).for_each(|(&x, &column)| visit(x, &mut vector[column as usize]));
+    }
+
+    #[inline(always)]
+    fn each(&self, row: usize, mut visit: impl FnMut(usize, F)) {
+        let (values, columns) = self.stored_in(row);
+        values.iter().zip(columns).for_each(|(&x, &column)| visit(column as usize, x));
     }
 
     #[inline(always)]

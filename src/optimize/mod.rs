@@ -9,6 +9,7 @@ pub mod lsqr;
 pub mod more_thuente;
 pub mod newton;
 pub mod newton_cg;
+pub mod sag;
 pub mod schedule;
 pub mod sgd;
 pub mod step;

@@ -131,6 +131,7 @@ class Entry:
     size_param: str | None = None  # the parameter that must not exceed the number of rows
     ways: Mapping = field(default_factory=dict)  # name -> settings that take another way through the core
     decided: Callable = always  # (X, weights, params) -> whether the data, and not rounding, decide the parent's answer
+    as_good: Callable | None = None  # (ours, parent's, X, weights): asserts it of fits that the data do not decide
     large: tuple = (20_011, 7)  # cut into blocks with the default settings
     large_params: Mapping = field(default_factory=dict)  # what makes that cheap
     scant_shape: tuple = (150_000, 16)  # whose use takes memory

@@ -16,6 +16,7 @@ from . import (
     imputers,
     lasso,
     linear,
+    logistic,
     neighbors,
     networks,
     pairwise,
@@ -35,6 +36,7 @@ ENTRIES = [
     *linear.ENTRIES,
     *svm.ENTRIES,
     *stochastic.ENTRIES,
+    *logistic.ENTRIES,
     *lasso.ENTRIES,
     *networks.ENTRIES,
     *adaboost.ENTRIES,
@@ -43,7 +45,7 @@ ENTRIES = [
 ]
 FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
 
-#: Tests that set up processes for each, and those of the many kinds of input, go over these; at night over all.
+#: Tests that set up processes for each go over these; at night over all.
 OWN_WAYS = [
     thing for thing in [*ENTRIES, *FUNCTIONS] if not thing.like or os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 ]

@@ -4,6 +4,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 __all__ = [
+    "average_gradient",
     "descend",
     "descend_by_rows",
     "enet_folds",
@@ -19,6 +20,14 @@ __all__ = [
 
 # x: an array or a CSR matrix of float32 or float64; y, weights, coef and intercept are of its type.
 
+def average_gradient(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any],
+    start: dict[str, Any],
+    settings: dict[str, Any],
+) -> dict[str, Any]: ...
 def descend(
     *,
     x: Any,

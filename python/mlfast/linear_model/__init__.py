@@ -4,6 +4,9 @@ import mlfast._compat  # first: it refuses a scikit-learn that is not supported 
 from mlfast.linear_model._coordinate_descent import ElasticNet, Lasso
 from mlfast.linear_model._coordinate_descent_cv import ElasticNetCV, LassoCV
 from mlfast.linear_model._descent import GradientDescentClassifier, GradientDescentRegressor
+from mlfast.linear_model._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
+from mlfast.linear_model._logistic import LogisticRegression
+from mlfast.linear_model._logistic_cv import LogisticRegressionCV
 from mlfast.linear_model._ordinary import LinearRegression
 from mlfast.linear_model._passive_aggressive import PassiveAggressiveClassifier, PassiveAggressiveRegressor
 from mlfast.linear_model._paths import enet_path, lasso_path
@@ -15,14 +18,18 @@ from mlfast.linear_model._stochastic import SGDClassifier, SGDOneClassSVM, SGDRe
 __all__ = [
     "ElasticNet",
     "ElasticNetCV",
+    "GammaRegressor",
     "GradientDescentClassifier",
     "GradientDescentRegressor",
     "Lasso",
     "LassoCV",
     "LinearRegression",
+    "LogisticRegression",
+    "LogisticRegressionCV",
     "PassiveAggressiveClassifier",
     "PassiveAggressiveRegressor",
     "Perceptron",
+    "PoissonRegressor",
     "Ridge",
     "RidgeCV",
     "RidgeClassifier",
@@ -30,6 +37,7 @@ __all__ = [
     "SGDClassifier",
     "SGDOneClassSVM",
     "SGDRegressor",
+    "TweedieRegressor",
     "enet_path",
     "lasso_path",
 ]

@@ -10,13 +10,11 @@ from sklearn.svm._classes import _validate_dual_parameter
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from mlfast._core import RefusedError
 from mlfast._dispatch import Condition, dispatch
-from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.linear_model._base import LinearDropIn
 from mlfast.linear_model._classes import LinearClassifierDropIn
-from mlfast.svm._liblinear import fit_liblinear
+from mlfast.linear_model._liblinear import fit_liblinear, with_narrow_indices
 
 FIT_CONDITIONS = (Condition("verbose is set: LIBLINEAR prints as it goes along", lambda model: bool(model.verbose)),)
 
@@ -164,7 +162,5 @@ class LinearSVR(LinearDropIn, sklearn.svm.LinearSVR):
 
 def _checked(est: Any, X: Any, y: Any) -> tuple[Any, np.ndarray]:
     """Check training data as scikit-learn does for LIBLINEAR, which counts in 32 bits."""
-    if sp.issparse(X) and X.format == "csr" and np.int64 in (X.indices.dtype, X.indptr.dtype):
-        raise RefusedError("indices are of 64 bits")  # a checked copy would have smaller ones
-    X = with_checked_indices(X)
+    X = with_narrow_indices(X)
     return validate_data(est, X, y, accept_sparse="csr", dtype=np.float64, order="C", accept_large_sparse=False)

@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm._base import _get_liblinear_solver_type
 from sklearn.utils import check_random_state
@@ -14,9 +15,23 @@ from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import svm as core
 from mlfast._dispatch import callers_level
+from mlfast._sparse import with_checked_indices
 
 #: Losses of regressions.
 TUBES = ("epsilon_insensitive", "squared_epsilon_insensitive")
+
+
+def with_narrow_indices(X: Any) -> Any:
+    """Return ``X`` with checked indices, unless it is a CSR matrix with indices of 64 bits, which scikit-learn refuses.
+
+    Parameters
+    ----------
+    X : object
+        Input of any kind. The check makes a copy of a sparse matrix, which may have smaller indices.
+    """
+    if sp.issparse(X) and X.format == "csr" and np.int64 in (X.indices.dtype, X.indptr.dtype):
+        raise RefusedError("indices are of 64 bits")
+    return with_checked_indices(X)
 
 
 def fit_liblinear(
