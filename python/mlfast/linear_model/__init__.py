@@ -4,6 +4,12 @@ import mlfast._compat  # first: it refuses a scikit-learn that is not supported 
 from mlfast.linear_model._coordinate_descent import ElasticNet, Lasso
 from mlfast.linear_model._coordinate_descent_cv import ElasticNetCV, LassoCV
 from mlfast.linear_model._descent import GradientDescentClassifier, GradientDescentRegressor
+from mlfast.linear_model._multi_task import (
+    MultiTaskElasticNet,
+    MultiTaskElasticNetCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
+)
 from mlfast.linear_model._ordinary import LinearRegression
 from mlfast.linear_model._passive_aggressive import PassiveAggressiveClassifier, PassiveAggressiveRegressor
 from mlfast.linear_model._paths import enet_path, lasso_path
@@ -20,6 +26,10 @@ __all__ = [
     "Lasso",
     "LassoCV",
     "LinearRegression",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
     "PassiveAggressiveClassifier",
     "PassiveAggressiveRegressor",
     "Perceptron",
