@@ -37,6 +37,20 @@ def few_count(n: int, d: int, count: int) -> Callable[[int], Data]:
     return make
 
 
+def tasks(n: int, d: int, count: int) -> Callable[[int], Data]:
+    """The same with five targets, y (n x 5)."""
+
+    def make(scale: int) -> Data:
+        random = np.random.default_rng(0)
+        rows = max(n // scale, 100)
+        x = random.standard_normal((rows, d))
+        y = x[:, :count] @ (3 * random.standard_normal((count, 5))) + random.standard_normal((rows, 5))
+        most = np.sqrt((((x - x.mean(axis=0)).T @ (y - y.mean(axis=0))) ** 2).sum(axis=1).max()) / rows
+        return {"x": x, "y": y, "most": most}
+
+    return make
+
+
 def sparse(scale: int) -> Data:
     """100k x 2,000 in CSR form, one value in a hundred stored, of which 50 features count."""
     import scipy.sparse as sp
@@ -86,6 +100,9 @@ MAIN = [
     row("elastic-wide", "ElasticNet fit, 5k x 5k, 50 count", WIDE, fit("ElasticNet", 0.2), 2, OTHERS),
     row("lasso-csr", "Lasso fit, CSR, 100k x 2,000 at 1 %", sparse, fit("Lasso", 0.1)),
     row("lasso-cv", "LassoCV fit, 2k x 1k", few_count(2_000, 1_000, 20), fit("LassoCV"), 4),
+    row("tasks-wide", "MultiTaskLasso fit, 2k x 2k, 5 targets", tasks(2_000, 2_000, 50), fit("MultiTaskLasso", 0.1), 2),
+    row("tasks-long", "MultiTaskLasso fit, 50k x 50, 5 targets", tasks(50_000, 50, 10), fit("MultiTaskLasso", 0.01), 2),
+    row("tasks-cv", "MultiTaskLassoCV fit, 1k x 200, 5 targets", tasks(1_000, 200, 20), fit("MultiTaskLassoCV"), 2),
     row(
         "lasso-one-row",
         "Lasso.predict of one row, 10k x 20",

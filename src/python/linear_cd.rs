@@ -21,9 +21,10 @@ type Array<'py> = Bound<'py, PyAny>;
 /// `x` is a float32 or float64 array or SciPy CSR matrix or array, `y` (n_samples, n_targets) and `weights` (n_samples,)
 /// are of its type; `start` (n_targets, n_features) float64; `seeds`, if features are visited at random, has one for each
 /// target and penalty. Gives `coef` (n_targets, n_alphas, n_features), and `intercepts`, zeros without one, `gaps`,
-/// `allowed` and `n_iter`, each (n_targets, n_alphas).
+/// `allowed` and `n_iter`, each (n_targets, n_alphas). With `together`, all targets share their features, and one path:
+/// `coef` is (n_alphas, n_targets, n_features), `intercepts` (n_alphas, n_targets), the others (1, n_alphas).
 #[pyfunction]
-#[pyo3(signature = (*, x, y, weights, fit_intercept, alphas, l1_ratio, max_iter, tol, positive, seeds, start, n_threads))]
+#[pyo3(signature = (*, x, y, weights, fit_intercept, alphas, l1_ratio, max_iter, tol, positive, seeds, start, together, n_threads))]
 pub(super) fn enet_path<'py>(
     py: Python<'py>,
     x: &Array<'py>,
@@ -37,6 +38,7 @@ pub(super) fn enet_path<'py>(
     positive: bool,
     seeds: Option<Vec<u32>>,
     start: &Array<'py>,
+    together: bool,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     let params = Params { alphas: &alphas, l1_ratio, max_iter, tol, positive, seeds: seeds.as_deref() };
@@ -44,7 +46,7 @@ pub(super) fn enet_path<'py>(
     with_dtype!(Samples::new(x)?, x => {
         with_storage!(x.view()?, x => {
             let explained = Explained::new(y, weights, x.n_rows())?;
-            fitted(py, &x, &explained, fit_intercept, &params, start.slice(), n_threads)
+            fitted(py, &x, &explained, fit_intercept, &params, start.slice(), together, n_threads)
         })
     })
 }
@@ -56,34 +58,35 @@ fn fitted<'py, F: Element + Float>(
     fit_intercept: bool,
     params: &Params,
     start: &[f64],
+    together: bool,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     let (targets, n_features, n_alphas) = (explained.targets(), x.n_cols(), params.alphas.len());
-    let work = (x.stored() as u64).saturating_mul((n_features + targets.n_targets) as u64);
+    let n_targets = targets.n_targets;
+    let work = (x.stored() as u64).saturating_mul((n_features + n_targets) as u64);
     let Fit { paths, intercepts } =
-        run(py, n_threads, work, |ctx| fit(ctx, x, &targets, fit_intercept, start, params))?;
-    let (mut coef, mut ends) = (Vec::new(), Vec::new());
+        run(py, n_threads, work, |ctx| fit(ctx, x, &targets, fit_intercept, start, params, together))?;
+    let (mut coef, mut ends, n_paths) = (Vec::new(), Vec::new(), paths.len());
     for path in paths {
         coef.extend(path.coef);
         ends.extend(path.ends);
     }
     let found = PyDict::new(py);
-    let shape = [targets.n_targets, n_alphas, n_features];
-    found.set_item("coef", PyArray::from_vec(py, coef).reshape(shape)?)?;
-    let figure =
-        |of: fn(&End) -> f64| PyArray::from_iter(py, ends.iter().map(of)).reshape([targets.n_targets, n_alphas]);
+    let outer = if together { [n_alphas, n_targets] } else { [n_targets, n_alphas] };
+    found.set_item("coef", PyArray::from_vec(py, coef).reshape([outer[0], outer[1], n_features])?)?;
+    found.set_item("intercepts", PyArray::from_vec(py, intercepts.concat()).reshape(outer)?)?;
+    let shape = [n_paths, n_alphas];
+    let figure = |of: fn(&End) -> f64| PyArray::from_iter(py, ends.iter().map(of)).reshape(shape);
     found.set_item("gaps", figure(|end| end.gap)?)?;
     found.set_item("allowed", figure(|end| end.allowed)?)?;
     let passes = PyArray::from_iter(py, ends.iter().map(|end| end.n_iter as i64));
-    found.set_item("n_iter", passes.reshape([targets.n_targets, n_alphas])?)?;
-    let intercepts = PyArray::from_vec(py, intercepts.concat()).reshape([targets.n_targets, n_alphas])?;
-    found.set_item("intercepts", intercepts)?;
+    found.set_item("n_iter", passes.reshape(shape)?)?;
     Ok(found)
 }
 
 /// Squared errors on the test rows of splits, of what is learnt from the training rows: for each pair of `l1_ratios` and
 /// `alphas`, which all are as many, and each of `splits`, pairs of arrays of row numbers. `seeds` has, for each pair,
-/// those of all splits and penalties. The rest is as for [`enet_path`], for one target. Gives `errors`, `gaps`, `allowed`
+/// those of all splits and penalties. The rest is as for [`enet_path`], with all targets together. Gives `errors`, `gaps`, `allowed`
 /// and `n_iter`, each (n_pairs, n_splits, n_alphas).
 #[pyfunction]
 #[pyo3(signature = (*, x, y, weights, fit_intercept, splits, l1_ratios, alphas, max_iter, tol, positive, seeds, n_threads))]

@@ -124,7 +124,51 @@ ELASTIC_NET_CV = replace(
     bad_params=(*LASSO_CV.bad_params, {"l1_ratio": 1.5}),
 )
 
+
+def tasks(seed, n):
+    """
+    Targets of shape (n, 2).
+    """
+    return np.random.RandomState(seed).standard_normal((n, 2))
+
+
+BAD_TASKS = {
+    **{name: BAD_NUMBERS[name] for name in ("None", "empty", "scalar", "3-D", "no outputs", "objects", "strings")},
+    "too short": lambda n: tasks(0, n)[:-1],
+    "too long": lambda n: tasks(0, n + 1),
+    "NaN": lambda n: np.vstack([[np.nan, 1.0], np.ones((n - 1, 2))]),
+    "inf": lambda n: np.vstack([[np.inf, 1.0], np.ones((n - 1, 2))]),
+    "one task": lambda n: numbers(0, n),
+}
+
+
+def of_tasks(entry, name, **changes):
+    """The entry of an estimator for the same with several tasks, which has neither signs nor Gram matrices."""
+    absent = ("positive", "precompute")
+    return replace(
+        entry,
+        ours=getattr(mlfast.linear_model, name),
+        parent=getattr(sklearn.linear_model, name),
+        target=tasks,
+        bad_targets=BAD_TASKS,
+        fuzz={key: values for key, values in entry.fuzz.items() if key not in absent},
+        bad_params=tuple(params for params in entry.bad_params if not params.keys() & set(absent)),
+        **changes,
+    )
+
+
+MULTI_LASSO = of_tasks(LASSO, "MultiTaskLasso", state=(*LASSO.state, "eps_"), unread=("eps_",))
+MULTI_NET = of_tasks(
+    ELASTIC_NET, "MultiTaskElasticNet", like="MultiTaskLasso", state=(*LASSO.state, "eps_"), unread=("eps_",)
+)
+MULTI_LASSO_CV = of_tasks(LASSO_CV, "MultiTaskLassoCV", like="MultiTaskLasso")
+MULTI_NET_CV = of_tasks(ELASTIC_NET_CV, "MultiTaskElasticNetCV", like="MultiTaskLassoCV")
+
 ENTRIES = [
+    MULTI_LASSO,
+    MULTI_NET,
+    MULTI_LASSO_CV,
+    MULTI_NET_CV,
     LASSO,
     LASSO_CV,
     ELASTIC_NET_CV,

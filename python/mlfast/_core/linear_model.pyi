@@ -88,6 +88,7 @@ def enet_path(
     positive: bool,
     seeds: list[int] | None,
     start: NDArray[Any],
+    together: bool,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def few(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...

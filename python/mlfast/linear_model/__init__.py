@@ -7,6 +7,12 @@ from mlfast.linear_model._descent import GradientDescentClassifier, GradientDesc
 from mlfast.linear_model._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
 from mlfast.linear_model._logistic import LogisticRegression
 from mlfast.linear_model._logistic_cv import LogisticRegressionCV
+from mlfast.linear_model._multi_task import (
+    MultiTaskElasticNet,
+    MultiTaskElasticNetCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
+)
 from mlfast.linear_model._ordinary import LinearRegression
 from mlfast.linear_model._passive_aggressive import PassiveAggressiveClassifier, PassiveAggressiveRegressor
 from mlfast.linear_model._paths import enet_path, lasso_path
@@ -26,6 +32,10 @@ __all__ = [
     "LinearRegression",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
     "PassiveAggressiveClassifier",
     "PassiveAggressiveRegressor",
     "Perceptron",

@@ -172,6 +172,7 @@ class CoordinateDescentDropIn(LinearDropIn):
             positive=self.positive,
             seeds=None if draws[0] is None else [seed for draw in draws for seed in draw or ()],
             start=start,
+            together=False,
             n_threads=_threads.resolve(),
         )
         coef = found["coef"][:, 0]

@@ -34,7 +34,7 @@ from mlfast.linear_model._coordinate_descent import (
 )
 
 CONDITIONS = (
-    Condition("the Gram matrix is given", lambda call: is_gram_given(call[0].precompute)),
+    Condition("the Gram matrix is given", lambda call: is_gram_given(getattr(call[0], "precompute", False))),
     Condition("progress is printed", lambda call: bool(call[0].verbose)),
     Condition("metadata are routed", lambda call: bool(call[1]) or _routing_enabled()),
 )
@@ -55,7 +55,7 @@ class CrossValidatedDropIn(LinearDropIn):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data. Computed in float64, answered in the type of X.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,), or (n_samples, n_targets) where there are several tasks
             Targets.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights, in training and in the errors on the test samples. None: all 1.
@@ -103,7 +103,9 @@ class CrossValidatedDropIn(LinearDropIn):
         model = self._alone()
         known = model.get_params()
         model.set_params(**{name: value for name, value in self.get_params().items() if name in known})
-        model.set_params(alpha=self.alpha_, precompute=self.precompute is True)
+        model.alpha = self.alpha_
+        if "precompute" in known:
+            model.precompute = self.precompute is True
         model.l1_ratio = shares[chosen]
         model.fit(X, y, weights)
         if hasattr(self, "l1_ratio"):
@@ -113,7 +115,7 @@ class CrossValidatedDropIn(LinearDropIn):
         return self
 
     def _checked(self: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
-        """Return X, y with one axis, and weights or None."""
+        """Return X, y, and weights or None."""
         X, y = validate_data(
             self,
             with_narrow_indices(X),
@@ -126,9 +128,14 @@ class CrossValidatedDropIn(LinearDropIn):
         check_consistent_length(X, y)
         if not sp.issparse(X):
             X = np.require(X, requirements=["C", "A"])  # for one grid from any layout
-        if y.ndim > 1 and y.shape[1] > 1:
+        if self._is_multitask():
+            if y.ndim == 1:
+                raise RefusedError("there is one task")
+            y = np.ascontiguousarray(y)
+        elif y.ndim > 1 and y.shape[1] > 1:
             raise RefusedError("there are several targets")
-        y = column_or_1d(y, warn=True)
+        else:
+            y = column_or_1d(y, warn=True)
         if sample_weight is None or isinstance(sample_weight, Number):
             return X, y, None
         weights = _check_sample_weight(sample_weight, X, dtype=X.dtype)
@@ -142,7 +149,8 @@ class CrossValidatedDropIn(LinearDropIn):
             for at, alpha in enumerate(self.alphas):
                 check_scalar(alpha, f"alphas[{at}]", target_type=Real, min_val=0.0, include_boundaries="left")
             return [np.sort(self.alphas)[::-1]] * len(shares)
-        given = {"fit_intercept": self.fit_intercept, "positive": self.positive, "sample_weight": weights}
+        positive = getattr(self, "positive", False)
+        given = {"fit_intercept": self.fit_intercept, "positive": positive, "sample_weight": weights}
         return [_alpha_grid(X, y, l1_ratio=share, eps=self.eps, n_alphas=int(self.alphas), **given) for share in shares]
 
     def _errors(
@@ -164,7 +172,7 @@ class CrossValidatedDropIn(LinearDropIn):
             all_seeds = None if draws[0] is None else [seeds for seeds in draws if seeds is not None]
         found = core.enet_folds(
             x=X.tocsr() if sp.issparse(X) else X,
-            y=np.ascontiguousarray(y[:, None], dtype=X.dtype),
+            y=np.ascontiguousarray(y.reshape(len(y), -1), dtype=X.dtype),
             weights=None if weights is None else of_mean_one(weights),
             fit_intercept=self.fit_intercept,
             splits=splits,
@@ -172,7 +180,7 @@ class CrossValidatedDropIn(LinearDropIn):
             alphas=[grid.astype(np.float64).tolist() for grid in grids],
             max_iter=int(self.max_iter),
             tol=float(self.tol),
-            positive=self.positive,
+            positive=getattr(self, "positive", False),
             seeds=all_seeds,
             n_threads=_threads.resolve(self.n_jobs),
         )
@@ -191,7 +199,7 @@ class CrossValidatedDropIn(LinearDropIn):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             The targets.
         """
         parent: Any = super()

@@ -34,7 +34,7 @@ CONDITIONS = (
     Condition("Xy is given", lambda call: call["Xy"] is not None),
     Condition("progress is printed", lambda call: bool(call["verbose"])),
     Condition("check_input=False", lambda call: not call.get("check_input", True)),
-    Condition("several targets", lambda call: np.ndim(call["y"]) != 1 or sp.issparse(call["y"])),
+    Condition("y is sparse", lambda call: sp.issparse(call["y"])),
     Condition("arguments beyond the solver's", lambda call: not call["params"].keys() <= SOLVER.keys()),
 )
 
@@ -62,7 +62,8 @@ def _found(
     X = check_array(with_narrow_indices(X), accept_sparse=FORMATS, dtype=[np.float64, np.float32])
     y = check_array(y, dtype=X.dtype.type, ensure_2d=False)
     n_samples, n_features = X.shape
-    if len(y) != n_samples or solver["selection"] not in ("cyclic", "random"):
+    together = y.ndim == 2
+    if y.ndim == 0 or len(y) != n_samples or (together and positive) or solver["selection"] not in ("cyclic", "random"):
         raise RefusedError("the arguments contradict each other")
     if isinstance(alphas, (str, Integral)):
         count = 100 if isinstance(alphas, str) else int(alphas)
@@ -71,12 +72,13 @@ def _found(
         alphas = np.sort(alphas)[::-1]
     if any(alpha < 0 for alpha in alphas):
         raise RefusedError("a penalty is negative")
-    start = np.zeros(n_features) if coef_init is None else np.asarray(coef_init, dtype=np.float64)
-    if start.shape != (n_features,):
+    shape = (y.shape[1], n_features) if together else (n_features,)
+    start = np.zeros(shape) if coef_init is None else np.asarray(coef_init, dtype=np.float64)
+    if start.shape != shape:
         raise RefusedError("coef_init has another shape")
     found = found_paths(
         X.tocsr() if sp.issparse(X) else X,
-        y[:, None],
+        y.reshape(n_samples, -1),
         alphas,
         weights=None,
         fit_intercept=False,
@@ -85,10 +87,12 @@ def _found(
         tol=float(solver["tol"]),
         positive=positive,
         seeds=drawn_seeds(solver["random_state"], solver["selection"], len(alphas)),
-        start=np.ascontiguousarray(start)[None],
+        start=np.ascontiguousarray(start).reshape(-1, n_features),
+        together=together,
         n_threads=_threads.resolve(),
     )
-    coefs, gaps = np.ascontiguousarray(found["coef"][0].T, dtype=X.dtype), found["gaps"][0] / n_samples
+    coefs = found["coef"] if together else found["coef"][0]
+    coefs, gaps = np.ascontiguousarray(np.moveaxis(coefs, 0, -1), dtype=X.dtype), found["gaps"][0] / n_samples
     if return_n_iter:
         return alphas, coefs, gaps, found["n_iter"][0].tolist()
     return alphas, coefs, gaps
@@ -120,7 +124,7 @@ def enet_path(
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Targets.
+        Targets. Several share their features, as those of `MultiTaskElasticNet`.
     l1_ratio : float, default=0.5
         Share of the penalty that is on the size of coefficients, from 0 to 1; the rest is on their square.
     eps : float, default=1e-3
@@ -135,7 +139,7 @@ def enet_path(
         The products of features with targets, if known.
     copy_X : bool, default=True
         Whether X must stay as it is. It does.
-    coef_init : array-like of shape (n_features,), default=None
+    coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
         Coefficients to begin with.
     verbose : bool or int, default=False
         Whether to print progress.

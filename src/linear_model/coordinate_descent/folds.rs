@@ -3,6 +3,8 @@
 //! Where the test rows of all splits make up the table, the products of training rows are those of all rows less those of
 //! the test rows: one pass over the table serves all splits.
 
+use std::ops::Range;
+
 use super::products::{Products, Sums, products, products_from};
 use super::working::{self, Wide};
 use super::{FEW_FOR_A_PATH, MOST, Params, Path, TOO_MANY, path};
@@ -93,31 +95,46 @@ fn squared_errors<F: Float>(targets: &Targets<F>, start: usize, answers: &[f64])
 /// Targets and weights of some rows.
 struct Part<F> {
     y: Vec<F>,
+    n_targets: usize,
     weights: Option<Vec<F>>,
 }
 
 impl<F: Float> Part<F> {
-    fn of(targets: &Targets<F>, rows: &[u32]) -> Result<Self> {
+    /// Some of the targets of some of the rows.
+    fn of(targets: &Targets<F>, rows: &[u32], columns: Range<usize>) -> Result<Self> {
+        let mut y = memory::with_capacity(memory::area(rows.len(), columns.len())?)?;
+        for &row in rows {
+            y.extend_from_slice(&targets.y[row as usize * targets.n_targets..][..targets.n_targets][columns.clone()]);
+        }
         let pick = |values: &[F]| -> Result<Vec<F>> {
             let mut picked = memory::with_capacity(rows.len())?;
             picked.extend(rows.iter().map(|&row| values[row as usize]));
             Ok(picked)
         };
-        Ok(Self { y: pick(targets.y)?, weights: targets.weights.map(pick).transpose()? })
+        Ok(Self { y, n_targets: columns.len(), weights: targets.weights.map(pick).transpose()? })
+    }
+
+    /// All targets of some rows.
+    fn whole(targets: &Targets<F>, rows: &[u32]) -> Result<Self> {
+        Self::of(targets, rows, 0..targets.n_targets)
     }
 
     fn targets(&self) -> Targets<'_, F> {
-        Targets { y: &self.y, n_targets: 1, weights: self.weights.as_deref() }
+        Targets { y: &self.y, n_targets: self.n_targets, weights: self.weights.as_deref() }
+    }
+
+    fn n_rows(&self) -> usize {
+        self.y.len() / self.n_targets
     }
 
     /// The sum of the weights.
     fn total(&self) -> f64 {
         let targets = self.targets();
-        (0..self.y.len()).map(|row| targets.weight(row)).sum()
+        (0..self.n_rows()).map(|row| targets.weight(row)).sum()
     }
 }
 
-/// Judges each set of parameters by each split, for one target; the splits of the first set come first. Weights are
+/// Judges each set of parameters by each split, for targets with features in common; the splits of the first set come first. Weights are
 /// those of the rows; in training they are scaled to a mean of one.
 ///
 /// # Errors
@@ -142,25 +159,49 @@ pub fn judge<F: Float>(
     let ctx = &if is_whole { *ctx } else { ctx.alone() };
     parallel::map(ctx, jobs, |(params, at)| {
         let ctx = &ctx.alone();
-        let (split, start) = (&splits[at], memory::filled(x.n_cols(), 0.0)?);
+        let (split, start) = (&splits[at], memory::filled(memory::area(targets.n_targets, x.n_cols())?, 0.0)?);
         let seeds_of = params.seeds.map(|seeds| &seeds[at * params.alphas.len()..][..params.alphas.len()]);
         let params = &Params { seeds: seeds_of, ..params.clone() };
         let (path, intercepts) = if let Some(known) = known.get(at) {
-            let path = path(ctx, &known.problem(0), split.train.len(), start, params)?;
-            let intercepts = path.intercepts(known.target_means[0], &known.means);
+            let path = path(ctx, &known.problem(0..targets.n_targets), split.train.len(), start, params)?;
+            let intercepts = path.intercepts(&known.target_means, &known.means);
             (path, intercepts)
         } else {
             path_of_split(ctx, x, targets, fit_intercept, split, start, params)?
         };
-        let part = Part::of(targets, &split.test)?;
+        let errors = errors_of_split(ctx, x, targets, &split.test, &path.coef, &intercepts)?;
+        Ok(Judged { errors, ends: path.ends })
+    })
+}
+
+/// The mean squared error on some rows for each penalty: that of the targets, of which `coef` and `intercepts` are as in
+/// [`Path`].
+fn errors_of_split<F: Float>(
+    ctx: &Context,
+    x: &impl Splits<F>,
+    targets: &Targets<F>,
+    rows: &[u32],
+    coef: &[f64],
+    intercepts: &[f64],
+) -> Result<Vec<f64>> {
+    let (n, n_targets) = (x.n_cols(), targets.n_targets);
+    let test = x.gather(rows)?;
+    let mut means = memory::filled(intercepts.len() / n_targets, 0.0)?;
+    for target in 0..n_targets {
+        let part = Part::of(targets, rows, target..target + 1)?;
         let total = part.total();
         if total <= 0.0 {
             return Err(Error::InvalidArgument("the weights have no positive sum"));
         }
-        let mut errors = x.gather(&split.test)?.errors(ctx, &part.targets(), &path.coef, &intercepts)?;
-        errors.iter_mut().for_each(|error| *error /= total);
-        Ok(Judged { errors, ends: path.ends })
-    })
+        let mut lines = memory::with_capacity(means.len() * n)?;
+        coef.chunks_exact(n).skip(target).step_by(n_targets).for_each(|line| lines.extend_from_slice(line));
+        let mut at_zero = memory::with_capacity(means.len())?;
+        at_zero.extend(intercepts.iter().skip(target).step_by(n_targets));
+        let errors = test.errors(ctx, &part.targets(), &lines, &at_zero)?;
+        means.iter_mut().zip(errors).for_each(|(mean, error)| *mean += error / total);
+    }
+    means.iter_mut().for_each(|mean| *mean /= n_targets as f64);
+    Ok(means)
 }
 
 /// A path on the training rows with working sets, and its intercepts.
@@ -173,12 +214,12 @@ fn path_of_split<F: Float>(
     start: Vec<f64>,
     params: &Params,
 ) -> Result<(Path, Vec<f64>)> {
-    let mut part = Part::of(targets, &split.train)?;
-    let scale = part.y.len() as f64 / part.total();
+    let mut part = Part::whole(targets, &split.train)?;
+    let scale = part.n_rows() as f64 / part.total();
     part.weights.iter_mut().flatten().for_each(|weight| *weight = F::from_f64(weight.to_f64() * scale));
     let train = x.gather(&split.train)?;
     let (path, means) = working::path(ctx, &train, &part.targets(), fit_intercept, start, params)?;
-    let intercepts = path.intercepts(part.targets().means(ctx, fit_intercept)?[0], &means);
+    let intercepts = path.intercepts(&part.targets().means(ctx, fit_intercept)?, &means);
     Ok((path, intercepts))
 }
 
@@ -193,7 +234,7 @@ fn known_of_splits<F: Float>(
     let is_shared = make_up(splits, x.n_rows())?;
     let shared = is_shared.then(|| shared_sums(ctx, x, targets, fit_intercept, splits)).transpose()?;
     parallel::map(ctx, (0..splits.len()).collect(), |at| {
-        let part = Part::of(targets, &splits[at].train)?;
+        let part = Part::whole(targets, &splits[at].train)?;
         let mut found = None;
         if let Some((center, parts, total)) = &shared {
             let mut sums = total.clone();
@@ -206,7 +247,7 @@ fn known_of_splits<F: Float>(
             None => products(ctx, &x.gather(&splits[at].train)?, &part.targets(), fit_intercept)?,
         };
         if part.weights.is_some() {
-            known.scale(part.y.len() as f64 / part.total());
+            known.scale(part.n_rows() as f64 / part.total());
         }
         Ok(known)
     })
@@ -237,7 +278,7 @@ fn shared_sums<F: Float>(
 ) -> Result<(Center, Vec<Sums>, Sums)> {
     let center = x.center(ctx, targets, fit_intercept)?;
     let parts = parallel::map(ctx, splits.iter().collect(), |split: &Split| {
-        let part = Part::of(targets, &split.test)?;
+        let part = Part::whole(targets, &split.test)?;
         x.gather(&split.test)?.sums(ctx, &part.targets(), &center)
     })?;
     let mut total = parts.first().cloned().ok_or(Error::InvalidArgument("there is no split"))?;

@@ -7,10 +7,13 @@ pub mod folds;
 pub mod products;
 pub mod working;
 
+use std::ops::Range;
+
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linear_model::moments::Targets;
-use crate::optimize::coordinate_descent::{self as descent, End, Penalty, Point, Quadratic};
+use crate::optimize::coordinate_descent::tasks::Tasks;
+use crate::optimize::coordinate_descent::{self as descent, End, Penalty};
 use products::products;
 use working::Wide;
 
@@ -58,34 +61,36 @@ impl Params<'_> {
     }
 }
 
-/// What was found for one target.
+/// What was found for targets that are fitted together.
 #[derive(Debug)]
 pub struct Path {
-    /// Coefficients, row-major of shape (n_alphas, n_features).
+    /// Coefficients, row-major of shape (n_alphas, n_targets, n_features).
     pub coef: Vec<f64>,
     /// How each penalty ended.
     pub ends: Vec<End>,
 }
 
 impl Path {
-    /// The intercept for each penalty, given the mean of the target and those of the features, shape (n_features,).
-    fn intercepts(&self, target_mean: f64, means: &[f64]) -> Vec<f64> {
+    /// The intercepts for each penalty, row-major of shape (n_alphas, n_targets), given the means of the targets and those
+    /// of the features, shape (n_features,).
+    fn intercepts(&self, target_means: &[f64], means: &[f64]) -> Vec<f64> {
         let at_means = |coef: &[f64]| coef.iter().zip(means).map(|(w, mean)| w * mean).sum::<f64>();
-        self.coef.chunks_exact(means.len()).map(|coef| target_mean - at_means(coef)).collect()
+        let all_means = target_means.iter().cycle();
+        self.coef.chunks_exact(means.len()).zip(all_means).map(|(coef, mean)| mean - at_means(coef)).collect()
     }
 }
 
 /// What was learnt.
 #[derive(Debug)]
 pub struct Fit {
-    /// One for each target.
+    /// One for each target, or one for all.
     pub paths: Vec<Path>,
-    /// Intercepts of each, for each penalty; zeros without one.
+    /// Intercepts of each, as of [`Path`]; zeros without one.
     pub intercepts: Vec<Vec<f64>>,
 }
 
-/// Fits each target. `start` are coefficients to begin with, row-major of shape (n_targets, n_features); `seeds` of
-/// `params` are those of all targets, one target after the other.
+/// Fits each target, or, `together`, all of them with features in common. `start` are coefficients to begin with,
+/// row-major of shape (n_targets, n_features); `seeds` of `params` are those of all paths, one path after the other.
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] as [`products()`], or if coefficients are not finite or too many; [`Error::Shape`];
@@ -97,23 +102,27 @@ pub fn fit<F: Float>(
     fit_intercept: bool,
     start: &[f64],
     params: &Params,
+    together: bool,
 ) -> Result<Fit> {
-    let (n, n_alphas) = (x.n_cols(), params.alphas.len());
-    check_length("coef_init", start.len(), memory::area(targets.n_targets, n)?)?;
+    let (n, n_alphas, n_targets) = (x.n_cols(), params.alphas.len(), targets.n_targets);
+    check_length("coef_init", start.len(), memory::area(n_targets, n)?)?;
+    let size = if together { n_targets } else { 1 };
+    let groups = (0..n_targets / size).map(|at| at * size..(at + 1) * size).collect();
+    let start_of = |group: &Range<usize>| memory::copied(&start[group.start * n..group.end * n]);
     if !params.needs_all(n) {
-        return fit_some(ctx, x, targets, fit_intercept, start, params);
+        return fit_some(ctx, x, targets, fit_intercept, groups, start_of, params);
     }
     if n > MOST {
         return Err(Error::InvalidArgument(TOO_MANY));
     }
     let found = products(ctx, x, targets, fit_intercept)?;
-    let paths = parallel::map(ctx, (0..targets.n_targets).collect(), |target| {
-        let seeds = params.seeds.map(|seeds| &seeds[target * n_alphas..][..n_alphas]);
-        let start = memory::copied(&start[target * n..][..n])?;
-        path(&ctx.alone(), &found.problem(target), x.n_rows(), start, &Params { seeds, ..params.clone() })
+    let paths = parallel::map(ctx, groups, |group| {
+        let seeds = params.seeds.map(|seeds| &seeds[group.start / size * n_alphas..][..n_alphas]);
+        let params = Params { seeds, ..params.clone() };
+        path(&ctx.alone(), &found.problem(group.clone()), x.n_rows(), start_of(&group)?, &params)
     })?;
-    let intercepts = paths.iter().zip(&found.target_means).map(|(path, mean)| path.intercepts(*mean, &found.means));
-    let intercepts = intercepts.collect();
+    let intercepts = paths.iter().zip(found.target_means.chunks_exact(size));
+    let intercepts = intercepts.map(|(path, target_means)| path.intercepts(target_means, &found.means)).collect();
     Ok(Fit { paths, intercepts })
 }
 
@@ -123,39 +132,38 @@ fn fit_some<F: Float>(
     x: &impl Wide<F>,
     targets: &Targets<F>,
     fit_intercept: bool,
-    start: &[f64],
+    groups: Vec<Range<usize>>,
+    start_of: impl Fn(&Range<usize>) -> Result<Vec<f64>>,
     params: &Params,
 ) -> Result<Fit> {
-    let (n, n_targets) = (x.n_cols(), targets.n_targets);
     let target_means = targets.means(ctx, fit_intercept)?;
     let (mut paths, mut intercepts) = (Vec::new(), Vec::new());
-    for target in 0..n_targets {
-        let mut y = memory::with_capacity(x.n_rows())?;
-        y.extend(targets.y.iter().skip(target).step_by(n_targets));
-        let alone = Targets { y: &y, n_targets: 1, weights: targets.weights };
-        let start = memory::copied(&start[target * n..][..n])?;
-        let (path, means) = working::path(ctx, x, &alone, fit_intercept, start, params)?;
-        intercepts.push(path.intercepts(target_means[target], &means));
+    for group in groups {
+        let mut y = memory::with_capacity(memory::area(x.n_rows(), group.len())?)?;
+        targets.y.chunks_exact(targets.n_targets).for_each(|row| y.extend_from_slice(&row[group.clone()]));
+        let alone = Targets { y: &y, n_targets: group.len(), weights: targets.weights };
+        let (path, means) = working::path(ctx, x, &alone, fit_intercept, start_of(&group)?, params)?;
+        intercepts.push(path.intercepts(&target_means[group], &means));
         paths.push(path);
     }
     Ok(Fit { paths, intercepts })
 }
 
-/// Goes through the penalties, for a problem of so many rows; `start` of shape (n_features,).
+/// Goes through the penalties, for a problem of so many rows; `start` of shape (n_tasks, n_features).
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] if coefficients are not finite; [`Error::Shape`]; [`Error::OutOfMemory`];
 /// [`Error::Interrupted`].
-pub fn path(ctx: &Context, problem: &Quadratic, n_rows: usize, start: Vec<f64>, params: &Params) -> Result<Path> {
+pub fn path(ctx: &Context, problem: &Tasks, n_rows: usize, start: Vec<f64>, params: &Params) -> Result<Path> {
     let mut coef = memory::with_capacity(memory::area(params.alphas.len(), start.len())?)?;
     let mut ends = memory::with_capacity(params.alphas.len())?;
-    let mut point = Point::at(problem, start)?;
+    let mut point = problem.point(start)?;
     for (at, alpha) in params.alphas.iter().enumerate() {
         ctx.check()?;
         let penalty = params.penalty(*alpha, n_rows);
         let seed = params.seeds.map(|seeds| seeds[at]);
         let settings = descent::Params { max_iter: params.max_iter, tol: params.tol, positive: params.positive, seed };
-        let end = descent::descend(ctx, problem, &penalty, &settings, &mut point)?;
+        let end = problem.descend(ctx, &penalty, &settings, &mut point)?;
         if !point.w.iter().all(|w| w.is_finite()) {
             return Err(Error::InvalidArgument("coefficients are not finite"));
         }

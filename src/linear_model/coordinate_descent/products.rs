@@ -1,11 +1,13 @@
 //! What coordinate descent needs of all rows: the products of features with features and with targets.
 
+use std::ops::Range;
+
 use crate::common::context::Blocks;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::syrk::OCTET;
 use crate::linalg::{Csr, Dense, Rows};
 use crate::linear_model::moments::{Center, Table, Targets, move_to_means};
-use crate::optimize::coordinate_descent::Quadratic;
+use crate::optimize::coordinate_descent::tasks::Tasks;
 
 /// Rows of a CSR matrix that are summed on their own, at least.
 const LEAST_ROWS: usize = 4096;
@@ -32,11 +34,12 @@ pub struct Products {
 }
 
 impl Products {
-    /// The problem of one target.
-    pub fn problem(&self, target: usize) -> Quadratic<'_> {
+    /// The problem of some of the targets.
+    pub fn problem(&self, targets: Range<usize>) -> Tasks<'_> {
         let n = self.means.len();
-        let products = &self.products[target * n..][..n];
-        Quadratic { squares: &self.squares, products, target_square: self.target_squares[target] }
+        let target_square = self.target_squares[targets.clone()].iter().sum();
+        let products = &self.products[targets.start * n..targets.end * n];
+        Tasks { squares: &self.squares, products, n_tasks: targets.len(), target_square }
     }
 
     /// Multiplies all weights by a number.

@@ -13,7 +13,8 @@ use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::vectors::add_rows;
 use crate::linalg::{Csr, Dense, Rows};
 use crate::linear_model::moments::{Center, Targets};
-use crate::optimize::coordinate_descent::{self as descent, End, Gap, Penalty, Point, Residuals, descend};
+use crate::optimize::coordinate_descent::tasks::slopes;
+use crate::optimize::coordinate_descent::{self as descent, End, Gap, Penalty, Point, Residuals};
 
 /// Features that join the working set at once, at most, unless it is larger itself.
 const JOIN: usize = 128;
@@ -35,8 +36,9 @@ pub struct Slopes {
     residuals: Residuals,
 }
 
-/// A linear function of the features: an intercept, and features with their coefficients.
+/// A linear function of the features, an intercept and features with their coefficients, for a target with this mean.
 pub struct Line<'a> {
+    target_mean: f64,
     intercept: f64,
     terms: &'a [(usize, f64)],
 }
@@ -81,7 +83,7 @@ pub trait Wide<F: Float>: Summed<F> {
                     let left = target - line.intercept - self.along(row, line.terms, &mut dense);
                     let weighted = targets.weight(row) * left;
                     residuals.square += weighted * left;
-                    residuals.with_target += weighted * (target - center.target_means[0]);
+                    residuals.with_target += weighted * (target - line.target_mean);
                     factors.push(weighted);
                 }
                 self.add_rows(few, &factors, &center.means, &mut gradient);
@@ -180,16 +182,18 @@ struct Working {
 struct Search<'a, F: Float, X> {
     x: &'a X,
     targets: Targets<'a, F>,
+    /// The targets one by one, each of shape (n_rows,).
+    apart: Vec<Vec<F>>,
     fit_intercept: bool,
     center: Center,
     target_square: f64,
     working: Option<Working>,
-    /// Coefficients and slopes of all features.
+    /// Coefficients and slopes of all features for each target.
     point: Point,
     residuals: Residuals,
 }
 
-/// Goes through the penalties for one target; `start` of shape (n_features,). Returns the means of the features too, as
+/// Goes through the penalties for targets with features in common; `start` of shape (n_targets, n_features). Returns the means of the features too, as
 /// far as they have a coefficient.
 ///
 /// # Errors
@@ -203,13 +207,19 @@ pub fn path<F: Float>(
     start: Vec<f64>,
     params: &Params,
 ) -> Result<(Path, Vec<f64>)> {
-    let n = x.n_cols();
     let center = x.center(ctx, targets, fit_intercept)?;
     let centred = |row: usize| targets.centred(row, &center.target_means, targets.root(row));
     let target_square = (0..x.n_rows()).flat_map(centred).map(|value| value * value).sum();
+    let mut apart = memory::with_capacity(targets.n_targets)?;
+    for target in 0..targets.n_targets {
+        let mut y = memory::with_capacity(x.n_rows())?;
+        y.extend(targets.y.iter().skip(target).step_by(targets.n_targets));
+        apart.push(y);
+    }
     let mut search = Search {
         x,
         targets: *targets,
+        apart,
         fit_intercept,
         center,
         target_square,
@@ -220,7 +230,7 @@ pub fn path<F: Float>(
     search.join(ctx, Vec::new())?;
     search.look(ctx)?;
     let mut path = Path {
-        coef: memory::with_capacity(memory::area(params.alphas.len(), n)?)?,
+        coef: memory::with_capacity(memory::area(params.alphas.len(), search.point.w.len())?)?,
         ends: memory::with_capacity(params.alphas.len())?,
     };
     for alpha in params.alphas {
@@ -240,7 +250,8 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
     fn join(&mut self, ctx: &Context, features: Vec<usize>) -> Result<()> {
         let mut all = self.working.take().map_or_else(Vec::new, |working| working.features);
         all.extend(features);
-        all.extend((0..self.point.w.len()).filter(|&j| self.point.w[j] != 0.0));
+        let n = self.x.n_cols();
+        all.extend((0..self.point.w.len()).filter(|&at| self.point.w[at] != 0.0).map(|at| at % n));
         all.sort_unstable();
         all.dedup();
         if all.len() > MOST {
@@ -255,22 +266,40 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
 
     /// The means of the features of the working set, zeros for the others, shape (n_features,).
     fn means(&self) -> Result<Vec<f64>> {
-        let mut means = memory::filled(self.point.w.len(), 0.0)?;
+        let mut means = memory::filled(self.x.n_cols(), 0.0)?;
         if let Some(Working { features, known }) = &self.working {
             features.iter().zip(&known.means).for_each(|(&feature, &mean)| means[feature] = mean);
         }
         Ok(means)
     }
 
-    /// Takes a pass over the table.
+    /// Takes a pass over the table for each target.
     fn look(&mut self, ctx: &Context) -> Result<()> {
         let means = self.means()?;
-        let terms: Vec<_> = self.point.w.iter().copied().enumerate().filter(|(_, w)| *w != 0.0).collect();
-        let at_means: f64 = terms.iter().map(|&(feature, w)| means[feature] * w).sum();
-        let line = Line { intercept: self.center.target_means[0] - at_means, terms: &terms };
-        let Slopes { gradient, residuals } = self.x.slopes(ctx, &self.targets, &self.center, &line)?;
-        (self.point.gradient, self.residuals) = (gradient, residuals);
+        let mut all = memory::with_capacity(self.point.w.len())?;
+        self.residuals = Residuals { square: 0.0, with_target: 0.0 };
+        let targets = self.apart.iter().zip(&self.center.target_means);
+        for ((y, &target_mean), w) in targets.zip(self.point.w.chunks_exact(means.len())) {
+            let terms: Vec<_> = w.iter().copied().enumerate().filter(|(_, w)| *w != 0.0).collect();
+            let at_means: f64 = terms.iter().map(|&(feature, w)| means[feature] * w).sum();
+            let line = Line { target_mean, intercept: target_mean - at_means, terms: &terms };
+            let target = Targets { y, n_targets: 1, weights: self.targets.weights };
+            let Slopes { gradient, residuals } = self.x.slopes(ctx, &target, &self.center, &line)?;
+            all.extend(gradient);
+            self.residuals.square += residuals.square;
+            self.residuals.with_target += residuals.with_target;
+        }
+        self.point.gradient = all;
         Ok(())
+    }
+
+    /// The duality gap of the whole problem.
+    fn gap(&self, penalty: &Penalty, positive: bool) -> Result<f64> {
+        let gap = match self.targets.n_targets {
+            1 => Gap::at(self.residuals, penalty, positive, &self.point),
+            n_tasks => Gap::of_tasks(self.residuals, penalty, n_tasks, &self.point)?,
+        };
+        Ok(gap.value)
     }
 
     /// Solves the problem for one penalty.
@@ -279,8 +308,8 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
         let (mut tol, mut tightened, mut n_iter, mut most) = (params.tol, 0, 0, FIRST_PASSES);
         let mut is_solved = false;
         loop {
-            let gap = Gap::at(self.residuals, penalty, params.positive, &self.point).value;
-            let steep = self.steep(penalty, params.positive);
+            let gap = self.gap(penalty, params.positive)?;
+            let steep = self.steep(penalty, params.positive)?;
             if gap <= allowed || n_iter >= params.max_iter || tightened > MOST_TIGHTER || !gap.is_finite() {
                 return Ok(End { gap, allowed, n_iter });
             }
@@ -293,33 +322,40 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
             let Some(Working { features, known }) = &self.working else {
                 return Ok(End { gap, allowed, n_iter });
             };
-            let problem = known.problem(0);
-            let mut start = memory::with_capacity(features.len())?;
-            start.extend(features.iter().map(|&feature| self.point.w[feature]));
-            let mut point = Point::at(&problem, start)?;
+            let problem = known.problem(0..self.targets.n_targets);
+            let n = self.x.n_cols();
+            let places = (0..self.targets.n_targets).flat_map(|target| features.iter().map(move |&j| target * n + j));
+            let mut start = memory::with_capacity(problem.products.len())?;
+            start.extend(places.clone().map(|place| self.point.w[place]));
+            let mut point = problem.point(start)?;
             let max_iter = most.min(params.max_iter - n_iter);
             let settings = descent::Params { max_iter, tol, positive: params.positive, seed: None };
-            let end = descend(ctx, &problem, penalty, &settings, &mut point)?;
+            let end = problem.descend(ctx, penalty, &settings, &mut point)?;
             (n_iter, most, is_solved) = (n_iter + end.n_iter, most.saturating_mul(MORE_PASSES), end.gap <= end.allowed);
-            features.iter().zip(&point.w).for_each(|(&feature, &w)| self.point.w[feature] = w);
+            places.zip(&point.w).for_each(|(place, &w)| self.point.w[place] = w);
             self.look(ctx)?;
         }
     }
 
     /// Features outside the working set with the steepest slopes, of those whose coefficients would not be zero.
-    fn steep(&self, penalty: &Penalty, positive: bool) -> Vec<usize> {
+    fn steep(&self, penalty: &Penalty, positive: bool) -> Result<Vec<usize>> {
         let known = self.working.as_ref().map_or(&[][..], |working| &working.features);
-        let slope = |j: usize| {
-            let slope = self.point.gradient[j] - penalty.l2 * self.point.w[j];
-            if positive { slope } else { slope.abs() }
+        let slopes = match self.targets.n_targets {
+            1 if positive => {
+                let mut slopes = memory::copied(&self.point.gradient)?;
+                slopes.iter_mut().zip(&self.point.w).for_each(|(slope, w)| *slope -= penalty.l2 * w);
+                slopes
+            }
+            n_tasks => slopes(penalty, n_tasks, &self.point)?,
         };
+        let slope = |j: usize| slopes[j];
         let mut steep: Vec<usize> =
-            (0..self.point.w.len()).filter(|&j| slope(j) > penalty.l1 && known.binary_search(&j).is_err()).collect();
+            (0..slopes.len()).filter(|&j| slope(j) > penalty.l1 && known.binary_search(&j).is_err()).collect();
         let most = JOIN.max(known.len());
         if steep.len() > most {
             steep.select_nth_unstable_by(most, |&a, &b| slope(b).total_cmp(&slope(a)).then(a.cmp(&b)));
             steep.truncate(most);
         }
-        steep
+        Ok(steep)
     }
 }

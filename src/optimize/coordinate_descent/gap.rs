@@ -1,6 +1,8 @@
 //! The duality gap: how much the objective may still be above its minimum, at most.
 
+use super::tasks::{length, slopes};
 use super::{Penalty, Point, Quadratic};
+use crate::common::Result;
 
 /// A gap and what it was found by.
 #[derive(Debug, Clone, Copy)]
@@ -32,14 +34,7 @@ impl Gap {
             square += w * w;
         }
         if penalty.l1 == 0.0 {
-            let slope_square = point.gradient.iter().map(|slope| slope * slope).sum();
-            let value = if penalty.l2 == 0.0 {
-                slope_square
-            } else {
-                let objective = residuals.square + 0.5 * penalty.l2 * square;
-                objective - residuals.with_target + slope_square / (2.0 * penalty.l2)
-            };
-            return Self { value, dual_norm: slope_square };
+            return Self::smooth(residuals, penalty, square, point);
         }
         let slopes = point.gradient.iter().zip(&point.w).map(|(gradient, w)| gradient - penalty.l2 * w);
         let dual_norm = if positive {
@@ -47,6 +42,38 @@ impl Gap {
         } else {
             slopes.fold(0.0, |largest, slope| f64::max(largest, slope.abs()))
         };
+        Self::sharp(residuals, penalty, size, square, dual_norm)
+    }
+
+    /// The gap at a point of shape (n_tasks, n), where a penalty is on the length of the coefficients of each feature.
+    ///
+    /// # Errors
+    /// [`crate::common::Error::OutOfMemory`].
+    pub fn of_tasks(residuals: Residuals, penalty: &Penalty, n_tasks: usize, point: &Point) -> Result<Self> {
+        let square = point.w.iter().map(|w| w * w).sum();
+        if penalty.l1 == 0.0 {
+            return Ok(Self::smooth(residuals, penalty, square, point));
+        }
+        let n = point.w.len() / n_tasks;
+        let size = (0..n).map(|j| length(point.w[j..].iter().step_by(n).copied())).sum();
+        let dual_norm = slopes(penalty, n_tasks, point)?.into_iter().fold(0.0, f64::max);
+        Ok(Self::sharp(residuals, penalty, size, square, dual_norm))
+    }
+
+    /// Without a penalty on the size, given the square of the coefficients.
+    fn smooth(residuals: Residuals, penalty: &Penalty, square: f64, point: &Point) -> Self {
+        let slope_square = point.gradient.iter().map(|slope| slope * slope).sum();
+        let value = if penalty.l2 == 0.0 {
+            slope_square
+        } else {
+            let objective = residuals.square + 0.5 * penalty.l2 * square;
+            objective - residuals.with_target + slope_square / (2.0 * penalty.l2)
+        };
+        Self { value, dual_norm: slope_square }
+    }
+
+    /// With one, given size and square of the coefficients and the largest slope.
+    fn sharp(residuals: Residuals, penalty: &Penalty, size: f64, square: f64, dual_norm: f64) -> Self {
         let squares = residuals.square + penalty.l2 * square;
         let scale = if dual_norm > penalty.l1 { penalty.l1 / dual_norm } else { 1.0 };
         let dual = scale * residuals.with_target - 0.5 * scale * scale * squares;

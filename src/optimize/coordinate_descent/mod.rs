@@ -12,6 +12,7 @@
 //! descent", 2010; O. Fercoq, A. Gramfort, J. Salmon, "Mind the duality gap: safer rules for the lasso", 2015.
 
 mod gap;
+pub mod tasks;
 
 pub use gap::{Gap, Residuals};
 
