@@ -13,6 +13,8 @@ from harness import Data, Row, Scores, Work
 from linear import noisy
 from peers import Peer
 
+TITLE = "Gradient descent"
+NOTES: tuple[str, ...] = ()
 EPOCHS = 10
 RATE = 1e-3
 PLAIN = {"penalty": None, "tol": None, "eta0": RATE, "max_iter": EPOCHS}

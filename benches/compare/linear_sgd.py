@@ -10,6 +10,8 @@ import scores
 from harness import Data, Row, Work
 from peers import Peer
 
+TITLE = "Stochastic gradient descent"
+NOTES: tuple[str, ...] = ()
 PAIR = ("mlfast", "sklearn")
 Job = Callable[[Peer, Data, int], Work]
 TEN_PASSES = {"max_iter": 10, "tol": None, "random_state": 0}

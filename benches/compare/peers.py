@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-ORDER = ("mlfast", "sklearn", "sklearnex", "faiss", "pykdtree", "scipy")
+ORDER = ("mlfast", "sklearn", "sklearnex", "faiss", "pykdtree", "scipy", "torch")
 _DISTRIBUTIONS = {
     "mlfast": "mlfast",
     "sklearn": "scikit-learn",
@@ -18,9 +18,12 @@ _DISTRIBUTIONS = {
     "faiss": "faiss-cpu",
     "pykdtree": "pykdtree",
     "scipy": "scipy",
+    "torch": "torch",
 }
-# The index has an unrelated project under the name mlfast.
-_REMEDY = {"mlfast": "make bench builds and installs it"}
+_REMEDY = {
+    "mlfast": "make bench builds and installs it",  # the index has an unrelated project under that name
+    "torch": "it is large, so make bench leaves it to you: pip install torch",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,10 @@ class Peer:
                 stack.enter_context(self.module.config_context(fallback="raise"))
             elif self.name == "faiss":
                 self.module.omp_set_num_threads(threads)
+            elif self.name == "torch":
+                before = self.module.get_num_threads()
+                self.module.set_num_threads(threads)
+                stack.callback(self.module.set_num_threads, before)
             yield
 
 

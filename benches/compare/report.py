@@ -20,6 +20,7 @@ COLOURS = {
     "faiss": "#72a276",
     "pykdtree": "#b58db6",
     "scipy": "#e0b252",
+    "torch": "#7a6a9f",
 }
 
 QUIET = 0.1  # CPUs that others may keep busy before a row is called disturbed

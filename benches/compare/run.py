@@ -28,6 +28,7 @@ import linear_descent
 import linear_sgd
 import linear_svm
 import neighbors
+import neural_network
 import peers as contestants
 import report
 import tree
@@ -43,6 +44,7 @@ ROOMS = {
     "linear_descent": linear_descent,
     "linear_svm": linear_svm,
     "linear_sgd": linear_sgd,
+    "neural_network": neural_network,
 }
 
 
@@ -95,7 +97,9 @@ def main() -> None:
         return
 
     scale, rounds = (10, 2) if args.quick else (args.scale, args.rounds)
-    found, notes = contestants.installed(tuple(args.peers.split(",")))
+    # Who takes part in no row is not even imported: it might set up threads of its own.
+    taking_part = {name for rows in rooms.values() for row in rows for name in row.jobs}
+    found, notes = contestants.installed(tuple(name for name in args.peers.split(",") if name in taking_part))
     versions = ", ".join(f"{name} {peer.version}" for name, peer in found.items())
     print(f"{report.today()}, {report.machine()}, load {os.getloadavg()[0]:.1f}\n{versions}; {rounds} rounds in turn")
     for note in notes + [note for name in rooms for note in ROOMS[name].NOTES]:

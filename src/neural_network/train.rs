@@ -118,7 +118,8 @@ pub enum Verdict {
     Diverged,
 }
 
-/// Trains `state` in place; epochs are told to `observe`, which returns whether to stop.
+/// Trains `state` in place; epochs are told to `observe` with the state that they lead to, but for what the steps remember.
+/// It returns whether to stop.
 ///
 /// After an error the parameters are those of the last step. When weights stop being finite, those of the last epoch in
 /// which all were are left; if held-out rows decide, training goes on, since it is the best that are wanted.
@@ -134,7 +135,7 @@ pub fn train<F: Float>(
     params: &Params,
     state: &mut State<F>,
     random: &mut Mt19937,
-    mut observe: impl FnMut(&Epoch) -> Result<bool>,
+    mut observe: impl FnMut(&Epoch, &State<F>) -> Result<bool>,
 ) -> Result<()> {
     let (shape, n_rows) = (&network.shape, samples.x.n_rows());
     check(shape, samples)?;
@@ -202,7 +203,7 @@ pub fn train<F: Float>(
                 _ if !is_finite && !keeps_best => verdict = Verdict::Diverged,
                 _ => {}
             }
-            let asks_to_stop = observe(&Epoch { number, loss, score, held_out_loss, verdict })?;
+            let asks_to_stop = observe(&Epoch { number, loss, score, held_out_loss, verdict }, state)?;
             if asks_to_stop || !matches!(verdict, Verdict::GoOn | Verdict::Lower(_)) {
                 break;
             }

@@ -142,10 +142,11 @@ fn score(name: &str) -> PyResult<Score> {
 /// tuple of the same three for early stopping. `sums_in_single`: the weights came as float32. `keeps_single`: parameters
 /// are rounded to float32 after each step. `shares` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam" and
 /// "adamw", (momentum, rho, epsilon) of "rmsprop". `order` of the rows in the last epoch (n_samples,): training goes on.
-/// `report(number, loss, score, verdict, rate)` hears of epochs on the calling thread, and returns whether to stop.
+/// `report(number, loss, score, verdict, rate, state)` hears of epochs on the calling thread, and returns whether to stop;
+/// `state` is what would be returned of `params`, `seen`, `best`, `stale` and `best_params` if it did.
 ///
-/// Returns the state after the last step, `losses`, `scores` and `held_out_losses` of the epochs, `verdict` on the last one, and whether
-/// training `was_interrupted` by Ctrl-C. A generator is advanced unless weights stopped being finite.
+/// Returns the state after the last step, `losses`, `scores` and `held_out_losses` of the epochs, `verdict` on the last one,
+/// and whether training `was_interrupted` by Ctrl-C. A generator is advanced unless weights stopped being finite.
 #[pyfunction]
 #[pyo3(signature = (
     *, x, y, sample_weight, sums_in_single, keeps_single, held_out, units, hidden, output, loss, extras, score_by, solver, shares,
@@ -233,7 +234,7 @@ fn train<'py>(
         pairs!(table, view, samples);
         let listens = log.report.is_some();
         let job = |generator: &mut _, state: &mut _, log: &mut Log, held_out: Option<&Pairs<_>>, ctx: &Context| {
-            train_network(ctx, &network, &samples, held_out, &how, state, generator, |epoch| log.hear(epoch))
+            train_network(ctx, &network, &samples, held_out, &how, state, generator, |epoch, state| log.hear(epoch, state))
         };
         let generator = &mut random.generator;
         let outcome = match &held_out {
@@ -256,15 +257,12 @@ fn train<'py>(
             random.push_back(py)?;
         }
         let found = PyDict::new(py);
+        set_course(&found, &state)?;
         found.set_item("params", PyArray1::from_vec(py, state.params))?;
         found.set_item("first", PyArray1::from_vec(py, state.memory.first))?;
         found.set_item("second", PyArray1::from_vec(py, state.memory.second))?;
         found.set_item("count", state.memory.count)?;
         found.set_item("rate", state.rate)?;
-        found.set_item("seen", state.seen)?;
-        found.set_item("best", state.best)?;
-        found.set_item("stale", state.stale)?;
-        found.set_item("best_params", state.best_params.map(|params| PyArray1::from_vec(py, params)))?;
         found.set_item("losses", log.losses)?;
         found.set_item("scores", log.scores)?;
         found.set_item("held_out_losses", log.held_out_losses)?;
@@ -285,16 +283,31 @@ struct Log {
 }
 
 impl Log {
-    fn hear(&mut self, epoch: &Epoch) -> Result<bool> {
+    fn hear<F: Element + Float>(&mut self, epoch: &Epoch, state: &State<F>) -> Result<bool> {
         self.losses.push(epoch.loss);
         self.scores.extend(epoch.score);
         self.held_out_losses.extend(epoch.held_out_loss);
         self.verdict = epoch.verdict;
         let Some(report) = &self.report else { return Ok(false) };
         let rate = if let Verdict::Lower(rate) = epoch.verdict { rate } else { 0.0 };
-        let heard = (epoch.number, epoch.loss, epoch.score, name(epoch.verdict), rate);
-        Python::attach(|py| report.call1(py, heard)?.is_truthy(py)).map_err(|error| Error::Host(Box::new(error)))
+        Python::attach(|py| {
+            let reached = PyDict::new(py);
+            reached.set_item("params", PyArray1::from_slice(py, &state.params))?;
+            set_course(&reached, state)?;
+            let heard = (epoch.number, epoch.loss, epoch.score, name(epoch.verdict), rate, reached);
+            report.call1(py, heard)?.is_truthy(py)
+        })
+        .map_err(|error| Error::Host(Box::new(error)))
     }
+}
+
+/// How far training has come.
+fn set_course<F: Element + Float>(found: &Bound<'_, PyDict>, state: &State<F>) -> PyResult<()> {
+    let best_params = state.best_params.as_ref();
+    found.set_item("seen", state.seen)?;
+    found.set_item("best", state.best)?;
+    found.set_item("stale", state.stale)?;
+    found.set_item("best_params", best_params.map(|params| PyArray1::from_slice(found.py(), params)))
 }
 
 fn name(verdict: Verdict) -> &'static str {
@@ -308,6 +321,8 @@ fn name(verdict: Verdict) -> &'static str {
 }
 
 /// Minimises the loss of all rows by L-BFGS, from `params` (n_params,) of float64 on; the others as for [`train`].
+///
+/// `report(number, loss, params)` hears of steps on the calling thread, and returns whether to stop.
 ///
 /// Returns `params`, `loss`, `n_iter` and `end`: "converged", "steps", "evaluations" or "stuck".
 #[pyfunction]
@@ -347,10 +362,10 @@ fn minimize<'py>(
     };
     let listens = report.is_some();
     let mut number = 0_usize;
-    let observe = move |_: &[f64], value: f64| -> Result<bool> {
+    let observe = move |params: &[f64], value: f64| -> Result<bool> {
         let Some(report) = &report else { return Ok(false) };
         number += 1;
-        let call = |py: Python<'_>| report.call1(py, (number, value))?.is_truthy(py);
+        let call = |py: Python<'_>| report.call1(py, (number, value, PyArray1::from_slice(py, params)))?.is_truthy(py);
         Python::attach(call).map_err(|error| Error::Host(Box::new(error)))
     };
     let fit = with_dtype!(Samples::new(x)?, x => {

@@ -37,7 +37,7 @@ def minimize(
     max_iter: int,
     max_fun: int,
     tol: float,
-    report: Callable[[int, float], bool] | None,
+    report: Callable[[int, float, NDArray[Any]], bool] | None,
     n_threads: int,
 ) -> dict[str, Any]: ...
 def train(
@@ -76,6 +76,6 @@ def train(
     stale: int,
     order: NDArray[Any] | None,
     random_state: Any,
-    report: Callable[[int, float, float | None, str, float], bool] | None,
+    report: Callable[[int, float, float | None, str, float, dict[str, Any]], bool] | None,
     n_threads: int,
 ) -> dict[str, Any]: ...

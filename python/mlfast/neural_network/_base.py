@@ -1,5 +1,6 @@
 """What the multilayer perceptrons share: training in Rust, the way forward, state."""
 
+import copy
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,6 +17,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlfast import _profile, _threads
+from mlfast._callbacks import CallbackDropIn, Level, Watch
 from mlfast._core import RefusedError
 from mlfast._core import neural_network as core
 from mlfast._dispatch import Condition, callers_level, dispatch
@@ -67,7 +69,7 @@ class DivergedError(ValueError):
         self.state = state
 
 
-class NetworkDropIn(DropIn):
+class NetworkDropIn(CallbackDropIn, DropIn):
     """Training a multilayer perceptron and asking it."""
 
     #: Whether hidden layers add what the one before said.
@@ -101,11 +103,26 @@ class NetworkDropIn(DropIn):
 
         Then those of the last epoch in which they were are left.
         """
+        watch = None if incremental else self._watch(X, y, sample_weight)
+        self._handed_over = watch  # to what trains, past the parent's `_fit`, which has no argument for it
         try:
-            return self._fit_or_keep(with_checked_indices(X), y, sample_weight, incremental, **given)
+            self._fit_or_keep(with_checked_indices(X), y, sample_weight, incremental, **given)
         except DivergedError as error:
             self.__dict__.update(error.state)
             raise ValueError(str(error)) from None
+        finally:
+            self.__dict__.pop("_handed_over", None)
+        if watch is not None:
+            watch.finish()
+        return self
+
+    def _watch(self: Any, X: Any, y: Any, sample_weight: Any) -> Watch | None:
+        """Return what tells callbacks of epochs, or of steps to a minimum; None if there are no callbacks."""
+        if not getattr(self, "_skl_callbacks", None):
+            return None
+        task, reached = ("lbfgs-iter", self._after_step) if self.solver == "lbfgs" else ("epoch", self._after_epoch)
+        levels = [Level(task, task, self.max_iter)]
+        return Watch(self, X, y, sample_weight, levels, lambda snapshot, _: reached(**snapshot))
 
     @keeps_state
     def _fit_or_keep(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
@@ -196,6 +213,7 @@ class NetworkDropIn(DropIn):
         held_out : X, y and weights that are not learnt from; None: as `early_stopping` says. checkpoint : where
         training is saved.
         """
+        watch = self.__dict__.pop("_handed_over")
         _refuse_no_numbers(y)
         optimizer = self._known_optimizer(incremental)
         if self.early_stopping and incremental:
@@ -234,7 +252,7 @@ class NetworkDropIn(DropIn):
             "tol": float(self.tol),
             "patience": float(self.n_iter_no_change),
             "random_state": self._random_state,
-            "report": self._printer() if self.verbose else None,
+            "report": self._listener(watch),
         }
         state: dict[str, Any] = {
             "params": _flat(self._values(), computed),
@@ -247,6 +265,8 @@ class NetworkDropIn(DropIn):
             "stale": int(self._no_improvement_count),
             "order": None,
         }
+        if watch is not None:
+            watch.begin("epoch")
         max_iter = 1 if incremental else self.max_iter
         if checkpoint is None:
             found = core.train(**given, **state, max_iter=max_iter)
@@ -306,10 +326,7 @@ class NetworkDropIn(DropIn):
         return (X, y, weights[0] if weights else None), (X_held, y_held, weights_held[0] if weights_held else None)
 
     def _take_over(self: Any, found: dict[str, Any], optimizer: Any) -> None:
-        shapes = [value.shape for value in self._values()]
         trained = [param.shape for param in self._optimized()]
-        dtype = self.coefs_[0].dtype
-        self._set_values(_apart(found["params"].astype(dtype, copy=False), shapes))
         if self.solver != "sgd":
             optimizer.ms, optimizer.vs = _apart(found["first"], trained), _apart(found["second"], trained)
             optimizer.t = found["count"]
@@ -318,14 +335,21 @@ class NetworkDropIn(DropIn):
                 optimizer.learning_rate = optimizer.learning_rate_init * unbiased
         else:
             optimizer.velocities, optimizer.learning_rate = _apart(found["first"], trained), found["rate"]
+        self._reach(found)
+
+    def _reach(self: Any, found: dict[str, Any]) -> None:
+        """Become the network that Rust has come to; nothing is changed in place, so that a copy can do it too."""
+        shapes = [value.shape for value in self._values()]
+        dtype = self.coefs_[0].dtype
+        self._set_values(_apart(found["params"].astype(dtype, copy=False), shapes))
         losses = [np.float64(loss) for loss in found["losses"]]
         self.n_iter_ = len(losses)
-        self.loss_curve_.extend(losses)
+        self.loss_curve_ = self.loss_curve_ + losses
         if losses:
             self.loss_ = losses[-1]
         self.t_, self._no_improvement_count = found["seen"], found["stale"]
         if self.early_stopping:
-            self.validation_scores_.extend(found["scores"])
+            self.validation_scores_ = self.validation_scores_ + found["scores"]
             self.best_validation_score_ = found["best"]
             if found["best_params"] is not None:
                 self._set_values(_apart(found["best_params"].astype(dtype, copy=False), shapes))
@@ -334,13 +358,46 @@ class NetworkDropIn(DropIn):
         elif losses:
             self.best_loss_ = np.float64(found["best"])
 
+    def _after_epoch(self: Any, is_finite: bool, **reached: Any) -> dict[str, Any] | None:
+        """Return the attributes that the network would have if training stopped here; None if some are not finite."""
+        if not is_finite:
+            return None
+        twin = copy.copy(self)
+        twin._reach(reached)
+        return vars(twin)
+
+    def _listener(self: Any, watch: Watch | None) -> Callable[..., bool] | None:
+        """Return what prints the progress of training and tells callbacks of it; None if nobody wants to hear."""
+        tell = self._printer() if self.verbose else None
+        if watch is None:
+            return tell
+        losses: list[float] = []
+        scores: list[float] = []
+
+        def report(
+            number: int, loss: float, score: float | None, verdict: str, rate: float, reached: dict[str, Any]
+        ) -> bool:
+            if tell is not None:
+                tell(number, loss, score, verdict, rate, reached)
+            losses.append(loss)
+            if score is not None:
+                scores.append(score)
+            reached |= {"losses": losses, "scores": scores, "is_finite": verdict != "diverged"}
+            if watch.end("epoch", reached):
+                return True
+            if verdict in ("go on", "lower") and number < self.max_iter:
+                watch.begin("epoch")
+            return False
+
+        return report
+
     def _printer(self: Any) -> Callable[..., bool]:
         """Return what prints the progress of training as the parent does."""
         what = "Validation score" if self.early_stopping else "Training loss"
         patience = self.n_iter_no_change if self.n_iter_no_change == np.inf else int(self.n_iter_no_change)
         stale = f"{what} did not improve more than tol={self.tol:f} for {patience} consecutive epochs."
 
-        def report(number: int, loss: float, score: float | None, verdict: str, rate: float) -> bool:
+        def report(number: int, loss: float, score: float | None, verdict: str, rate: float, _: Any) -> bool:
             print(f"Iteration {number}, loss = {loss:.8f}")
             if score is not None:
                 print(f"Validation score: {score:f}")
@@ -378,6 +435,7 @@ class NetworkDropIn(DropIn):
         )
 
     def _minimize(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None) -> None:
+        watch = self.__dict__.pop("_handed_over")
         _refuse_no_numbers(y)
         shapes = [param.shape for param in self.coefs_ + self.intercepts_]
         n_layers = len(self.coefs_)
@@ -389,7 +447,7 @@ class NetworkDropIn(DropIn):
             max_iter=self.max_iter,
             max_fun=self.max_fun,
             tol=float(self.tol),
-            report=None,
+            report=None if watch is None else self._step_listener(watch),
         )
         result = OptimizeResult(nit=found["n_iter"], **_ENDINGS[found["end"]])
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
@@ -400,6 +458,29 @@ class NetworkDropIn(DropIn):
         spans = list(pairwise(ends))
         self._coef_indptr = [(*span, shape) for span, shape in zip(spans[:n_layers], shapes[:n_layers], strict=True)]
         self._intercept_indptr = spans[n_layers:]
+
+    def _after_step(self: Any, params: np.ndarray, loss: float, number: int) -> dict[str, Any]:
+        """Return the attributes of a network that took so many steps to `params`, shape (n_params,)."""
+        n_layers = len(self.coefs_)
+        arrays = _apart(params, [param.shape for param in self.coefs_ + self.intercepts_])
+        learnt = {"coefs_": arrays[:n_layers], "intercepts_": arrays[n_layers:]}
+        return {**learnt, "loss_": np.float64(loss), "n_iter_": number}
+
+    def _step_listener(self: Any, watch: Watch) -> Callable[..., bool]:
+        """Return what tells callbacks of steps.
+
+        One more may begin than are taken, as where scikit-learn tells of steps; it ends without an estimator.
+        """
+        watch.begin("lbfgs-iter")
+
+        def report(number: int, loss: float, params: np.ndarray) -> bool:
+            if watch.end("lbfgs-iter", {"params": params, "loss": loss, "number": number}):
+                return True
+            if number < self.max_iter:
+                watch.begin("lbfgs-iter")
+            return False
+
+        return report
 
     # ---- asking ----
 

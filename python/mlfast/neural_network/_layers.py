@@ -233,8 +233,11 @@ class LayersDropIn(NetworkDropIn):
         if found["held_out_losses"]:
             before = self.__dict__.get("validation_loss_curve_", [])
             self.validation_loss_curve_ = before + found["held_out_losses"]
-            if not self.early_stopping:
-                self.validation_scores_ = (self.validation_scores_ or []) + found["scores"]
+
+    def _reach(self: Any, found: dict[str, Any]) -> None:
+        super()._reach(found)
+        if found["scores"] and not self.early_stopping:
+            self.validation_scores_ = (self.validation_scores_ or []) + found["scores"]
 
     def _optimized(self: Any) -> list[np.ndarray]:
         return super()._optimized() + self.__dict__.get("batch_norm_scales_", [])
