@@ -14,6 +14,7 @@ mod impute;
 mod linear_cd;
 mod linear_descent;
 mod linear_model;
+mod linear_sag;
 mod linear_sgd;
 mod linear_smooth;
 mod metrics;
