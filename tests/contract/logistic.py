@@ -122,7 +122,7 @@ LOGISTIC_CV = replace(
     parent=sklearn.linear_model.LogisticRegressionCV,
     like="LogisticRegression",
     params={
-        "Cs": (0.01, 0.1),
+        "Cs": np.array([0.01, 0.1]),
         "cv": 2,
         **FEW_STEPS,
         "l1_ratios": (0,),
@@ -130,6 +130,8 @@ LOGISTIC_CV = replace(
         "use_legacy_attributes": False,
     },
     decided=rows_to_split,
+    costs=("Cs",),
+    weight_degree={"C_": -1, "Cs_": -1},
     fuzz={"fit_intercept": (True, False), "refit": (True, False)},
     bad_params=({"Cs": 0}, {"tol": -1e-9}, {"cv": "many"}, {"solver": "fast"}, {"refit": None}),
     state=("coef_", "intercept_", "classes_", "n_iter_", "C_", "scores_", "n_features_in_"),
