@@ -168,13 +168,13 @@ GAMMA = replace(
     POISSON,
     ours=mlfast.linear_model.GammaRegressor,
     parent=sklearn.linear_model.GammaRegressor,
-    like="PoissonRegressor",
+    like="LogisticRegression",
 )
 TWEEDIE = replace(
     POISSON,
     ours=mlfast.linear_model.TweedieRegressor,
     parent=sklearn.linear_model.TweedieRegressor,
-    like="PoissonRegressor",
+    like="LogisticRegression",
     params=FEW_STEPS | {"alpha": 1.0, "power": 1.5, "tol": 3e-2},
 )
 

@@ -29,6 +29,7 @@ PASSED_BY_PARENT = {
     "AdaBoostRegressor": WEIGHTS_AS_REPEATS,
     "GradientBoostingClassifier": WEIGHTS_AS_REPEATS,
     "LinearSVC": {"check_non_transformer_estimators_n_iter"},
+    "LogisticRegression": WEIGHTS_AS_REPEATS,
 }
 SPARSE_SCORES = {"check_estimator_sparse_array", "check_estimator_sparse_matrix"}
 
