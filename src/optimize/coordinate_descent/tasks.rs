@@ -119,7 +119,9 @@ impl<'a> Tasks<'a> {
                 }
                 let left = (1.0 - penalty.l1 / length(block.iter().copied())).max(0.0) / (diagonal[j] + penalty.l2);
                 for (task, product) in block.iter().enumerate() {
-                    let (value, before) = (product * left, point.w[task * n + j]);
+                    // Where squares overflow there is no coefficient.
+                    let value = if product.is_nan() { 0.0 } else { product * left };
+                    let before = point.w[task * n + j];
                     self.set(point, task, j, value);
                     largest_change = f64::max(largest_change, (value - before).abs());
                     largest = f64::max(largest, value.abs());
