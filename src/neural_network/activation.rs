@@ -5,6 +5,11 @@
 
 use crate::common::Float;
 
+/// What a leaky unit lets through of what is negative.
+const LEAK: f64 = 0.01;
+/// Of a cubic in the sums, whose logistic is close to the share of a normal distribution below them.
+const BEND: [f64; 2] = [1.595_769_121_605_730_7, 0.071_354_816_272_600_25]; // 2 sqrt(2 / pi), and 0.044715 of that
+
 /// A function of the sums of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
@@ -16,20 +21,29 @@ pub enum Activation {
     Tanh,
     /// The positive part.
     Relu,
+    /// The positive part, and a hundredth of the negative one.
+    LeakyRelu,
+    /// The positive part, and `exp(x) - 1` of what is negative.
+    Elu,
+    /// The sums times (nearly) the share of a normal distribution below them, by their hyperbolic tangent.
+    Gelu,
     /// `exp(x)`: of outputs only.
     Exp,
-    /// Shares of a row: of outputs only.
+    /// Shares of a row.
     Softmax,
 }
 
 impl Activation {
-    /// By scikit-learn's name.
+    /// By its name: scikit-learn's, or ours of what it has not.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "identity" => Self::Identity,
             "logistic" => Self::Logistic,
             "tanh" => Self::Tanh,
             "relu" => Self::Relu,
+            "leaky_relu" => Self::LeakyRelu,
+            "elu" => Self::Elu,
+            "gelu" => Self::Gelu,
             "exp" => Self::Exp,
             "softmax" => Self::Softmax,
             _ => return None,
@@ -44,21 +58,64 @@ impl Activation {
             Self::Logistic => rows.for_each(|row| row.iter_mut().for_each(|x| *x = logistic(*x))),
             Self::Tanh => rows.for_each(|row| row.iter_mut().for_each(|x| *x = x.tanh())),
             Self::Relu => rows.for_each(|row| row.iter_mut().for_each(|x| *x = positive(*x))),
+            Self::LeakyRelu => {
+                let leak = F::from_f64(LEAK);
+                rows.for_each(|row| row.iter_mut().for_each(|x| *x = if *x < F::ZERO { leak * *x } else { *x }));
+            }
+            Self::Elu => rows.for_each(|row| {
+                row.iter_mut().for_each(|x| *x = if *x < F::ZERO { x.exp() - F::ONE } else { *x });
+            }),
+            Self::Gelu => rows.for_each(|row| row.iter_mut().for_each(|x| *x *= logistic(bent(*x).0))),
             Self::Exp => rows.for_each(|row| row.iter_mut().for_each(|x| *x = x.exp())),
             Self::Softmax => rows.for_each(softmax),
         }
     }
 
-    /// Multiplies errors of what a hidden layer said by its slope; both of shape (n_rows, stride).
-    pub fn pull_back<F: Float>(self, said: &[F], errors: &mut [F]) {
+    /// Whether the slope follows from the sums and not from what the layer says.
+    pub fn slopes_of_sums(self) -> bool {
+        self == Self::Gelu
+    }
+
+    /// Turns errors of what a hidden layer said into errors of its sums; both of shape (n_rows, stride). `said` are the
+    /// sums themselves if [`Self::slopes_of_sums`].
+    pub fn pull_back<F: Float>(self, said: &[F], errors: &mut [F], stride: usize) {
         let pairs = errors.iter_mut().zip(said);
         match self {
-            Self::Identity | Self::Exp | Self::Softmax => {}
+            Self::Identity | Self::Exp => {}
+            Self::Softmax => {
+                for (errors, said) in errors.chunks_exact_mut(stride).zip(said.chunks_exact(stride)) {
+                    let terms = errors.iter().zip(said).map(|(&error, &z)| error * z);
+                    let mean = terms.fold(F::ZERO, |mean, term| mean + term);
+                    errors.iter_mut().zip(said).for_each(|(error, &z)| *error = z * (*error - mean));
+                }
+            }
             Self::Logistic => pairs.for_each(|(error, &z)| *error = *error * z * (F::ONE - z)),
             Self::Tanh => pairs.for_each(|(error, &z)| *error *= F::ONE - z * z),
             Self::Relu => pairs.for_each(|(error, &z)| *error = if z == F::ZERO { F::ZERO } else { *error }),
+            Self::LeakyRelu => {
+                let leak = F::from_f64(LEAK);
+                pairs.for_each(|(error, &z)| *error = if z < F::ZERO { leak * *error } else { *error });
+            }
+            Self::Elu => {
+                pairs.for_each(|(error, &z)| *error = if z < F::ZERO { *error * (z + F::ONE) } else { *error })
+            }
+            Self::Gelu => pairs.for_each(|(error, &x)| {
+                let (bent, slope) = bent(x);
+                let share = logistic(bent);
+                // Far out the share is 0 or 1, and does not change any more.
+                let change = if slope.is_finite() { x * share * (F::ONE - share) * slope } else { F::ZERO };
+                *error *= share + change;
+            }),
         }
     }
+}
+
+/// The cubic of [`BEND`] at `x`, and its slope.
+#[inline(always)]
+fn bent<F: Float>(x: F) -> (F, F) {
+    let [linear, cubic] = BEND.map(F::from_f64);
+    let square = x * x;
+    (x * (linear + cubic * square), linear + F::from_f64(3.0) * cubic * square)
 }
 
 /// The positive part; NaN stays NaN.
@@ -87,11 +144,24 @@ fn softmax<F: Float>(row: &mut [F]) {
 mod tests {
     use super::*;
 
-    const ALL: [Activation; 6] = [
+    const HIDDEN: [Activation; 8] = [
         Activation::Identity,
         Activation::Logistic,
         Activation::Tanh,
         Activation::Relu,
+        Activation::LeakyRelu,
+        Activation::Elu,
+        Activation::Gelu,
+        Activation::Softmax,
+    ];
+    const ALL: [Activation; 9] = [
+        Activation::Identity,
+        Activation::Logistic,
+        Activation::Tanh,
+        Activation::Relu,
+        Activation::LeakyRelu,
+        Activation::Elu,
+        Activation::Gelu,
         Activation::Exp,
         Activation::Softmax,
     ];
@@ -103,21 +173,27 @@ mod tests {
             activation.apply(&mut rows, 4, 3);
             assert!(rows.iter().all(|x: &f64| x.is_finite()), "{activation:?}");
             assert_eq!(rows[3], 7.0, "what lies between the rows");
+            let sums = [1e4_f32, -1e4, 1e30, -1e30];
+            let (mut said, mut errors) = (sums, [1.0; 4]);
+            activation.apply(&mut said, 4, 4);
+            activation.pull_back(if activation.slopes_of_sums() { &sums } else { &said }, &mut errors, 4);
+            assert!(said.iter().chain(&errors).all(|x| x.is_finite()), "{activation:?} {said:?} {errors:?}");
         }
     }
 
     #[test]
     fn slopes_are_differences() {
-        for activation in [Activation::Identity, Activation::Logistic, Activation::Tanh, Activation::Relu] {
+        for activation in HIDDEN {
             for x in [-2.0, -0.3, 0.4, 3.0] {
                 let at = |x: f64| {
-                    let mut row = [x];
-                    activation.apply(&mut row, 1, 1);
-                    row[0]
+                    let mut row = [x, 0.7];
+                    activation.apply(&mut row, 2, 2);
+                    row
                 };
-                let mut slope = [1.0];
-                activation.pull_back(&[at(x)], &mut slope);
-                let difference = (at(x + 1e-6) - at(x - 1e-6)) / 2e-6;
+                let mut slope = [1.0, 0.0];
+                let kept = if activation.slopes_of_sums() { [x, 0.7] } else { at(x) };
+                activation.pull_back(&kept, &mut slope, 2);
+                let difference = (at(x + 1e-6)[0] - at(x - 1e-6)[0]) / 2e-6;
                 assert!((slope[0] - difference).abs() < 1e-9, "{activation:?} at {x}");
             }
         }

@@ -15,7 +15,8 @@ const ROWS: usize = 96;
 /// Rows that are not worth packing the parameters for.
 const FEW: usize = 4;
 
-/// The outputs, row-major of shape (n_rows, n_outputs).
+/// The outputs, row-major of shape (n_rows, n_outputs), of a network that does not normalise (see
+/// [`super::normalize::folded`]).
 ///
 /// # Errors
 /// [`crate::common::Error::Shape`]; [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
@@ -58,8 +59,10 @@ pub fn packed_answers<F: Float>(ctx: &Context, network: &Network, packed: &Packe
             } else {
                 dense_forward(from, n_rows, padded(shape.fan_in(layer)), shape, layer, packed.layer(layer), sums);
             }
-            let activation = if layer + 1 == shape.n_layers() { network.output } else { network.hidden };
-            activation.apply(sums, width, shape.fan_out(layer));
+            network.activation(layer).apply(sums, width, shape.fan_out(layer));
+            if network.skips(layer) {
+                sums.iter_mut().zip(&*from).for_each(|(said, before)| *said += *before);
+            }
             std::mem::swap(from, to);
         }
         for (out, said) in out.chunks_exact_mut(n_outputs).zip(from.chunks_exact(padded(n_outputs))) {
@@ -83,8 +86,10 @@ fn few<F: Float>(network: &Network, params: &[Layer<F>], values: &[F]) -> Result
             to.resize(fan_out, F::ZERO);
             let said = if layer == 0 { row } else { &from[..] };
             gemm::multiply_row(said, params.weights, params.intercepts, &mut to);
-            let activation = if layer + 1 == shape.n_layers() { network.output } else { network.hidden };
-            activation.apply(&mut to, fan_out, fan_out);
+            network.activation(layer).apply(&mut to, fan_out, fan_out);
+            if network.skips(layer) {
+                to.iter_mut().zip(&from).for_each(|(said, before)| *said += *before);
+            }
             std::mem::swap(&mut from, &mut to);
         }
         out.extend_from_slice(&from);

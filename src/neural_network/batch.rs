@@ -1,14 +1,17 @@
 //! One batch through a network: forward, errors backward, the gradient.
 //!
 //! Two passes, each shared out in parts that the shapes alone decide. First, blocks of rows go all the way forward and
-//! their errors all the way back, while what they hold is warm. Then, blocks of weights are multiplied together: the
+//! their errors all the way back, while what they hold is warm; where sums are normalised, blocks wait for each other at
+//! each layer. Then, blocks of weights are multiplied together: the
 //! gradient of each is a sum over all rows, in order. Each part writes to memory of its own; no bit depends on threads.
 //!
 //! Reference: D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating errors", 1986.
 
 use super::activation::Activation;
+use super::dropout::Dropout;
 use super::input::{Input, dense_forward, transposed};
 use super::loss::Loss;
+use super::normalize::{Moments, Normal};
 use super::packed::Packed;
 use super::shape::Shape;
 use crate::common::{Context, Float, Result, memory, pairwise, parallel};
@@ -33,6 +36,30 @@ pub struct Network {
     pub output: Activation,
     /// What is wrong with them.
     pub loss: Loss,
+    /// Whether a hidden layer says what it makes of the hidden layer before in addition to what that said, where both
+    /// are as wide.
+    pub residual: bool,
+    /// The share of hidden units that are silent in a step.
+    pub dropout: f64,
+}
+
+impl Network {
+    /// Whether what the layer before said is added to what a layer says.
+    pub fn skips(&self, layer: usize) -> bool {
+        let is_hidden = layer > 0 && layer < self.shape.n_hidden();
+        self.residual && is_hidden && self.shape.fan_in(layer) == self.shape.fan_out(layer)
+    }
+
+    /// What becomes of the sums of a layer.
+    pub fn activation(&self, layer: usize) -> Activation {
+        if layer < self.shape.n_hidden() { self.hidden } else { self.output }
+    }
+
+    /// Whether slopes cannot be told from what a hidden layer said.
+    fn keeps(&self, layer: usize) -> bool {
+        let is_hidden = layer < self.shape.n_hidden();
+        is_hidden && (self.hidden.slopes_of_sums() || self.dropout > 0.0 || self.skips(layer))
+    }
 }
 
 /// Samples with their targets and weights.
@@ -69,11 +96,20 @@ impl<F: Float> Samples<'_, F> {
 /// What a block of rows is on its way.
 #[derive(Debug)]
 struct Block<F> {
+    /// The place of the first one in the batch.
+    start: usize,
     n_rows: usize,
     /// The features, side by side; empty if they are sparse.
     gathered: Vec<F>,
     /// What each layer says, (rows, padded(fan_out)).
     said: Vec<Vec<F>>,
+    /// What slopes are told from, where it is not that: the same shape, or empty.
+    kept: Vec<Vec<F>>,
+    /// What each unit is multiplied by, with dropout: the same shape, or empty.
+    factors: Vec<Vec<F>>,
+    /// Normalised sums: the same shape, or empty.
+    normed: Vec<Vec<F>>,
+    moments: Moments,
     /// The errors of each layer's sums, (rows, padded(fan_out)).
     errors: Vec<Vec<F>>,
     /// The same, packed.
@@ -85,6 +121,8 @@ struct Block<F> {
 #[derive(Debug)]
 pub struct Workspace<F> {
     blocks: Vec<Block<F>>,
+    /// Of each normalised layer.
+    normals: Vec<Normal<F>>,
     /// The products of each part of the weights, one behind the other.
     products: Vec<Vec<F>>,
 }
@@ -108,28 +146,45 @@ impl<F: Float> Workspace<F> {
         let uncut = (LEAST_WORK / shape.work().max(1)).min(n_rows);
         let size = block_rows(shape, n_rows);
         let rows = size.max(uncut);
+        let widest = (0..shape.n_hidden()).map(|layer| padded(shape.fan_out(layer))).max().unwrap_or(0);
         let mut blocks = memory::with_capacity(BLOCKS)?;
         for _ in 0..if size < n_rows { BLOCKS } else { 1 } {
-            let layers = || -> Result<Vec<Vec<F>>> {
-                let area = |layer| memory::filled(memory::area(rows, padded(shape.fan_out(layer)))?, F::ZERO);
+            let layers = |has: &dyn Fn(usize) -> bool| -> Result<Vec<Vec<F>>> {
+                let width = |layer| if has(layer) { padded(shape.fan_out(layer)) } else { 0 };
+                let area = |layer| memory::filled(memory::area(rows, width(layer))?, F::ZERO);
                 (0..shape.n_layers()).map(area).collect()
             };
             let gathered = memory::filled(memory::area(rows, x.width())?, F::ZERO)?;
             blocks.push(Block {
+                start: 0,
                 n_rows: 0,
                 gathered,
-                said: layers()?,
-                errors: layers()?,
-                panels: layers()?,
+                said: layers(&|_| true)?,
+                kept: layers(&|layer| network.keeps(layer))?,
+                factors: layers(&|layer| network.dropout > 0.0 && layer < shape.n_hidden())?,
+                normed: layers(&|layer| shape.is_normalized(layer))?,
+                moments: Moments::new(if shape.normalizes() { widest } else { 0 })?,
+                errors: layers(&|_| true)?,
+                panels: layers(&|_| true)?,
                 loss: 0.0,
             });
         }
         let product = |layer| memory::filled(memory::area(shape.fan_in(layer), padded(shape.fan_out(layer)))?, F::ZERO);
         let products = (0..shape.n_layers()).map(product).collect::<Result<_>>()?;
-        Ok(Self { blocks, products })
+        let normalized = (0..shape.n_layers()).filter(|&layer| shape.is_normalized(layer));
+        let normals = normalized.map(|layer| Normal::new(shape.fan_out(layer))).collect::<Result<_>>()?;
+        Ok(Self { blocks, normals, products })
+    }
+
+    /// How the sums of each normalised layer were normalised.
+    pub fn normals(&self) -> &[Normal<F>] {
+        &self.normals
     }
 
     /// The first pass: sums the losses of the rows (times their weights) and keeps their errors for [`Self::gradient`].
+    ///
+    /// `values` of shape (n_values,) are what `packed` was packed of; `dropout` says which units are silent, where the
+    /// network has any that may be.
     ///
     /// # Errors
     /// [`crate::common::Error::Interrupted`].
@@ -138,25 +193,86 @@ impl<F: Float> Workspace<F> {
         ctx: &Context,
         network: &Network,
         packed: &Packed<F>,
+        values: &[F],
         samples: &Samples<F>,
         rows: RowSet,
+        dropout: &Dropout,
     ) -> Result<f64> {
-        let size = block_rows(&network.shape, rows.len());
-        let starts = (0..rows.len()).step_by(size);
-        let jobs: Vec<_> = starts.map(|start| part(rows, start, size)).zip(&mut self.blocks).collect();
-        parallel::map(ctx, jobs, |(rows, block)| {
-            block.forward(network, packed, &samples.x, rows);
-            block.judge(network, samples, rows);
-            block.backward(network, packed);
-            Ok(())
-        })?;
-        Ok(self.blocks[..rows.len().div_ceil(size)].iter().map(|block| block.loss).sum())
+        let shape = &network.shape;
+        let size = block_rows(shape, rows.len());
+        let blocks = &mut self.blocks[..rows.len().div_ceil(size)];
+        let of = |block: &Block<F>| part(rows, block.start, size);
+        for (start, block) in (0..rows.len()).step_by(size).zip(&mut *blocks) {
+            block.start = start;
+        }
+        let last = shape.n_layers() - 1;
+        if !shape.normalizes() {
+            parallel::map(ctx, blocks.iter_mut().collect(), |block| {
+                let rows = of(block);
+                block.begin(&samples.x, rows);
+                for layer in 0..=last {
+                    block.sum(network, packed, &samples.x, rows, layer);
+                    block.say(network, None, dropout, layer);
+                }
+                block.judge(network, samples, rows);
+                block.lower(network, packed, last);
+                for layer in (0..last).rev() {
+                    block.pull_back(network, layer);
+                    block.lower(network, packed, layer);
+                }
+                Ok(())
+            })?;
+            return Ok(blocks.iter().map(|block| block.loss).sum());
+        }
+        for layer in 0..last {
+            let (before, normal) = self.normals.split_at_mut(layer);
+            parallel::map(ctx, blocks.iter_mut().collect(), |block| {
+                let rows = of(block);
+                match before.last() {
+                    None => block.begin(&samples.x, rows),
+                    before => block.say(network, before, dropout, layer - 1),
+                }
+                block.sum(network, packed, &samples.x, rows, layer);
+                let width = padded(shape.fan_out(layer));
+                block.moments.measure(&block.said[layer][..block.n_rows * width], width);
+                Ok(())
+            })?;
+            let moments = blocks.iter().map(|block| (block.n_rows, &block.moments));
+            normal[0].merge(moments, &values[shape.scales(layer)], &values[shape.intercepts(layer)]);
+        }
+        for layer in (0..=last).rev() {
+            let normals = &self.normals;
+            parallel::map(ctx, blocks.iter_mut().collect(), |block| {
+                if layer == last {
+                    let rows = of(block);
+                    block.say(network, normals.last(), dropout, last - 1);
+                    block.sum(network, packed, &samples.x, rows, last);
+                    block.say(network, None, dropout, last);
+                    block.judge(network, samples, rows);
+                } else {
+                    let len = block.n_rows * padded(shape.fan_out(layer));
+                    normals[layer].pull_back(&block.normed[layer][..len], &mut block.errors[layer][..len]);
+                }
+                block.lower(network, packed, layer);
+                if layer > 0 {
+                    block.pull_back(network, layer - 1);
+                    let width = padded(shape.fan_in(layer));
+                    let len = block.n_rows * width;
+                    block.moments.sum(&block.errors[layer - 1][..len], &block.normed[layer - 1][..len], width);
+                }
+                Ok(())
+            })?;
+            if layer > 0 {
+                self.normals[layer - 1].merge_errors(blocks.iter().map(|block| &block.moments));
+            }
+        }
+        Ok(blocks.iter().map(|block| block.loss).sum())
     }
 
     /// The second pass: hands each part of the parameters and the sum over rows of its gradient to `take`.
     ///
-    /// `parts` are the parts of each layer's weights in order (as [`Shape::blocks`] cuts them), and its intercepts.
-    /// `take(part, gradient, is_weights)` gets row-major gradients, on any thread; what it returns is added up in order.
+    /// `parts` are the parts of each layer's weights in order (as [`Shape::blocks`] cuts them), its intercepts, and its
+    /// scales if it is normalised. `take(part, gradient, is_weights)` gets row-major gradients, on any thread; what it returns is added up in order.
     ///
     /// # Errors
     /// [`crate::common::Error::Interrupted`].
@@ -166,16 +282,17 @@ impl<F: Float> Workspace<F> {
         network: &Network,
         x: &Input<F>,
         rows: RowSet,
-        parts: Vec<(Vec<P>, P)>,
+        parts: Vec<(Vec<P>, P, Option<P>)>,
         take: impl Fn(P, &mut [F], bool) -> f64 + Sync,
     ) -> Result<f64> {
         let shape = &network.shape;
         let size = block_rows(shape, rows.len());
         let count = rows.len().div_ceil(size);
-        let blocks = &self.blocks[..count];
+        let (blocks, normals) = (&self.blocks[..count], &self.normals);
         let mut jobs = Vec::new();
-        for (layer, ((weights, intercepts), products)) in parts.into_iter().zip(&mut self.products).enumerate() {
-            let mut intercepts = Some(intercepts);
+        for (layer, ((weights, intercepts, scales), products)) in parts.into_iter().zip(&mut self.products).enumerate()
+        {
+            let mut intercepts = Some((intercepts, scales));
             let width = padded(shape.fan_out(layer));
             let products = products.chunks_mut(shape.block_rows(layer) * width);
             for ((block, part), products) in shape.blocks(layer).zip(weights).zip(products) {
@@ -198,12 +315,19 @@ impl<F: Float> Workspace<F> {
                 }
             }
             let mut found = take(part, compact(products, width, fan_out), true);
-            if let Some(intercepts) = intercepts {
+            if let Some((intercepts, scales)) = intercepts {
                 let sums = &mut products[..width];
-                sums.fill(F::ZERO);
-                for block in blocks {
-                    for errors in block.errors[layer].chunks_exact(width).take(block.n_rows) {
-                        sums.iter_mut().zip(errors).for_each(|(sum, &error)| *sum += error);
+                if let (Some(normal), Some(scales)) = (normals.get(layer), scales) {
+                    let [of_intercepts, of_scales] = normal.slopes();
+                    sums.copy_from_slice(of_scales);
+                    found += take(scales, &mut sums[..fan_out], false);
+                    sums.copy_from_slice(of_intercepts);
+                } else {
+                    sums.fill(F::ZERO);
+                    for block in blocks {
+                        for errors in block.errors[layer].chunks_exact(width).take(block.n_rows) {
+                            sums.iter_mut().zip(errors).for_each(|(sum, &error)| *sum += error);
+                        }
                     }
                 }
                 found += take(intercepts, &mut sums[..fan_out], false);
@@ -232,24 +356,50 @@ fn part(rows: RowSet, start: usize, size: usize) -> RowSet {
 }
 
 impl<F: Float> Block<F> {
-    fn forward(&mut self, network: &Network, packed: &Packed<F>, x: &Input<F>, rows: RowSet) {
-        let shape = &network.shape;
+    /// Brings the features of its rows together.
+    fn begin(&mut self, x: &Input<F>, rows: RowSet) {
         self.n_rows = rows.len();
-        let gathered = &mut self.gathered[..rows.len() * x.width()];
-        x.gather(rows, gathered);
-        for layer in 0..shape.n_layers() {
-            let (before, from) = self.said.split_at_mut(layer);
-            let width = padded(shape.fan_out(layer));
-            let sums = &mut from[0][..rows.len() * width];
-            match before.last() {
-                None => x.forward(rows, gathered, shape, packed.layer(0), sums),
-                Some(said) => {
-                    let stride = padded(shape.fan_in(layer));
-                    dense_forward(said, rows.len(), stride, shape, layer, packed.layer(layer), sums);
-                }
+        x.gather(rows, &mut self.gathered[..rows.len() * x.width()]);
+    }
+
+    /// The sums of a layer, which become what it says.
+    fn sum(&mut self, network: &Network, packed: &Packed<F>, x: &Input<F>, rows: RowSet, layer: usize) {
+        let shape = &network.shape;
+        let (before, from) = self.said.split_at_mut(layer);
+        let sums = &mut from[0][..self.n_rows * padded(shape.fan_out(layer))];
+        match before.last() {
+            None => x.forward(rows, &self.gathered[..rows.len() * x.width()], shape, packed.layer(0), sums),
+            Some(said) => {
+                let stride = padded(shape.fan_in(layer));
+                dense_forward(said, self.n_rows, stride, shape, layer, packed.layer(layer), sums);
             }
-            let activation = if layer + 1 == shape.n_layers() { network.output } else { network.hidden };
-            activation.apply(sums, width, shape.fan_out(layer));
+        }
+    }
+
+    /// What a layer says, from its sums.
+    fn say(&mut self, network: &Network, normal: Option<&Normal<F>>, dropout: &Dropout, layer: usize) {
+        let shape = &network.shape;
+        let width = padded(shape.fan_out(layer));
+        let len = self.n_rows * width;
+        let (before, from) = self.said.split_at_mut(layer);
+        let said = &mut from[0][..len];
+        if let Some(normal) = normal {
+            normal.apply(said, &mut self.normed[layer][..len]);
+        }
+        let (keeps, activation) = (network.keeps(layer), network.activation(layer));
+        if keeps && activation.slopes_of_sums() {
+            self.kept[layer][..len].copy_from_slice(said);
+        }
+        activation.apply(said, width, shape.fan_out(layer));
+        if keeps && !activation.slopes_of_sums() {
+            self.kept[layer][..len].copy_from_slice(said);
+        }
+        if let Some(factors) = self.factors[layer].get_mut(..len).filter(|_| network.dropout > 0.0) {
+            dropout.fill(layer, self.start, width, factors);
+            said.iter_mut().zip(factors).for_each(|(said, factor)| *said *= *factor);
+        }
+        if let (true, Some(before)) = (network.skips(layer), before.last()) {
+            said.iter_mut().zip(before).for_each(|(said, before)| *said += *before);
         }
     }
 
@@ -268,31 +418,44 @@ impl<F: Float> Block<F> {
             let targets = &samples.y[row * n_outputs..][..n_outputs];
             let weight = samples.weights.map_or(F::ONE, |weights| weights[row]);
             self.loss += network.loss.of(targets, &said[..n_outputs]) * weight.to_f64();
-            for ((error, &said), &target) in errors.iter_mut().zip(said).zip(targets) {
-                *error = (said - target) * weight;
-            }
+            network.loss.slopes(targets, &said[..n_outputs], weight, &mut errors[..n_outputs]);
         }
     }
 
-    fn backward(&mut self, network: &Network, packed: &Packed<F>) {
-        let shape = &network.shape;
-        for layer in (0..shape.n_layers()).rev() {
-            let width = padded(shape.fan_out(layer));
-            let (before, from) = self.errors.split_at_mut(layer);
-            let errors = &from[0][..self.n_rows * width];
-            gemm::pack(errors, width, &mut self.panels[layer][..self.n_rows * width]);
-            let Some(before) = before.last_mut() else { return };
-            let below = padded(shape.fan_in(layer));
-            let left = gemm::Left {
-                values: errors,
-                n_rows: self.n_rows,
-                depth: shape.fan_out(layer),
-                row_stride: width,
-                depth_stride: 1,
-            };
-            let before = &mut before[..self.n_rows * below];
-            gemm::multiply(left, &packed.layer(layer).backward, Start::Zero, before);
-            network.hidden.pull_back(&self.said[layer - 1][..self.n_rows * below], before);
+    /// Errors of what a hidden layer said become errors of its sums, as they are after they were normalised. Those of
+    /// what is added to it go to the layer before.
+    fn pull_back(&mut self, network: &Network, layer: usize) {
+        let width = padded(network.shape.fan_out(layer));
+        let len = self.n_rows * width;
+        let (before, from) = self.errors.split_at_mut(layer);
+        let errors = &mut from[0][..len];
+        if let (true, Some(before)) = (network.skips(layer), before.last_mut()) {
+            before[..len].copy_from_slice(errors);
         }
+        if let Some(factors) = self.factors[layer].get(..len).filter(|_| network.dropout > 0.0) {
+            errors.iter_mut().zip(factors).for_each(|(error, factor)| *error *= *factor);
+        }
+        let kept = if network.keeps(layer) { &self.kept[layer] } else { &self.said[layer] };
+        network.hidden.pull_back(&kept[..len], errors, width);
+    }
+
+    /// Errors of a layer's sums become errors of what the layer before said, and are packed.
+    fn lower(&mut self, network: &Network, packed: &Packed<F>, layer: usize) {
+        let shape = &network.shape;
+        let width = padded(shape.fan_out(layer));
+        let (before, from) = self.errors.split_at_mut(layer);
+        let errors = &from[0][..self.n_rows * width];
+        gemm::pack(errors, width, &mut self.panels[layer][..self.n_rows * width]);
+        let Some(before) = before.last_mut() else { return };
+        let left = gemm::Left {
+            values: errors,
+            n_rows: self.n_rows,
+            depth: shape.fan_out(layer),
+            row_stride: width,
+            depth_stride: 1,
+        };
+        let before = &mut before[..self.n_rows * padded(shape.fan_in(layer))];
+        let start = if network.skips(layer) { Start::Out } else { Start::Zero };
+        gemm::multiply(left, &packed.layer(layer).backward, start, before);
     }
 }

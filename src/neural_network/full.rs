@@ -1,12 +1,13 @@
 //! The loss of all rows and its gradient, for optimisers that look at all of them.
 
 use super::batch::{Network, Samples, Workspace};
+use super::dropout::Dropout;
 use super::packed::Packed;
-use super::train::single;
+use super::train::{cut, single};
 use crate::common::{Context, Error, Float, Result, memory};
 use crate::linalg::RowSet;
 
-/// Rows that go through at a time.
+/// Rows that go through at a time: they are what is normalised over, and silent units are the same in all.
 const ROWS: usize = 512;
 
 /// The mean loss of all rows with the penalty `alpha`, as a function of the parameters.
@@ -19,7 +20,7 @@ pub struct Objective<'a, F: Clone> {
     total: f64,
     work: Workspace<F>,
     packed: Packed<F>,
-    params: Vec<F>,
+    values: Vec<F>,
     gradient: Vec<F>,
 }
 
@@ -34,12 +35,12 @@ impl<'a, F: Float> Objective<'a, F> {
             return Err(Error::InvalidArgument("the weights are all zero"));
         }
         let n_params = network.shape.n_params();
-        let params = memory::filled(n_params, F::ZERO)?;
+        let values = memory::filled(network.shape.n_values(), F::ZERO)?;
         Ok(Self {
             work: Workspace::new(network, &samples.x, samples.x.n_rows().min(ROWS))?,
-            packed: Packed::new(&network.shape, &network.shape.layers(&params)?, true)?,
+            packed: Packed::new(&network.shape, &network.shape.layers(&values)?, true)?,
             gradient: memory::filled(n_params, F::ZERO)?,
-            params,
+            values,
             network,
             samples,
             alpha,
@@ -54,31 +55,27 @@ impl<'a, F: Float> Objective<'a, F> {
     /// [`Error::Interrupted`].
     pub fn evaluate(&mut self, ctx: &Context, params: &[f64], gradient: &mut [f64]) -> Result<f64> {
         let shape = &self.network.shape;
-        self.params.iter_mut().zip(params).for_each(|(own, &param)| *own = F::from_f64(param));
+        self.values.iter_mut().zip(params).for_each(|(own, &param)| *own = F::from_f64(param));
         if self.keeps_single {
-            self.params.iter_mut().for_each(|param| *param = single(*param));
+            self.values.iter_mut().for_each(|param| *param = single(*param));
         }
-        self.packed.update(shape, &shape.layers(&self.params)?);
+        self.packed.update(shape, &shape.layers(&self.values)?);
         self.gradient.fill(F::ZERO);
+        let dropout = Dropout::new(self.network.dropout, 0, 0);
         let n_rows = self.samples.x.n_rows();
         let mut loss = 0.0;
         for start in (0..n_rows).step_by(ROWS) {
             ctx.check()?;
             let rows = RowSet::Range(start, (start + ROWS).min(n_rows));
-            loss += self.work.pass(ctx, self.network, &self.packed, &self.samples, rows)?;
-            let (mut weights, mut intercepts) = self.gradient.split_at_mut(shape.n_weights());
+            loss += self.work.pass(ctx, self.network, &self.packed, &self.values, &self.samples, rows, &dropout)?;
+            let (mut weights, rest) = self.gradient.split_at_mut(shape.n_weights());
+            let (mut intercepts, mut scales) = rest.split_at_mut(shape.n_intercepts());
             let mut parts = Vec::with_capacity(shape.n_layers());
             for layer in 0..shape.n_layers() {
                 let fan_out = shape.fan_out(layer);
-                let mut cut = |rows: std::ops::Range<usize>| {
-                    let (taken, rest) = std::mem::take(&mut weights).split_at_mut(rows.len() * fan_out);
-                    weights = rest;
-                    taken
-                };
-                let of_weights: Vec<&mut [F]> = shape.blocks(layer).map(&mut cut).collect();
-                let (taken, rest) = std::mem::take(&mut intercepts).split_at_mut(fan_out);
-                intercepts = rest;
-                parts.push((of_weights, taken));
+                let of_weights = shape.blocks(layer).map(|rows| cut(&mut weights, rows.len() * fan_out)).collect();
+                let of_scales = shape.is_normalized(layer).then(|| cut(&mut scales, fan_out));
+                parts.push((of_weights, cut(&mut intercepts, fan_out), of_scales));
             }
             self.work.gradient(ctx, self.network, &self.samples.x, rows, parts, |total, part, _| {
                 total.iter_mut().zip(part).for_each(|(total, part)| *total += *part);
@@ -87,7 +84,7 @@ impl<'a, F: Float> Objective<'a, F> {
         }
         let (alpha, size) = (F::from_f64(self.alpha), F::from_f64(self.total));
         let mut squares = 0.0;
-        for (at, (slope, &weight)) in self.gradient.iter().zip(&self.params).enumerate() {
+        for (at, (slope, &weight)) in self.gradient.iter().zip(&self.values).enumerate() {
             let penalised = if at < shape.n_weights() {
                 squares += weight.to_f64() * weight.to_f64();
                 *slope + alpha * weight
@@ -113,49 +110,96 @@ mod tests {
 
     const N: usize = 23;
 
+    const ACTIVATIONS: [Activation; 8] = [
+        Activation::Identity,
+        Activation::Logistic,
+        Activation::Tanh,
+        Activation::Relu,
+        Activation::LeakyRelu,
+        Activation::Elu,
+        Activation::Gelu,
+        Activation::Softmax,
+    ];
+    const LOSSES: [Loss; 6] =
+        [Loss::SquaredError, Loss::Poisson, Loss::LogLoss, Loss::BinaryLogLoss, Loss::AbsoluteError, Loss::Huber(0.4)];
+
     fn network(units: &[usize], hidden: Activation, loss: Loss) -> Network {
         let output = match loss {
-            Loss::SquaredError => Activation::Identity,
+            Loss::SquaredError | Loss::AbsoluteError | Loss::Huber(_) => Activation::Identity,
             Loss::Poisson => Activation::Exp,
             Loss::LogLoss => Activation::Softmax,
             Loss::BinaryLogLoss => Activation::Logistic,
         };
-        Network { shape: Shape::new(units.to_vec()).expect("a shape"), hidden, output, loss }
+        let shape = Shape::new(units.to_vec()).expect("a shape");
+        Network { shape, hidden, output, loss, residual: false, dropout: 0.0 }
     }
 
-    /// Gradients agree with differences of the value, for every activation and loss, with weights and a penalty.
+    /// The worst distance of the gradient from differences of the value, with weights and a penalty.
+    fn worst(network: &Network, seed: u32) -> f64 {
+        let mut random = Mt19937::seeded(seed);
+        let mut draw = |len: usize| -> Vec<f64> { (0..len).map(|_| random.next_f64() - 0.5).collect() };
+        let (n_features, n_outputs) = (network.shape.fan_in(0), network.shape.n_outputs());
+        let (x, mut params) = (draw(N * n_features), draw(network.shape.n_params()));
+        let weights: Vec<f64> = draw(N).iter().map(|w| w + 0.6).collect();
+        let mut y = vec![0.0; N * n_outputs];
+        for row in 0..N {
+            y[row * n_outputs + row % n_outputs] = 1.0;
+        }
+        let dense = Dense::new(&x, N, n_features).expect("a table");
+        let samples = Samples { x: Input::Dense(&dense), y: &y, weights: Some(&weights), sums_in_single: false };
+        let mut objective = Objective::new(network, samples, 0.3, false).expect("memory");
+        let (mut gradient, mut other) = (vec![0.0; params.len()], vec![0.0; params.len()]);
+        objective.evaluate(&Context::serial(), &params, &mut gradient).expect("a value");
+        let distances = (0..params.len()).map(|at| {
+            let mut value = |by: f64| {
+                params[at] += by;
+                let value = objective.evaluate(&Context::serial(), &params, &mut other).expect("a value");
+                params[at] -= by;
+                value
+            };
+            (gradient[at] - (value(1e-6) - value(-1e-6)) / 2e-6).abs()
+        });
+        distances.fold(0.0, |worst, distance| if distance > worst || distance.is_nan() { distance } else { worst })
+    }
+
     #[test]
     fn gradients_are_differences() {
-        let mut random = Mt19937::seeded(1);
-        let mut draw = |len: usize| -> Vec<f64> { (0..len).map(|_| random.next_f64() - 0.5).collect() };
-        for hidden in [Activation::Identity, Activation::Logistic, Activation::Tanh, Activation::Relu] {
-            for loss in [Loss::SquaredError, Loss::Poisson, Loss::LogLoss, Loss::BinaryLogLoss] {
+        for hidden in ACTIVATIONS {
+            for loss in LOSSES {
                 // The gradient of squared errors is scikit-learn's, which fits the loss of one output only.
                 let n_outputs = if loss == Loss::SquaredError { 1 } else { 3 };
-                let network = network(&[4, 18, 5, n_outputs], hidden, loss);
-                let (x, mut params) = (draw(N * 4), draw(network.shape.n_params()));
-                let weights: Vec<f64> = draw(N).iter().map(|w| w + 0.6).collect();
-                let mut y = vec![0.0; N * n_outputs];
-                for row in 0..N {
-                    y[row * n_outputs + row % n_outputs] = 1.0;
-                }
-                let dense = Dense::new(&x, N, 4).expect("a table");
-                let samples =
-                    Samples { x: Input::Dense(&dense), y: &y, weights: Some(&weights), sums_in_single: false };
-                let mut objective = Objective::new(&network, samples, 0.3, false).expect("memory");
-                let (mut gradient, mut other) = (vec![0.0; params.len()], vec![0.0; params.len()]);
-                objective.evaluate(&Context::serial(), &params, &mut gradient).expect("a value");
-                for at in 0..params.len() {
-                    let mut value = |by: f64| {
-                        params[at] += by;
-                        let value = objective.evaluate(&Context::serial(), &params, &mut other).expect("a value");
-                        params[at] -= by;
-                        value
-                    };
-                    let difference = (value(1e-6) - value(-1e-6)) / 2e-6;
-                    assert!((gradient[at] - difference).abs() < 1e-6, "{hidden:?} {loss:?} {at}");
-                }
+                let distance = worst(&network(&[4, 18, 5, n_outputs], hidden, loss), 1);
+                assert!(distance < 1e-6, "{hidden:?} {loss:?} {distance}");
             }
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(96))]
+
+        /// Of every layer and loss, in any company.
+        #[test]
+        fn gradients_of_layers_are_differences(
+            hidden in 0..ACTIVATIONS.len(),
+            loss in 0..LOSSES.len(),
+            units in proptest::collection::vec(1..7_usize, 0..4),
+            is_wide in proptest::bool::ANY,
+            normalizes in proptest::bool::ANY,
+            residual in proptest::bool::ANY,
+            dropout in proptest::sample::select(vec![0.0, 0.3]),
+            seed in 0..1000_u32,
+        ) {
+            let (hidden, loss) = (ACTIVATIONS[hidden], LOSSES[loss]);
+            let width = units.first().copied().unwrap_or(1);
+            // Layers of one width may skip.
+            let inner = units.iter().map(|&len| if is_wide { width + 1 } else { len });
+            let n_outputs = if loss == Loss::SquaredError { 1 } else { 3 };
+            let units: Vec<usize> = [4].into_iter().chain(inner).chain([n_outputs]).collect();
+            let plain = network(&units, hidden, loss);
+            let shape = if normalizes { plain.shape.normalized() } else { plain.shape };
+            let network = Network { shape, residual, dropout, ..plain };
+            let distance = worst(&network, seed);
+            proptest::prop_assert!(distance < 1e-6, "{network:?} {distance}");
         }
     }
 

@@ -1,12 +1,15 @@
 //! What is wrong with the answers of a network, and by how much.
 //!
 //! Each loss stands with the activation of the outputs that makes its slope the difference between answer and target:
-//! squared error with the identity, Poisson deviance with the exponential, cross-entropy with shares or the logistic.
+//! squared error with the identity, Poisson deviance with the exponential, cross-entropy with shares or the logistic. The
+//! absolute error and Huber's loss stand with the identity, and have slopes of their own.
+//!
+//! Reference: P. Huber, "Robust estimation of a location parameter", 1964.
 
 use crate::common::Float;
 
 /// A loss of targets and answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Loss {
     /// Half the squared difference, averaged over outputs.
     SquaredError,
@@ -16,16 +19,22 @@ pub enum Loss {
     LogLoss,
     /// Cross-entropy of each output on its own, summed.
     BinaryLogLoss,
+    /// The difference without its sign, averaged over outputs.
+    AbsoluteError,
+    /// Half the squared difference up to this one, and linear beyond, averaged over outputs.
+    Huber(f64),
 }
 
 impl Loss {
-    /// By scikit-learn's name.
-    pub fn named(name: &str) -> Option<Self> {
+    /// By its name: scikit-learn's, or ours of what it has not. `delta` is where Huber's loss becomes linear.
+    pub fn named(name: &str, delta: f64) -> Option<Self> {
         Some(match name {
             "squared_error" => Self::SquaredError,
             "poisson" => Self::Poisson,
             "log_loss" => Self::LogLoss,
             "binary_log_loss" => Self::BinaryLogLoss,
+            "absolute_error" => Self::AbsoluteError,
+            "huber" => Self::Huber(delta),
             _ => return None,
         })
     }
@@ -50,7 +59,50 @@ impl Loss {
                 };
                 -pairs.map(part).sum::<f64>()
             }
+            Self::AbsoluteError => pairs.map(|(&y, &p)| (p - y).to_f64().abs()).sum::<f64>() / targets.len() as f64,
+            Self::Huber(delta) => {
+                let part = |(&y, &p): (&F, &F)| {
+                    let distance = (p - y).to_f64().abs();
+                    if distance > delta { delta * (distance - 0.5 * delta) } else { 0.5 * square(distance) }
+                };
+                pairs.map(part).sum::<f64>() / targets.len() as f64
+            }
         }
+    }
+
+    /// The slopes of the loss of one row of this weight along the sums of the outputs; all of shape (n_outputs,).
+    ///
+    /// That of squared errors is scikit-learn's, which does not divide it by the outputs.
+    pub fn slopes<F: Float>(self, targets: &[F], answers: &[F], weight: F, slopes: &mut [F]) {
+        let triples = slopes.iter_mut().zip(targets).zip(answers);
+        match self {
+            Self::SquaredError | Self::Poisson | Self::LogLoss | Self::BinaryLogLoss => {
+                triples.for_each(|((slope, &y), &p)| *slope = (p - y) * weight);
+            }
+            Self::AbsoluteError => {
+                let most = weight / F::from_usize(targets.len());
+                triples.for_each(|((slope, &y), &p)| *slope = sign(p - y) * most);
+            }
+            Self::Huber(delta) => {
+                let (delta, share) = (F::from_f64(delta), weight / F::from_usize(targets.len()));
+                triples.for_each(|((slope, &y), &p)| {
+                    let difference = p - y;
+                    let inside = if difference.abs() > delta { sign(difference) * delta } else { difference };
+                    *slope = inside * share;
+                });
+            }
+        }
+    }
+}
+
+/// -1, 0 or 1; NaN stays NaN.
+fn sign<F: Float>(x: F) -> F {
+    if x > F::ZERO {
+        F::ONE
+    } else if x < F::ZERO {
+        -F::ONE
+    } else {
+        x
     }
 }
 
@@ -80,15 +132,16 @@ mod tests {
     use super::*;
     use crate::neural_network::activation::Activation;
 
-    /// The slope along the sums of the outputs is answer minus target (of squared error: the gradient follows
-    /// scikit-learn, which does not divide it by the outputs).
+    /// Of squared error, the slope is scikit-learn's, which is not divided by the outputs.
     #[test]
-    fn slopes_are_answers_less_targets() {
+    fn slopes_are_differences() {
         let cases = [
             (Loss::SquaredError, Activation::Identity, [0.3, -1.2, 2.0], 3.0),
             (Loss::Poisson, Activation::Exp, [0.0, 1.0, 3.0], 1.0),
             (Loss::LogLoss, Activation::Softmax, [0.0, 1.0, 0.0], 1.0),
             (Loss::BinaryLogLoss, Activation::Logistic, [1.0, 0.0, 1.0], 1.0),
+            (Loss::AbsoluteError, Activation::Identity, [0.3, -1.2, 2.0], 1.0),
+            (Loss::Huber(0.6), Activation::Identity, [0.3, -1.2, 2.0], 1.0),
         ];
         for (loss, activation, targets, unit) in cases {
             let sums = [0.4, -0.7, 1.1];
@@ -104,9 +157,27 @@ mod tests {
                     at(sums).0
                 };
                 let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6 * unit;
-                let slope = at(sums).1[output] - targets[output];
+                let mut slopes = [0.0; 3];
+                loss.slopes(&targets, &at(sums).1, 2.0, &mut slopes);
+                let slope = slopes[output] / 2.0;
                 assert!((slope - difference).abs() < 1e-8, "{loss:?} {slope} {difference}");
             }
+        }
+    }
+
+    #[test]
+    fn far_away_is_finite() {
+        for loss in [Loss::SquaredError, Loss::AbsoluteError, Loss::Huber(1.5)] {
+            let mut slopes = [0.0_f32; 2];
+            loss.slopes(&[1e4, -1e4], &[-1e4, 1e4], 1.0, &mut slopes);
+            assert!(loss.of(&[1e4_f32, -1e4], &[-1e4, 1e4]).is_finite() && slopes.iter().all(|x| x.is_finite()));
+        }
+        assert_eq!(Loss::Huber(1.5).of(&[1e4], &[-1e4]), 1.5 * (2e4 - 0.75));
+        assert_eq!(Loss::AbsoluteError.of(&[1.0, -1.0], &[1.5, -3.0]), 1.25);
+        for loss in [Loss::AbsoluteError, Loss::Huber(1.5)] {
+            let mut slopes = [0.0; 1];
+            loss.slopes(&[0.0], &[f64::NAN], 1.0, &mut slopes);
+            assert!(slopes[0].is_nan() && loss.of(&[0.0], &[f64::NAN]).is_nan());
         }
     }
 

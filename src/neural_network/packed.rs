@@ -17,7 +17,7 @@ pub struct Layer<F> {
     pub forward: Vec<F>,
     /// Transposed weights: `fan_out * padded(fan_in)` values; none of the first layer, whose inputs have no errors.
     pub backward: Vec<F>,
-    /// Intercepts, `padded(fan_out)` values.
+    /// Intercepts, `padded(fan_out)` values; zeros of a normalised layer, which adds them later.
     pub intercepts: Vec<F>,
 }
 
@@ -60,7 +60,9 @@ impl<F: Float> Packed<F> {
             let rows = params.weights.chunks(shape.block_rows(layer) * fan_out);
             let (parts, intercepts) = panels.parts(shape, layer);
             rows.zip(parts).for_each(|(rows, part)| part.pack(rows));
-            intercepts[..fan_out].copy_from_slice(params.intercepts);
+            if !shape.is_normalized(layer) {
+                intercepts[..fan_out].copy_from_slice(params.intercepts);
+            }
         }
     }
 

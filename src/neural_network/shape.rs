@@ -1,7 +1,8 @@
 //! How many units each layer has, and where its parameters lie in the flat buffer.
 //!
 //! First come the weights of all layers, each row-major of shape (fan_in, fan_out), then the intercepts of all layers:
-//! scikit-learn's order. The rows of a layer's weights are dealt with in blocks, which its width alone decides.
+//! scikit-learn's order. Where sums are normalised, the scales of all hidden layers follow, and after the parameters what
+//! is known of the sums of all batches: their means, and their variances. The rows of a layer's weights are dealt with in blocks, which its width alone decides.
 
 use std::ops::Range;
 
@@ -20,6 +21,7 @@ pub struct Shape {
     units: Vec<usize>,
     weights: Vec<Range<usize>>,
     intercepts: Vec<Range<usize>>,
+    scales: Vec<Range<usize>>,
 }
 
 /// The parameters of one layer.
@@ -48,7 +50,62 @@ impl Shape {
         };
         let weights = units.windows(2).map(|pair| take(memory::area(pair[0], pair[1])?)).collect::<Result<_>>()?;
         let intercepts = units[1..].iter().map(|&fan_out| take(fan_out)).collect::<Result<_>>()?;
-        Ok(Self { units, weights, intercepts })
+        Ok(Self { units, weights, intercepts, scales: Vec::new() })
+    }
+
+    /// The same layers, the sums of the hidden ones normalised.
+    pub fn normalized(mut self) -> Self {
+        let mut end = self.n_params();
+        let hidden = &self.units[1..=self.n_hidden()];
+        self.scales = hidden
+            .iter()
+            .map(|&len| {
+                end += len;
+                end - len..end
+            })
+            .collect();
+        self
+    }
+
+    /// The same layers, nothing normalised.
+    pub fn plain(&self) -> Self {
+        Self { scales: Vec::new(), ..self.clone() }
+    }
+
+    /// Whether the sums of hidden layers are normalised.
+    pub fn normalizes(&self) -> bool {
+        !self.scales.is_empty()
+    }
+
+    /// Layers but for the outputs.
+    pub fn n_hidden(&self) -> usize {
+        self.units.len() - 2
+    }
+
+    /// Whether the sums of a layer are normalised.
+    pub fn is_normalized(&self, layer: usize) -> bool {
+        layer < self.scales.len()
+    }
+
+    /// Where the scales of a normalised layer lie.
+    pub fn scales(&self, layer: usize) -> Range<usize> {
+        self.scales[layer].clone()
+    }
+
+    /// Where the running means, and the running variances, of a normalised layer's sums lie.
+    pub fn running(&self, layer: usize) -> [Range<usize>; 2] {
+        let Range { start, end } = self.scales(layer);
+        let all = self.n_scales();
+        [start + all..end + all, start + 2 * all..end + 2 * all]
+    }
+
+    fn n_scales(&self) -> usize {
+        self.scales.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// Parameters and running means and variances.
+    pub fn n_values(&self) -> usize {
+        self.n_params() + 2 * self.n_scales()
     }
 
     /// Layers that have weights.
@@ -83,12 +140,17 @@ impl Shape {
 
     /// All parameters.
     pub fn n_params(&self) -> usize {
-        self.intercepts.last().map_or(0, |range| range.end)
+        self.scales.last().or(self.intercepts.last()).map_or(0, |range| range.end)
     }
 
     /// All weights: the parameters that are penalised.
     pub fn n_weights(&self) -> usize {
         self.weights.last().map_or(0, |range| range.end)
+    }
+
+    /// All intercepts.
+    pub fn n_intercepts(&self) -> usize {
+        self.intercepts.iter().map(ExactSizeIterator::len).sum()
     }
 
     /// Rows in a block of a layer's weights (the last may have fewer): whole panels of the transposed weights.
@@ -107,12 +169,12 @@ impl Shape {
         self.n_weights()
     }
 
-    /// The weights and the intercepts of each layer in the flat buffer.
+    /// The weights and the intercepts of each layer in the flat buffer, of shape (n_values,).
     ///
     /// # Errors
     /// [`Error::Shape`] unless there is a value for each parameter.
     pub fn layers<'a, F>(&self, params: &'a [F]) -> Result<Vec<Dense<'a, F>>> {
-        check_length("parameters", params.len(), self.n_params())?;
+        check_length("parameters", params.len(), self.n_values())?;
         let layer = |(weights, intercepts): (&Range<usize>, &Range<usize>)| Dense {
             weights: &params[weights.clone()],
             intercepts: &params[intercepts.clone()],
@@ -142,6 +204,13 @@ mod tests {
         assert_eq!((shape.n_layers(), shape.n_outputs(), shape.n_params()), (2, 2, 26));
         assert_eq!((shape.weights(0), shape.weights(1)), (0..12, 12..20));
         assert_eq!((shape.intercepts(0), shape.intercepts(1)), (20..24, 24..26));
+        assert_eq!((shape.normalizes(), shape.n_values()), (false, 26));
+        let shape = Shape::new(vec![3, 4, 5, 2]).unwrap().normalized();
+        assert_eq!((shape.n_params(), shape.n_values()), (53 + 9, 53 + 9 + 18));
+        assert_eq!((shape.scales(0), shape.scales(1)), (53..57, 57..62));
+        assert_eq!(shape.running(0), [62..66, 71..75]);
+        assert_eq!(shape.running(1), [66..71, 75..80]);
+        assert!(shape.is_normalized(1) && !shape.is_normalized(2));
     }
 
     #[test]

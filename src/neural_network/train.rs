@@ -5,14 +5,16 @@
 
 use super::answer::packed_answers;
 use super::batch::{Network, Samples, Workspace};
+use super::dropout::Dropout;
+use super::normalize::{folded, keep};
 use super::packed::{self, Packed};
 use super::score::Score;
 use super::shape::Shape;
 use crate::common::error::check_length;
 use crate::common::random::Mt19937;
-use crate::common::{Context, Error, Float, Result, memory};
+use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::RowSet;
-use crate::optimize::step::{Memory, Rule, Steps};
+use crate::optimize::step::{Memory, Rule, Steps, Stride, decay};
 
 /// How the rate of steps changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,24 +55,36 @@ pub struct Params {
     pub score: Score,
     /// Whether parameters are rounded to single precision after each step.
     pub keeps_single: bool,
+    /// What weights lose of themselves in a step of length one, whatever the gradient is.
+    pub decay: f64,
+    /// Bound of the magnitude of each slope.
+    pub clip_value: Option<f64>,
+    /// Bound of the length of the gradient.
+    pub clip_norm: Option<f64>,
+    /// Where silent units are drawn from.
+    pub seed: u64,
+    /// Whether held-out rows decide when to stop, and which parameters are best; else they are only watched.
+    pub stops_early: bool,
 }
 
 /// What is carried from epoch to epoch, and from fit to fit.
 #[derive(Debug)]
 pub struct State<F> {
-    /// The parameters.
+    /// The parameters, and running means and variances. Shape (n_values,).
     pub params: Vec<F>,
+    /// The order of the rows in the last epoch; empty before the first.
+    pub order: Vec<u32>,
     /// What the steps remember.
     pub memory: Memory<F>,
     /// The rate now.
     pub rate: f64,
     /// Samples seen.
     pub seen: u64,
-    /// The least loss so far; with held-out rows: their best score.
+    /// The least loss so far; if held-out rows decide: their best score.
     pub best: f64,
     /// Epochs since it got better.
     pub stale: usize,
-    /// With held-out rows: the parameters that scored best.
+    /// If held-out rows decide: the parameters that scored best, as [`Self::params`].
     pub best_params: Option<Vec<F>>,
 }
 
@@ -83,6 +97,8 @@ pub struct Epoch {
     pub loss: f64,
     /// The score of held-out rows.
     pub score: Option<f64>,
+    /// The mean loss of them.
+    pub held_out_loss: Option<f64>,
     /// What follows from it.
     pub verdict: Verdict,
 }
@@ -106,7 +122,7 @@ pub enum Verdict {
 /// It returns whether to stop.
 ///
 /// After an error the parameters are those of the last step. When weights stop being finite, those of the last epoch in
-/// which all were are left; with held-out rows training goes on, since it is the best that are wanted.
+/// which all were are left; if held-out rows decide, training goes on, since it is the best that are wanted.
 ///
 /// # Errors
 /// [`Error::Shape`]; [`Error::InvalidArgument`] if the weights of a batch are all zero; [`Error::OutOfMemory`];
@@ -126,10 +142,18 @@ pub fn train<F: Float>(
     held_out.map_or(Ok(()), |held_out| check(shape, held_out))?;
     let memory = std::mem::replace(&mut state.memory, Memory { first: Vec::new(), second: Vec::new(), count: 0 });
     let mut steps = Steps::resumed(params.rule, shape.n_params(), memory)?;
+    let clipped = if params.clip_norm.is_some() { shape.n_params() } else { 0 };
+    let mut gradient = memory::filled(clipped, F::ZERO)?;
     let mut packed = Packed::new(shape, &shape.layers(&state.params)?, true)?;
     let mut work = Workspace::new(network, &samples.x, params.batch_size.min(n_rows))?;
-    let mut order = indices(n_rows)?;
+    if state.order.is_empty() {
+        state.order = indices(n_rows)?;
+    }
+    check_length("order", state.order.len(), n_rows)?;
+    let mut order = std::mem::take(&mut state.order);
+    let mut watch = held_out.map(|held_out| Watch::new(network, held_out)).transpose()?;
     let (mut drawn, mut shuffled) = (indices(n_rows)?, indices(n_rows)?);
+    let keeps_best = held_out.is_some() && params.stops_early;
     let mut finite = memory::copied(&state.params)?;
     let mut run = || -> Result<()> {
         for number in 1..=params.max_iter {
@@ -143,7 +167,18 @@ pub fn train<F: Float>(
             for batch in order.chunks(params.batch_size) {
                 ctx.check()?;
                 let rows = RowSet::List(batch);
-                let loss = step(ctx, network, samples, rows, params, state, &mut steps, &mut packed, &mut work)?;
+                let loss = step(
+                    ctx,
+                    network,
+                    samples,
+                    rows,
+                    params,
+                    state,
+                    &mut steps,
+                    &mut packed,
+                    &mut work,
+                    &mut gradient,
+                )?;
                 total += loss * batch.len() as f64;
             }
             let loss = total / n_rows as f64;
@@ -152,23 +187,23 @@ pub fn train<F: Float>(
             if is_finite {
                 finite.copy_from_slice(&state.params);
             }
-            let score = match held_out {
-                Some(held_out) => {
-                    let said = packed_answers(ctx, network, &packed, &held_out.x)?;
-                    Some(params.score.of(held_out.y, &said, shape.n_outputs(), held_out.weights))
+            let (score, held_out_loss) = match &mut watch {
+                Some(watch) => {
+                    let (score, loss) = watch.look(ctx, network, &packed, &state.params, params.score)?;
+                    (Some(score), Some(loss))
                 }
-                None => None,
+                None => (None, None),
             };
-            let mut verdict = judge(params, state, loss, score)?;
+            let mut verdict = judge(params, state, loss, score.filter(|_| params.stops_early))?;
             if let Schedule::InvScaling(power) = params.schedule {
                 state.rate = params.rate / ((state.seen + 1) as f64).powf(power);
             }
             match verdict {
                 Verdict::Lower(rate) => state.rate = rate,
-                _ if !is_finite && held_out.is_none() => verdict = Verdict::Diverged,
+                _ if !is_finite && !keeps_best => verdict = Verdict::Diverged,
                 _ => {}
             }
-            let asks_to_stop = observe(&Epoch { number, loss, score, verdict }, state)?;
+            let asks_to_stop = observe(&Epoch { number, loss, score, held_out_loss, verdict }, state)?;
             if asks_to_stop || !matches!(verdict, Verdict::GoOn | Verdict::Lower(_)) {
                 break;
             }
@@ -176,11 +211,57 @@ pub fn train<F: Float>(
         Ok(())
     };
     let outcome = run();
-    if held_out.is_none() && !state.params.iter().all(|param| param.is_finite()) {
+    state.order = order;
+    if !keeps_best && !state.params.iter().all(|param| param.is_finite()) {
         state.params = finite;
     }
     state.memory = steps.into_memory();
     outcome
+}
+
+/// Looks at held-out rows after epochs.
+struct Watch<'a, F: Clone> {
+    held_out: &'a Samples<'a, F>,
+    /// The network without normalisation that says the same, its parameters, and these packed; if sums are normalised.
+    plain: Option<(Network, Vec<F>, Packed<F>)>,
+}
+
+impl<'a, F: Float> Watch<'a, F> {
+    fn new(network: &Network, held_out: &'a Samples<'a, F>) -> Result<Self> {
+        if !network.shape.normalizes() {
+            return Ok(Self { held_out, plain: None });
+        }
+        let plain = Network { shape: network.shape.plain(), ..network.clone() };
+        let params = memory::filled(plain.shape.n_params(), F::ZERO)?;
+        let packed = Packed::new(&plain.shape, &plain.shape.layers(&params)?, false)?;
+        Ok(Self { held_out, plain: Some((plain, params, packed)) })
+    }
+
+    /// The score and the mean loss of what the network says.
+    fn look(
+        &mut self,
+        ctx: &Context,
+        network: &Network,
+        packed: &Packed<F>,
+        values: &[F],
+        by: Score,
+    ) -> Result<(f64, f64)> {
+        let Samples { x, y, weights, .. } = self.held_out;
+        let said = match &mut self.plain {
+            None => packed_answers(ctx, network, packed, x)?,
+            Some((plain, params, packed)) => {
+                folded(&network.shape, values, params);
+                packed.update(&plain.shape, &plain.shape.layers(params)?);
+                packed_answers(ctx, plain, packed, x)?
+            }
+        };
+        let n_outputs = network.shape.n_outputs();
+        let rows = y.chunks_exact(n_outputs).zip(said.chunks_exact(n_outputs));
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row].to_f64());
+        let loss: f64 = rows.enumerate().map(|(row, (y, said))| weight(row) * network.loss.of(y, said)).sum();
+        let size = self.held_out.size(RowSet::Range(0, x.n_rows()));
+        Ok((by.of(y, &said, n_outputs, *weights), loss / size))
+    }
 }
 
 /// # Errors
@@ -204,15 +285,37 @@ struct Part<'a, F> {
     params: &'a mut [F],
     first: &'a mut [F],
     second: &'a mut [F],
+    /// Where its slopes wait until the length of all is known; empty if nobody asks for it.
+    gradient: &'a mut [F],
     panels: Panels<'a, F>,
 }
 
 enum Panels<'a, F> {
     Weights(packed::Part<'a, F>),
     Intercepts(&'a mut [F]),
+    Nothing,
 }
 
-/// One step along the gradient of a batch; returns its loss before the step.
+impl<F: Float> Part<'_, F> {
+    /// Takes its part of a step down `gradient`, and packs what it has become.
+    fn advance(self, gradient: &[F], stride: &Stride<F>, keep: f64, keeps_single: bool) {
+        if keep < 1.0 && matches!(self.panels, Panels::Weights(_)) {
+            decay(self.params, keep);
+        }
+        stride.take(self.params, gradient, self.first, self.second);
+        if keeps_single {
+            self.params.iter_mut().for_each(|param| *param = single(*param));
+        }
+        match self.panels {
+            Panels::Weights(panels) => panels.pack(self.params),
+            Panels::Intercepts(panel) => panel[..self.params.len()].copy_from_slice(self.params),
+            Panels::Nothing => {}
+        }
+    }
+}
+
+/// One step along the gradient of a batch; returns its loss before the step. `gradient` of shape (n_params,) is room for
+/// it, or empty if it need not be short.
 fn step<F: Float>(
     ctx: &Context,
     network: &Network,
@@ -223,17 +326,21 @@ fn step<F: Float>(
     steps: &mut Steps<F>,
     packed: &mut Packed<F>,
     work: &mut Workspace<F>,
+    gradient: &mut [F],
 ) -> Result<f64> {
     let shape = &network.shape;
     let total = samples.total(rows);
     if total == 0.0 {
         return Err(Error::InvalidArgument("the weights of a batch are all zero"));
     }
-    let loss = work.pass(ctx, network, packed, samples, rows)?;
+    let dropout = Dropout::new(network.dropout, params.seed, steps.count());
+    let loss = work.pass(ctx, network, packed, &state.params, samples, rows, &dropout)?;
     let (stride, memory) = steps.begin(state.rate);
+    keep(shape, work.normals(), memory.count, &mut state.params);
     let (alpha, size) = (F::from_f64(params.alpha), F::from_f64(total));
-    let parts = parts(shape, &mut state.params, memory, packed);
-    let squares = work.gradient(ctx, network, &samples.x, rows, parts, |part, gradient, is_weights| {
+    let (kept, keeps_single) = (1.0 - state.rate * params.decay, params.keeps_single);
+    let jobs = parts(shape, &mut state.params, memory, packed, gradient);
+    let squares = work.gradient(ctx, network, &samples.x, rows, jobs, |part, gradient, is_weights| {
         let mut squares = F::ZERO;
         if is_weights {
             for (slope, &weight) in gradient.iter_mut().zip(&*part.params) {
@@ -243,17 +350,45 @@ fn step<F: Float>(
         } else {
             gradient.iter_mut().for_each(|slope| *slope = *slope / size);
         }
-        stride.take(part.params, gradient, part.first, part.second);
-        if params.keeps_single {
-            part.params.iter_mut().for_each(|param| *param = single(*param));
+        if let Some(most) = params.clip_value {
+            let most = F::from_f64(most);
+            gradient.iter_mut().for_each(|slope| *slope = clipped(*slope, most));
         }
-        match part.panels {
-            Panels::Weights(panels) => panels.pack(part.params),
-            Panels::Intercepts(panel) => panel[..part.params.len()].copy_from_slice(part.params),
+        if params.clip_norm.is_some() {
+            part.gradient.copy_from_slice(gradient);
+        } else {
+            part.advance(gradient, &stride, kept, keeps_single);
         }
         squares.to_f64()
     })?;
+    if let Some(most) = params.clip_norm {
+        let length = gradient.iter().map(|slope| slope.to_f64() * slope.to_f64()).sum::<f64>().sqrt();
+        if length > most {
+            let factor = F::from_f64(most / length);
+            gradient.iter_mut().for_each(|slope| *slope *= factor);
+        }
+        let parts = parts(shape, &mut state.params, memory, packed, gradient);
+        let parts = parts
+            .into_iter()
+            .flat_map(|(weights, intercepts, scales)| weights.into_iter().chain([intercepts]).chain(scales));
+        parallel::map(ctx, parts.collect(), |mut part| {
+            let gradient = std::mem::take(&mut part.gradient);
+            part.advance(gradient, &stride, kept, keeps_single);
+            Ok(())
+        })?;
+    }
     Ok(loss / samples.size(rows) + 0.5 * params.alpha * squares / total)
+}
+
+/// `slope`, of a magnitude of `most` at most; NaN stays NaN.
+fn clipped<F: Float>(slope: F, most: F) -> F {
+    if slope > most {
+        most
+    } else if slope < -most {
+        -most
+    } else {
+        slope
+    }
 }
 
 /// The nearest number of single precision.
@@ -267,43 +402,36 @@ fn parts<'a, F: Float>(
     params: &'a mut [F],
     memory: &'a mut Memory<F>,
     packed: &'a mut Packed<F>,
-) -> Vec<(Vec<Part<'a, F>>, Part<'a, F>)> {
-    let (mut weights, mut intercepts) = params.split_at_mut(shape.n_weights());
-    let (mut first, mut first_rest) = split(&mut memory.first, shape.n_weights());
-    let (mut second, mut second_rest) = split(&mut memory.second, shape.n_weights());
+    gradient: &'a mut [F],
+) -> Vec<(Vec<Part<'a, F>>, Part<'a, F>, Option<Part<'a, F>>)> {
+    let mut flat = [&mut params[..shape.n_params()], &mut memory.first, &mut memory.second, gradient];
+    let mut weights = flat.each_mut().map(|values| cut(values, shape.n_weights()));
+    let mut intercepts = flat.each_mut().map(|values| cut(values, shape.n_intercepts()));
+    let mut scales = flat;
+    let take = |from: &mut [&'a mut [F]; 4], len: usize, panels: Panels<'a, F>| {
+        let [params, first, second, gradient] = from.each_mut().map(|values| cut(values, len));
+        Part { params, first, second, gradient, panels }
+    };
     let mut parts = Vec::with_capacity(shape.n_layers());
     for (layer, panels) in packed.layers_mut().iter_mut().enumerate() {
         let fan_out = shape.fan_out(layer);
         let (blocks, panel) = panels.parts(shape, layer);
-        let of_weights = shape.blocks(layer).zip(blocks).map(|(rows, panels)| {
-            let len = rows.len() * fan_out;
-            Part {
-                params: cut(&mut weights, len),
-                first: cut(&mut first, len),
-                second: cut(&mut second, len),
-                panels: Panels::Weights(panels),
-            }
-        });
-        let of_weights = of_weights.collect();
-        let of_intercepts = Part {
-            params: cut(&mut intercepts, fan_out),
-            first: cut(&mut first_rest, fan_out),
-            second: cut(&mut second_rest, fan_out),
-            panels: Panels::Intercepts(panel),
-        };
-        parts.push((of_weights, of_intercepts));
+        let is_normalized = shape.is_normalized(layer);
+        let rows = shape.blocks(layer).zip(blocks);
+        let of_weights =
+            rows.map(|(rows, panels)| take(&mut weights, rows.len() * fan_out, Panels::Weights(panels))).collect();
+        let panels = if is_normalized { Panels::Nothing } else { Panels::Intercepts(panel) };
+        let of_intercepts = take(&mut intercepts, fan_out, panels);
+        let of_scales = is_normalized.then(|| take(&mut scales, fan_out, Panels::Nothing));
+        parts.push((of_weights, of_intercepts, of_scales));
     }
     parts
 }
 
-/// Both sides of `at`; of nothing, nothing.
-fn split<F>(values: &mut [F], at: usize) -> (&mut [F], &mut [F]) {
-    values.split_at_mut(at.min(values.len()))
-}
-
 /// Takes the first `len` values off; of nothing, nothing.
-fn cut<'a, F>(values: &mut &'a mut [F], len: usize) -> &'a mut [F] {
-    let (taken, rest) = split(std::mem::take(values), len);
+pub fn cut<'a, F>(values: &mut &'a mut [F], len: usize) -> &'a mut [F] {
+    let values_ = std::mem::take(values);
+    let (taken, rest) = values_.split_at_mut(len.min(values_.len()));
     *values = rest;
     taken
 }

@@ -34,13 +34,37 @@ fn unknown(what: &str, name: &str) -> PyErr {
     PyValueError::new_err(format!("unknown {what} {name:?}"))
 }
 
-fn network(units: Vec<usize>, hidden: &str, output: &str, loss: &str) -> PyResult<Network> {
+/// What scikit-learn's networks have not.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Extras {
+    delta: f64,
+    residual: bool,
+    normalizes: bool,
+    dropout: f64,
+    decay: f64,
+    clip_value: Option<f64>,
+    clip_norm: Option<f64>,
+    seed: u64,
+    stops_early: bool,
+}
+
+impl Extras {
+    fn applied_to(&self, network: Network) -> Network {
+        let shape = if self.normalizes { network.shape.normalized() } else { network.shape };
+        Network { shape, residual: self.residual, dropout: self.dropout, ..network }
+    }
+}
+
+fn network(units: Vec<usize>, hidden: &str, output: &str, loss: &str, delta: f64) -> PyResult<Network> {
     let activation = |name: &str| Activation::named(name).ok_or_else(|| unknown("activation", name));
     Ok(Network {
         shape: Shape::new(units).map_err(error::exception)?,
         hidden: activation(hidden)?,
         output: activation(output)?,
-        loss: Loss::named(loss).ok_or_else(|| unknown("loss", loss))?,
+        loss: Loss::named(loss, delta).ok_or_else(|| unknown("loss", loss))?,
+        residual: false,
+        dropout: 0.0,
     })
 }
 
@@ -87,7 +111,8 @@ fn rule(solver: &str, shares: [f64; 3], nesterov: bool) -> PyResult<Rule> {
     let [first, second, epsilon] = shares;
     match solver {
         "sgd" => Ok(Rule::Momentum { momentum: first, nesterov }),
-        "adam" => Ok(Rule::Adam { beta_1: first, beta_2: second, epsilon }),
+        "adam" | "adamw" => Ok(Rule::Adam { beta_1: first, beta_2: second, epsilon }),
+        "rmsprop" => Ok(Rule::RmsProp { momentum: first, rho: second, epsilon }),
         _ => Err(unknown("solver", solver)),
     }
 }
@@ -113,19 +138,20 @@ fn score(name: &str) -> PyResult<Score> {
 /// Trains a network by small batches.
 ///
 /// `x` is a float32 or float64 array or a SciPy CSR matrix, `y` (n_samples, n_outputs) and `sample_weight` (n_samples,)
-/// are of its type, and so are `params` (n_params,), `first` and `second`, what the optimiser remembers. `held_out` is a
+/// are of its type, and so are `params` (n_values,), `first` and `second`, what the optimiser remembers. `held_out` is a
 /// tuple of the same three for early stopping. `sums_in_single`: the weights came as float32. `keeps_single`: parameters
-/// are rounded to float32 after each step. `shares` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam".
+/// are rounded to float32 after each step. `shares` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam" and
+/// "adamw", (momentum, rho, epsilon) of "rmsprop". `order` of the rows in the last epoch (n_samples,): training goes on.
 /// `report(number, loss, score, verdict, rate, state)` hears of epochs on the calling thread, and returns whether to stop;
-/// `state` is what would be returned of `params`, `seen`, `best`, `stale` and `best_params` if it did.
+/// `state` is what would be returned of `params`, `seen`, `best`, `stale` and `best_params` if it did, and `held_out_loss`.
 ///
-/// Returns the state after the last step, `losses` and `scores` of the epochs, `verdict` on the last one, and whether
-/// training `was_interrupted` by Ctrl-C. A generator is advanced unless weights stopped being finite.
+/// Returns the state after the last step, `losses`, `scores` and `held_out_losses` of the epochs, `verdict` on the last one, whether
+/// training `was_interrupted` by Ctrl-C, and whether it `was_stopped` by `report`. A generator is advanced unless weights stopped being finite.
 #[pyfunction]
 #[pyo3(signature = (
-    *, x, y, sample_weight, sums_in_single, keeps_single, held_out, units, hidden, output, loss, score_by, solver, shares,
+    *, x, y, sample_weight, sums_in_single, keeps_single, held_out, units, hidden, output, loss, extras, score_by, solver, shares,
     nesterov, learning_rate, power, learning_rate_init, alpha, batch_size, shuffle, max_iter, tol, patience, params, first,
-    second, count, rate, seen, best, stale, random_state, report, n_threads
+    second, count, rate, seen, best, stale, order, random_state, report, n_threads
 ))]
 fn train<'py>(
     py: Python<'py>,
@@ -139,6 +165,7 @@ fn train<'py>(
     hidden: &str,
     output: &str,
     loss: &str,
+    extras: Extras,
     score_by: &str,
     solver: &str,
     shares: [f64; 3],
@@ -160,11 +187,12 @@ fn train<'py>(
     seen: u64,
     best: f64,
     stale: usize,
+    order: Option<&Array<'py>>,
     random_state: &Array<'py>,
     report: Option<Py<PyAny>>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let network = network(units, hidden, output, loss)?;
+    let network = extras.applied_to(network(units, hidden, output, loss, extras.delta)?);
     let how = Params {
         rule: rule(solver, shares, nesterov)?,
         schedule: schedule(learning_rate, power)?,
@@ -177,6 +205,11 @@ fn train<'py>(
         patience,
         score: score(score_by)?,
         keeps_single,
+        decay: extras.decay,
+        clip_value: extras.clip_value,
+        clip_norm: extras.clip_norm,
+        seed: extras.seed,
+        stops_early: extras.stops_early,
     };
     let mut random = Pulled::new(random_state)?;
     with_dtype!(Samples::new(x)?, x => {
@@ -188,6 +221,7 @@ fn train<'py>(
         };
         let mut state = State {
             params: vector(params)?,
+            order: order.map(vector).transpose()?.unwrap_or_default(),
             memory: Memory { first: vector(first)?, second: vector(second)?, count },
             rate,
             seen,
@@ -195,7 +229,7 @@ fn train<'py>(
             stale,
             best_params: None,
         };
-        let mut log = Log { losses: Vec::new(), scores: Vec::new(), verdict: Verdict::GoOn, report };
+        let mut log = Log { losses: Vec::new(), scores: Vec::new(), held_out_losses: Vec::new(), verdict: Verdict::GoOn, was_stopped: false, report };
         let work = (n_rows.min(how.batch_size) as u64).saturating_mul(network.shape.work() as u64).saturating_mul(WAYS);
         pairs!(table, view, samples);
         let listens = log.report.is_some();
@@ -231,8 +265,11 @@ fn train<'py>(
         found.set_item("rate", state.rate)?;
         found.set_item("losses", log.losses)?;
         found.set_item("scores", log.scores)?;
+        found.set_item("held_out_losses", log.held_out_losses)?;
+        found.set_item("order", PyArray1::from_vec(py, state.order))?;
         found.set_item("verdict", name(log.verdict))?;
         found.set_item("was_interrupted", was_interrupted)?;
+        found.set_item("was_stopped", log.was_stopped)?;
         Ok(found)
     })
 }
@@ -241,7 +278,9 @@ fn train<'py>(
 struct Log {
     losses: Vec<f64>,
     scores: Vec<f64>,
+    held_out_losses: Vec<f64>,
     verdict: Verdict,
+    was_stopped: bool,
     report: Option<Py<PyAny>>,
 }
 
@@ -249,15 +288,18 @@ impl Log {
     fn hear<F: Element + Float>(&mut self, epoch: &Epoch, state: &State<F>) -> Result<bool> {
         self.losses.push(epoch.loss);
         self.scores.extend(epoch.score);
+        self.held_out_losses.extend(epoch.held_out_loss);
         self.verdict = epoch.verdict;
         let Some(report) = &self.report else { return Ok(false) };
         let rate = if let Verdict::Lower(rate) = epoch.verdict { rate } else { 0.0 };
         Python::attach(|py| {
             let reached = PyDict::new(py);
             reached.set_item("params", PyArray1::from_slice(py, &state.params))?;
+            reached.set_item("held_out_loss", epoch.held_out_loss)?;
             set_course(&reached, state)?;
             let heard = (epoch.number, epoch.loss, epoch.score, name(epoch.verdict), rate, reached);
-            report.call1(py, heard)?.is_truthy(py)
+            self.was_stopped = report.call1(py, heard)?.is_truthy(py)?;
+            Ok(self.was_stopped)
         })
         .map_err(|error| Error::Host(Box::new(error)))
     }
@@ -289,7 +331,7 @@ fn name(verdict: Verdict) -> &'static str {
 /// Returns `params`, `loss`, `n_iter` and `end`: "converged", "steps", "evaluations" or "stuck".
 #[pyfunction]
 #[pyo3(signature = (
-    *, x, y, sample_weight, sums_in_single, keeps_single, units, hidden, output, loss, params, alpha, max_iter, max_fun, tol,
+    *, x, y, sample_weight, sums_in_single, keeps_single, units, hidden, output, loss, extras, params, alpha, max_iter, max_fun, tol,
     report, n_threads
 ))]
 fn minimize<'py>(
@@ -303,6 +345,7 @@ fn minimize<'py>(
     hidden: &str,
     output: &str,
     loss: &str,
+    extras: Extras,
     params: &Array<'py>,
     alpha: f64,
     max_iter: usize,
@@ -311,7 +354,7 @@ fn minimize<'py>(
     report: Option<Py<PyAny>>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let network = network(units, hidden, output, loss)?;
+    let network = extras.applied_to(network(units, hidden, output, loss, extras.delta)?);
     let start: Vec<f64> = vector(params)?;
     let how = lbfgs::Params {
         memory: 10,
@@ -382,7 +425,7 @@ impl<'py, F: Element + Float> Held<'py, F> {
 /// What a network says of `x`, an array or a SciPy CSR matrix: shape (n_samples, n_outputs). `coefs` and `intercepts` are
 /// lists of contiguous arrays of its type.
 #[pyfunction]
-#[pyo3(signature = (*, x, coefs, intercepts, hidden, output, n_threads))]
+#[pyo3(signature = (*, x, coefs, intercepts, hidden, output, residual, n_threads))]
 fn forward<'py>(
     py: Python<'py>,
     x: &Array<'py>,
@@ -390,11 +433,12 @@ fn forward<'py>(
     intercepts: &Bound<'py, PyList>,
     hidden: &str,
     output: &str,
+    residual: bool,
     n_threads: usize,
 ) -> PyResult<Array<'py>> {
     with_dtype!(Samples::new(x)?, x => {
         let held = Held::new(coefs, intercepts).ok_or_else(|| PyTypeError::new_err("expected arrays of the type of x"))?;
-        let network = network(held.units(), hidden, output, "squared_error")?;
+        let network = Network { residual, ..network(held.units(), hidden, output, "squared_error", 1.0)? };
         let layers = held.layers();
         let view = x.view()?;
         let x = input(&view);
@@ -412,14 +456,15 @@ fn few<'py>(
     intercepts: &Bound<'py, PyList>,
     hidden: &str,
     output: &str,
+    residual: bool,
 ) -> PyResult<Option<Array<'py>>> {
     let Ok(untyped) = x.cast_exact::<PyUntypedArray>() else { return Ok(None) };
     if untyped.ndim() != 2 || !(1..=FEW).contains(&untyped.len()) {
         return Ok(None);
     }
-    match few_of::<f64>(x, coefs, intercepts, hidden, output)? {
+    match few_of::<f64>(x, coefs, intercepts, hidden, output, residual)? {
         Some(said) => Ok(Some(said)),
-        None => few_of::<f32>(x, coefs, intercepts, hidden, output),
+        None => few_of::<f32>(x, coefs, intercepts, hidden, output, residual),
     }
 }
 
@@ -429,6 +474,7 @@ fn few_of<'py, F: Element + Float>(
     intercepts: &Bound<'py, PyList>,
     hidden: &str,
     output: &str,
+    residual: bool,
 ) -> PyResult<Option<Array<'py>>> {
     let Some(rows) = Values::<F>::in_place(x) else { return Ok(None) };
     let Some(held) = Held::<F>::new(coefs, intercepts) else { return Ok(None) };
@@ -436,7 +482,7 @@ fn few_of<'py, F: Element + Float>(
     if units[0] != rows.shape()[1] || units[0] == 0 || !rows.slice().iter().all(|value| value.is_finite()) {
         return Ok(None);
     }
-    let network = network(units, hidden, output, "squared_error")?;
+    let network = Network { residual, ..network(units, hidden, output, "squared_error", 1.0)? };
     let dense = Dense::new(rows.slice(), rows.shape()[0], rows.shape()[1]).map_err(error::exception)?;
     let said =
         answers(&Context::serial(), &network, &held.layers(), &Input::Dense(&dense)).map_err(error::exception)?;

@@ -8,7 +8,7 @@ __all__ = ["few", "forward", "minimize", "train"]
 # x: an array or a CSR matrix of float32 or float64; y, weights, coefs, intercepts and params are of its type.
 
 def few(
-    x: Any, coefs: list[NDArray[Any]], intercepts: list[NDArray[Any]], hidden: str, output: str
+    x: Any, coefs: list[NDArray[Any]], intercepts: list[NDArray[Any]], hidden: str, output: str, residual: bool
 ) -> NDArray[Any] | None: ...
 def forward(
     *,
@@ -17,6 +17,7 @@ def forward(
     intercepts: list[NDArray[Any]],
     hidden: str,
     output: str,
+    residual: bool,
     n_threads: int,
 ) -> NDArray[Any]: ...
 def minimize(
@@ -30,6 +31,7 @@ def minimize(
     hidden: str,
     output: str,
     loss: str,
+    extras: dict[str, Any],
     params: NDArray[Any],
     alpha: float,
     max_iter: int,
@@ -50,6 +52,7 @@ def train(
     hidden: str,
     output: str,
     loss: str,
+    extras: dict[str, Any],
     score_by: str,
     solver: str,
     shares: tuple[float, float, float],
@@ -71,6 +74,7 @@ def train(
     seen: int,
     best: float,
     stale: int,
+    order: NDArray[Any] | None,
     random_state: Any,
     report: Callable[[int, float, float | None, str, float, dict[str, Any]], bool] | None,
     n_threads: int,

@@ -26,6 +26,19 @@ from mlfast._state import DropIn, keeps_state
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
+#: What a network has beyond scikit-learn's, where it has nothing.
+PLAIN: dict[str, Any] = {
+    "delta": 1.0,
+    "residual": False,
+    "normalizes": False,
+    "dropout": 0.0,
+    "decay": 0.0,
+    "clip_value": None,
+    "clip_norm": None,
+    "seed": 0,
+    "stops_early": True,
+}
+
 
 def _draws_otherwise(network: Any) -> bool:
     return network._random_state.get_state(legacy=False)["bit_generator"] != "MT19937"
@@ -59,6 +72,8 @@ class DivergedError(ValueError):
 class NetworkDropIn(CallbackDropIn, DropIn):
     """Training a multilayer perceptron and asking it."""
 
+    #: Whether hidden layers add what the one before said.
+    residual: bool = False
     _skops_types: tuple[str, ...] = (
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
@@ -83,7 +98,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
 
     # ---- training ----
 
-    def _fit(self: Any, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False) -> Any:
+    def _fit(self: Any, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False, **given: Any) -> Any:
         """Train; what fails leaves the network as it was, but for weights that stopped being finite.
 
         Then those of the last epoch in which they were are left.
@@ -91,7 +106,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         watch = None if incremental else self._watch(X, y, sample_weight)
         self._handed_over = watch  # to what trains, past the parent's `_fit`, which has no argument for it
         try:
-            self._fit_or_keep(with_checked_indices(X), y, sample_weight, incremental)
+            self._fit_or_keep(with_checked_indices(X), y, sample_weight, incremental, **given)
         except DivergedError as error:
             self.__dict__.update(error.state)
             raise ValueError(str(error)) from None
@@ -124,9 +139,33 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             "hidden": self.activation,
             "output": self.out_activation_,
             "loss": loss,
+            "extras": self._extras(),
             "alpha": float(self.alpha),
             "n_threads": _threads.resolve(),
         }
+
+    def _extras(self: Any) -> dict[str, Any]:
+        """Return what the network has beyond scikit-learn's."""
+        return PLAIN
+
+    def _optimized(self: Any) -> list[np.ndarray]:
+        """Return the parameters that are trained, in the order in which Rust holds them."""
+        return self.coefs_ + self.intercepts_
+
+    def _values(self: Any) -> list[np.ndarray]:
+        """Return the same, and whatever else is learnt."""
+        return self._optimized()
+
+    def _set_values(self: Any, values: list[np.ndarray]) -> None:
+        n_layers = len(self.coefs_)
+        self.coefs_, self.intercepts_ = values[:n_layers], values[n_layers : 2 * n_layers]
+
+    def _keep_best(self: Any) -> None:
+        """Remember what is learnt as the best so far."""
+        self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
+
+    def _restore_best(self: Any) -> None:
+        self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
 
     def _fit_stochastic(
         self: Any,
@@ -160,14 +199,26 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             ),
         )
 
-    def _train(self: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray | None, incremental: bool) -> None:
+    def _train(
+        self: Any,
+        X: Any,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None,
+        incremental: bool,
+        held_out: tuple[Any, Any, Any] | None = None,
+        checkpoint: Any = None,
+    ) -> None:
+        """Train by batches in Rust.
+
+        held_out : X, y and weights that are not learnt from; None: as `early_stopping` says. checkpoint : where
+        training is saved.
+        """
         watch = self.__dict__.pop("_handed_over")
         _refuse_no_numbers(y)
         optimizer = self._known_optimizer(incremental)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
-        held_out: tuple[Any, Any, Any] | None = None
-        if self.early_stopping:
+        if self.early_stopping and held_out is None:
             (X, y, sample_weight), held_out = self._split(X, y, sample_weight)
         n_samples = X.shape[0]
         if self.batch_size == "auto":
@@ -179,41 +230,48 @@ class NetworkDropIn(CallbackDropIn, DropIn):
                     stacklevel=callers_level(),
                 )
             batch_size = min(self.batch_size, n_samples)
-        is_adam = self.solver == "adam"
-        first, second = (optimizer.ms, optimizer.vs) if is_adam else (optimizer.velocities, [])
+        has_squares = self.solver != "sgd"
+        first, second = (optimizer.ms, optimizer.vs) if has_squares else (optimizer.velocities, [])
         # scikit-learn takes errors of wide targets in double precision, and keeps weights in single.
         dtype, computed = self.coefs_[0].dtype, _computed(self.coefs_[0].dtype, y)
         best = self.best_validation_score_ if self.early_stopping else self.best_loss_
-        if watch is not None:
-            watch.begin("epoch")
-        found = core.train(
+        given = {
             **self._common(),
             **_table(X, y, sample_weight, computed),
-            keeps_single=computed != dtype,
-            held_out=None if held_out is None else tuple(_table(*held_out, computed).values())[:3],
-            score_by=self._score_by(),
-            solver=self.solver,
-            shares=(self.beta_1, self.beta_2, self.epsilon) if is_adam else (self.momentum, 0.0, 0.0),
-            nesterov=self.nesterovs_momentum,
-            learning_rate="constant" if is_adam else self.learning_rate,
-            power=float(self.power_t),
-            learning_rate_init=float(optimizer.learning_rate_init),
-            batch_size=int(batch_size),
-            shuffle=self.shuffle,
-            max_iter=1 if incremental else self.max_iter,
-            tol=float(self.tol),
-            patience=float(self.n_iter_no_change),
-            params=_flat(self.coefs_ + self.intercepts_, computed),
-            first=_flat(first, computed),
-            second=_flat(second, computed),
-            count=optimizer.t if is_adam else 0,
-            rate=float(optimizer.learning_rate_init if is_adam else optimizer.learning_rate),
-            seen=int(self.t_),
-            best=float(best),
-            stale=int(self._no_improvement_count),
-            random_state=self._random_state,
-            report=self._listener(watch),
-        )
+            "keeps_single": computed != dtype,
+            "held_out": None if held_out is None else tuple(_table(*held_out, computed).values())[:3],
+            "score_by": self._score_by(),
+            "solver": self.solver,
+            "shares": self._shares(),
+            "nesterov": self.nesterovs_momentum,
+            "learning_rate": "constant" if has_squares else self.learning_rate,
+            "power": float(self.power_t),
+            "learning_rate_init": float(optimizer.learning_rate_init),
+            "batch_size": int(batch_size),
+            "shuffle": self.shuffle,
+            "tol": float(self.tol),
+            "patience": float(self.n_iter_no_change),
+            "random_state": self._random_state,
+            "report": self._listener(watch, None if checkpoint is None else checkpoint.saved),
+        }
+        state: dict[str, Any] = {
+            "params": _flat(self._values(), computed),
+            "first": _flat(first, computed),
+            "second": _flat(second, computed),
+            "count": optimizer.t if has_squares else int(self.t_),  # only that it grows matters
+            "rate": float(optimizer.learning_rate_init if has_squares else optimizer.learning_rate),
+            "seen": int(self.t_),
+            "best": float(best),
+            "stale": int(self._no_improvement_count),
+            "order": None,
+        }
+        if watch is not None:
+            watch.begin("epoch")
+        max_iter = 1 if incremental else self.max_iter
+        if checkpoint is None:
+            found = core.train(**given, **state, max_iter=max_iter)
+        else:
+            found = checkpoint.run(given, state, max_iter)
         self._take_over(found, optimizer)
         is_unsettled = found["verdict"] in ("go on", "lower") and self.n_iter_ == self.max_iter
         has_diverged = found["verdict"] == "diverged"
@@ -229,10 +287,16 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         if has_diverged:
             raise DivergedError(self.__dict__.copy())
 
+    def _shares(self: Any) -> tuple[float, float, float]:
+        """Return what the rule of steps is told."""
+        if self.solver == "sgd":
+            return self.momentum, 0.0, 0.0
+        return self.beta_1, self.beta_2, self.epsilon
+
     def _known_optimizer(self: Any, incremental: bool) -> Any:
         """Return the optimizer of an earlier `partial_fit`, or a new one, whose state Rust goes on from."""
         if not incremental or not hasattr(self, "_optimizer"):
-            params = self.coefs_ + self.intercepts_
+            params = self._optimized()
             if self.solver == "sgd":
                 rates = self.learning_rate_init, self.learning_rate
                 self._optimizer = SGDOptimizer(params, *rates, self.momentum, self.nesterovs_momentum, self.power_t)
@@ -258,24 +322,22 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         return (X, y, weights[0] if weights else None), (X_held, y_held, weights_held[0] if weights_held else None)
 
     def _take_over(self: Any, found: dict[str, Any], optimizer: Any) -> None:
-        shapes = [param.shape for param in self.coefs_ + self.intercepts_]
-        if self.solver == "adam":
-            optimizer.ms, optimizer.vs = _apart(found["first"], shapes), _apart(found["second"], shapes)
+        trained = [param.shape for param in self._optimized()]
+        if self.solver != "sgd":
+            optimizer.ms, optimizer.vs = _apart(found["first"], trained), _apart(found["second"], trained)
             optimizer.t = found["count"]
             if optimizer.t > 0:
                 unbiased = np.sqrt(1 - optimizer.beta_2**optimizer.t) / (1 - optimizer.beta_1**optimizer.t)
                 optimizer.learning_rate = optimizer.learning_rate_init * unbiased
         else:
-            optimizer.velocities, optimizer.learning_rate = _apart(found["first"], shapes), found["rate"]
+            optimizer.velocities, optimizer.learning_rate = _apart(found["first"], trained), found["rate"]
         self._reach(found)
 
     def _reach(self: Any, found: dict[str, Any]) -> None:
         """Become the network that Rust has come to; nothing is changed in place, so that a copy can do it too."""
-        shapes = [param.shape for param in self.coefs_ + self.intercepts_]
+        shapes = [value.shape for value in self._values()]
         dtype = self.coefs_[0].dtype
-        params = _apart(found["params"].astype(dtype, copy=False), shapes)
-        n_layers = len(self.coefs_)
-        self.coefs_, self.intercepts_ = params[:n_layers], params[n_layers:]
+        self._set_values(_apart(found["params"].astype(dtype, copy=False), shapes))
         losses = [np.float64(loss) for loss in found["losses"]]
         self.n_iter_ = len(losses)
         self.loss_curve_ = self.loss_curve_ + losses
@@ -286,9 +348,9 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             self.validation_scores_ = self.validation_scores_ + found["scores"]
             self.best_validation_score_ = found["best"]
             if found["best_params"] is not None:
-                best = _apart(found["best_params"].astype(dtype, copy=False), shapes)
-                self._best_coefs, self._best_intercepts = best[:n_layers], best[n_layers:]
-            self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
+                self._set_values(_apart(found["best_params"].astype(dtype, copy=False), shapes))
+                self._keep_best()
+            self._restore_best()
         elif losses:
             self.best_loss_ = np.float64(found["best"])
 
@@ -300,24 +362,25 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         twin._reach(reached)
         return vars(twin)
 
-    def _listener(self: Any, watch: Watch | None) -> Callable[..., bool] | None:
-        """Return what prints the progress of training and tells callbacks of it; None if nobody wants to hear."""
+    def _listener(self: Any, watch: Watch | None, saved: dict[str, Any] | None) -> Callable[..., bool] | None:
+        """Return what prints the progress of training and tells callbacks of it; None if nobody wants to hear.
+
+        saved : the checkpoint that training goes on from.
+        """
         tell = self._printer() if self.verbose else None
         if watch is None:
             return tell
-        losses: list[float] = []
-        scores: list[float] = []
+        names = ("losses", "scores", "held_out_losses")
+        curves: dict[str, list[float]] = {name: [] if saved is None else list(saved[name]) for name in names}
 
         def report(
             number: int, loss: float, score: float | None, verdict: str, rate: float, reached: dict[str, Any]
         ) -> bool:
             if tell is not None:
                 tell(number, loss, score, verdict, rate, reached)
-            losses.append(loss)
-            if score is not None:
-                scores.append(score)
-            reached |= {"losses": losses, "scores": scores, "is_finite": verdict != "diverged"}
-            if watch.end("epoch", reached):
+            for curve, value in zip(curves.values(), (loss, score, reached["held_out_loss"]), strict=True):
+                curve.extend([] if value is None else [value])
+            if watch.end("epoch", {**reached, **curves, "is_finite": verdict != "diverged"}):
                 return True
             if verdict in ("go on", "lower") and number < self.max_iter:
                 watch.begin("epoch")
@@ -423,7 +486,12 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         state = self.__dict__
         if "coefs_" not in state or "feature_names_in_" in state or _profile.is_wanted():
             return None
-        return core.few(X, state["coefs_"], state["intercepts_"], self.activation, self.out_activation_)
+        coefs, intercepts = self._layers()
+        return core.few(X, coefs, intercepts, self.activation, self.out_activation_, self.residual)
+
+    def _layers(self: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return weights and intercepts with which rows are answered."""
+        return self.coefs_, self.intercepts_
 
     def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> np.ndarray:
         said = self._few(X)
@@ -443,8 +511,9 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         )
 
     def _said(self: Any, X: Any) -> np.ndarray:
+        coefs, intercepts = self._layers()
         try:
-            dtype = np.result_type(X.dtype, *self.coefs_, *self.intercepts_)
+            dtype = np.result_type(X.dtype, *coefs, *intercepts)
         except TypeError:
             raise RefusedError("X holds no numbers") from None
         if sp.issparse(X):
@@ -453,10 +522,11 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             raise RefusedError("there are no samples")
         return core.forward(
             x=X.astype(dtype, copy=False),
-            coefs=[np.ascontiguousarray(coef, dtype=dtype) for coef in self.coefs_],
-            intercepts=[np.ascontiguousarray(intercept, dtype=dtype) for intercept in self.intercepts_],
+            coefs=[np.ascontiguousarray(coef, dtype=dtype) for coef in coefs],
+            intercepts=[np.ascontiguousarray(intercept, dtype=dtype) for intercept in intercepts],
             hidden=self.activation,
             output=self.out_activation_,
+            residual=self.residual,
             n_threads=_threads.resolve(),
         )
 
