@@ -300,19 +300,20 @@ def test_validation_data_is_watched(Estimator, layers):
 def test_early_stopping_goes_back_to_the_best(layers):
     X, y, _ = problem(n=120)
     held_out = X[:40], y[:40]
-    network = make(
-        NetworkClassifier,
-        early_stopping=True,
-        n_iter_no_change=3,
-        max_iter=200,
-        learning_rate_init=0.05,
-        **LAYERS[layers],
-    ).fit(X[40:], y[40:], validation_data=held_out)
+    params = {"early_stopping": True, "n_iter_no_change": 3, "learning_rate_init": 0.05, **LAYERS[layers]}
+    fit = (
+        lambda epochs: make(NetworkClassifier, max_iter=epochs, **params).fit(  # noqa: E731
+            X[40:], y[40:], validation_data=held_out
+        )
+    )
+    network = fit(200)
     scores = network.validation_scores_
     assert network.n_iter_ < 200
     assert len(scores) == network.n_iter_
     assert network.best_validation_score_ == max(scores) == network.score(*held_out)
-    assert max(scores) > scores[-1], "the last weights were not the best"
+    best = int(np.argmax(scores)) + 1
+    assert best < network.n_iter_, "the last weights were not the best"
+    assert learnt(fit(best))[0] == learnt(network)[0]
     # Nothing was held out of what was given to learn.
     assert network.t_ == 80 * network.n_iter_
 

@@ -95,5 +95,5 @@ KNOWN = frozenset(f"{module}.{name}" for module, names in REGISTRY.items() for n
 #: What scikit-learn has no counterpart of, by the module of mlfast: it takes no place, and is converted to nothing.
 OWN: dict[str, tuple[str, ...]] = {
     "mlfast.linear_model": ("GradientDescentClassifier", "GradientDescentRegressor"),
-    "mlfast.neural_network": ("NetworkClassifier", "NetworkRegressor"),
+    "mlfast.neural_network": ("Autoencoder", "NetworkClassifier", "NetworkRegressor"),
 }
