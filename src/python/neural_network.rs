@@ -292,16 +292,16 @@ impl Log {
         self.verdict = epoch.verdict;
         let Some(report) = &self.report else { return Ok(false) };
         let rate = if let Verdict::Lower(rate) = epoch.verdict { rate } else { 0.0 };
-        Python::attach(|py| {
+        let heard = Python::attach(|py| {
             let reached = PyDict::new(py);
             reached.set_item("params", PyArray1::from_slice(py, &state.params))?;
             reached.set_item("held_out_loss", epoch.held_out_loss)?;
             set_course(&reached, state)?;
             let heard = (epoch.number, epoch.loss, epoch.score, name(epoch.verdict), rate, reached);
-            self.was_stopped = report.call1(py, heard)?.is_truthy(py)?;
-            Ok(self.was_stopped)
-        })
-        .map_err(|error| Error::Host(Box::new(error)))
+            report.call1(py, heard)?.is_truthy(py)
+        });
+        self.was_stopped = heard.map_err(|error| Error::Host(Box::new(error)))?;
+        Ok(self.was_stopped)
     }
 }
 
