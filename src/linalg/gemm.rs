@@ -140,7 +140,8 @@ impl<F: Float> Kernel<F> for MultiplyRow<'_, F> {
         let Self { row, matrix, start, out } = self;
         let n_cols = out.len();
         let mut first = 0;
-        // SAFETY: the caller's promise; vectors of columns that exist, and what is left in buffers of their own.
+        // SAFETY: the caller's promise; vectors of values that exist: of columns, or of the rows behind, or of buffers of
+        // their own.
         unsafe {
             while first + 4 * S::WIDTH <= n_cols {
                 let mut sums = [S::splat(F::ZERO); 4];
@@ -159,19 +160,36 @@ impl<F: Float> Kernel<F> for MultiplyRow<'_, F> {
                 }
                 first += 4 * S::WIDTH;
             }
-            while first < n_cols {
-                let width = S::WIDTH.min(n_cols - first);
-                let mut lanes = [F::ZERO; LANES];
-                lanes[..width].copy_from_slice(&start[first..first + width]);
-                let mut sum = S::load(lanes.as_ptr());
-                for (k, &factor) in row.iter().enumerate() {
-                    lanes[..width].copy_from_slice(&matrix[k * n_cols + first..][..width]);
-                    sum = S::fma(S::splat(factor), S::load(lanes.as_ptr()), sum);
+            if n_cols >= S::WIDTH {
+                while first < n_cols {
+                    // The last vector may meet columns again that are done: the same sums.
+                    first = first.min(n_cols - S::WIDTH);
+                    let mut sum = S::load(start.as_ptr().add(first));
+                    for (k, &factor) in row.iter().enumerate() {
+                        let columns = S::load(matrix.as_ptr().add(k * n_cols + first));
+                        sum = S::fma(S::splat(factor), columns, sum);
+                    }
+                    S::store(out.as_mut_ptr().add(first), sum);
+                    first += S::WIDTH;
                 }
-                S::store(lanes.as_mut_ptr(), sum);
-                out[first..first + width].copy_from_slice(&lanes[..width]);
-                first += width;
+                return;
             }
+            // A vector reaches into the next rows, whose lanes nobody looks at, as long as there are any.
+            let whole = (matrix.len() + n_cols).saturating_sub(S::WIDTH).checked_div(n_cols).unwrap_or(0);
+            let mut lanes = [F::ZERO; LANES];
+            lanes[..n_cols].copy_from_slice(start);
+            let mut sum = S::load(lanes.as_ptr());
+            for (k, &factor) in row.iter().enumerate() {
+                let columns = if k < whole {
+                    S::load(matrix.as_ptr().add(k * n_cols))
+                } else {
+                    lanes[..n_cols].copy_from_slice(&matrix[k * n_cols..][..n_cols]);
+                    S::load(lanes.as_ptr())
+                };
+                sum = S::fma(S::splat(factor), columns, sum);
+            }
+            S::store(lanes.as_mut_ptr(), sum);
+            out.copy_from_slice(&lanes[..n_cols]);
         }
     }
 }
@@ -320,9 +338,17 @@ mod tests {
     #[test]
     fn products_are_chains_however_they_are_cut() {
         let mut random = Mt19937::seeded(3);
-        for (n_rows, depth, n_cols) in
-            [(1, 1, 1), (1, 9, 75), (13, 7, 16), (20, 33, 17), (7, 40, 3), (6, 5, 100), (5, 0, 4)]
-        {
+        for (n_rows, depth, n_cols) in [
+            (1, 1, 1),
+            (1, 9, 75),
+            (1, 40, 3),
+            (1, 33, 17),
+            (13, 7, 16),
+            (20, 33, 17),
+            (7, 40, 3),
+            (6, 5, 100),
+            (5, 0, 4),
+        ] {
             let (a, b) = (noise(&mut random, n_rows * depth), noise(&mut random, depth * n_cols));
             let mut start = noise(&mut random, n_cols);
             let mut panels = vec![0.0; depth * padded(n_cols)];

@@ -145,8 +145,9 @@ fn score(name: &str) -> PyResult<Score> {
 /// `report(number, loss, score, verdict, rate, state)` hears of epochs on the calling thread, and returns whether to stop;
 /// `state` is what would be returned of `params`, `seen`, `best`, `stale` and `best_params` if it did, and `held_out_loss`.
 ///
-/// Returns the state after the last step, `losses`, `scores` and `held_out_losses` of the epochs, `verdict` on the last one, whether
-/// training `was_interrupted` by Ctrl-C, and whether it `was_stopped` by `report`. A generator is advanced unless weights stopped being finite.
+/// Returns the state after the last step, `losses`, `scores` and `held_out_losses` of the epochs, `verdict` on the last one,
+/// whether training `was_interrupted` by Ctrl-C, and whether it `was_stopped` by `report`. A generator is advanced unless
+/// weights stopped being finite.
 #[pyfunction]
 #[pyo3(signature = (
     *, x, y, sample_weight, sums_in_single, keeps_single, held_out, units, hidden, output, loss, extras, score_by, solver, shares,

@@ -258,7 +258,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             "params": _flat(self._values(), computed),
             "first": _flat(first, computed),
             "second": _flat(second, computed),
-            "count": optimizer.t if has_squares else int(self.t_),  # only that it grows matters
+            "count": self._steps_taken(optimizer),
             "rate": float(optimizer.learning_rate_init if has_squares else optimizer.learning_rate),
             "seen": int(self.t_),
             "best": float(best),
@@ -286,6 +286,10 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             )
         if has_diverged:
             raise DivergedError(self.__dict__.copy())
+
+    def _steps_taken(self: Any, optimizer: Any) -> int:
+        """Return how many steps what the optimizer remembers is of; 'sgd' does not count."""
+        return optimizer.t if self.solver != "sgd" else 0
 
     def _shares(self: Any) -> tuple[float, float, float]:
         """Return what the rule of steps is told."""

@@ -3,9 +3,9 @@
 import json
 import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -133,8 +133,9 @@ class Checkpoint:
         ValueError
             If it is no checkpoint, or a damaged one.
         """
+        whole = self.path.read_bytes()
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with np.load(BytesIO(whole), allow_pickle=False) as file:
                 head = json.loads(str(file["head"]))
                 arrays = {name: file[name] for name in _ARRAYS}
                 arrays["best_params"] = file.get("best_params")
@@ -143,7 +144,7 @@ class Checkpoint:
             numbers = {name: head["numbers"][name] for name in _NUMBERS}
             known = ("asked", "verdict", "seed", "begun", "random", *_CURVES)
             return {**{name: head[name] for name in known}, **numbers, **arrays}
-        except (BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # of a damaged file, readers raise nearly anything
             raise ValueError(f"{self.path} is no checkpoint that can be read: {error}") from error
 
 

@@ -222,13 +222,22 @@ class LayersDropIn(NetworkDropIn):
             )
         return self._optimizer
 
+    def _steps_taken(self: Any, optimizer: Any) -> int:
+        # Normalised layers and silent units count for every solver.
+        known: int = getattr(optimizer, "mlfast_steps", 0)
+        return known
+
+    def _take_over(self: Any, found: dict[str, Any], optimizer: Any) -> None:
+        super()._take_over(found, optimizer)
+        optimizer.mlfast_steps = found["count"]
+
     def _reach(self: Any, found: dict[str, Any]) -> None:
         super()._reach(found)
         if found["held_out_losses"]:
             before = self.__dict__.get("validation_loss_curve_", [])
             self.validation_loss_curve_ = before + found["held_out_losses"]
-            if not self.early_stopping:
-                self.validation_scores_ = (self.validation_scores_ or []) + found["scores"]
+        if found["scores"] and not self.early_stopping:
+            self.validation_scores_ = (self.validation_scores_ or []) + found["scores"]
 
     def _optimized(self: Any) -> list[np.ndarray]:
         return super()._optimized() + self.__dict__.get("batch_norm_scales_", [])
