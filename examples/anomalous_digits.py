@@ -74,6 +74,7 @@ def main() -> None:
                 colour = "#c8452f" if is_strange[row] else "black"
                 places[line, column].set_title(f"a {target[row]}, error {errors[row]:.3f}", fontsize=9, color=colour)
                 places[line + 1, column].set_title("as it is drawn", fontsize=8, color="0.5")
+    left.subplots_adjust(hspace=0.45)
     left.suptitle(f"What is worst drawn of the {SHOWN}s; strangers in red")
     axes.axhline(STRANGERS, color="black", linewidth=0.8, linestyle=":")
     axes.set_xlim(0, 60)
