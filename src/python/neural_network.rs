@@ -143,10 +143,11 @@ fn score(name: &str) -> PyResult<Score> {
 /// are rounded to float32 after each step. `shares` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam" and
 /// "adamw", (momentum, rho, epsilon) of "rmsprop". `order` of the rows in the last epoch (n_samples,): training goes on.
 /// `report(number, loss, score, verdict, rate, state)` hears of epochs on the calling thread, and returns whether to stop;
-/// `state` is what would be returned of `params`, `seen`, `best`, `stale` and `best_params` if it did.
+/// `state` is what would be returned of `params`, `seen`, `best`, `stale` and `best_params` if it did, and `held_out_loss`.
 ///
 /// Returns the state after the last step, `losses`, `scores` and `held_out_losses` of the epochs, `verdict` on the last one,
-/// and whether training `was_interrupted` by Ctrl-C. A generator is advanced unless weights stopped being finite.
+/// whether training `was_interrupted` by Ctrl-C, and whether it `was_stopped` by `report`. A generator is advanced unless
+/// weights stopped being finite.
 #[pyfunction]
 #[pyo3(signature = (
     *, x, y, sample_weight, sums_in_single, keeps_single, held_out, units, hidden, output, loss, extras, score_by, solver, shares,
@@ -229,7 +230,7 @@ fn train<'py>(
             stale,
             best_params: None,
         };
-        let mut log = Log { losses: Vec::new(), scores: Vec::new(), held_out_losses: Vec::new(), verdict: Verdict::GoOn, report };
+        let mut log = Log { losses: Vec::new(), scores: Vec::new(), held_out_losses: Vec::new(), verdict: Verdict::GoOn, was_stopped: false, report };
         let work = (n_rows.min(how.batch_size) as u64).saturating_mul(network.shape.work() as u64).saturating_mul(WAYS);
         pairs!(table, view, samples);
         let listens = log.report.is_some();
@@ -269,6 +270,7 @@ fn train<'py>(
         found.set_item("order", PyArray1::from_vec(py, state.order))?;
         found.set_item("verdict", name(log.verdict))?;
         found.set_item("was_interrupted", was_interrupted)?;
+        found.set_item("was_stopped", log.was_stopped)?;
         Ok(found)
     })
 }
@@ -279,6 +281,7 @@ struct Log {
     scores: Vec<f64>,
     held_out_losses: Vec<f64>,
     verdict: Verdict,
+    was_stopped: bool,
     report: Option<Py<PyAny>>,
 }
 
@@ -290,14 +293,16 @@ impl Log {
         self.verdict = epoch.verdict;
         let Some(report) = &self.report else { return Ok(false) };
         let rate = if let Verdict::Lower(rate) = epoch.verdict { rate } else { 0.0 };
-        Python::attach(|py| {
+        let heard = Python::attach(|py| {
             let reached = PyDict::new(py);
             reached.set_item("params", PyArray1::from_slice(py, &state.params))?;
+            reached.set_item("held_out_loss", epoch.held_out_loss)?;
             set_course(&reached, state)?;
             let heard = (epoch.number, epoch.loss, epoch.score, name(epoch.verdict), rate, reached);
             report.call1(py, heard)?.is_truthy(py)
-        })
-        .map_err(|error| Error::Host(Box::new(error)))
+        });
+        self.was_stopped = heard.map_err(|error| Error::Host(Box::new(error)))?;
+        Ok(self.was_stopped)
     }
 }
 

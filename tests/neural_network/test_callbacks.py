@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
 import mlfast
-from mlfast.neural_network import MLPClassifier, MLPRegressor
+from mlfast.neural_network import MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -49,21 +49,29 @@ def table():
     return X[:300] / 16, y[:300]
 
 
+def assert_same(a, b, name):
+    """The same numbers of the same type, in whatever holds them."""
+    assert type(a) is type(b), name
+    if isinstance(b, dict):
+        assert a.keys() == b.keys(), name
+        a, b = list(a.values()), list(b.values())
+    if isinstance(b, list):
+        for pair in zip(a, b, strict=True):
+            assert_same(*pair, name)
+    else:
+        assert getattr(a, "dtype", None) == getattr(b, "dtype", None), name
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
 def assert_same_network(ours, other):
     """Every attribute that predicting or going on needs is the same, bit for bit; the optimizer's only at the end."""
-    names = {name for name in vars(other) if name.endswith("_") or name.startswith(("_best", "_no_imp"))}
-    assert names <= set(vars(ours))
-    for name in names - {"loss_curve_", "validation_scores_"}:
-        a, b = getattr(ours, name), getattr(other, name)
-        if isinstance(b, list):
-            assert all(np.array_equal(*pair) and pair[0].dtype == pair[1].dtype for pair in zip(a, b, strict=True)), (
-                name
-            )
-        else:
-            np.testing.assert_array_equal(a, b, err_msg=name)
-            assert type(a) is type(b), name
-    for name in ("loss_curve_", "validation_scores_"):
-        assert getattr(ours, name, None) == getattr(other, name, None)
+    kept = [
+        {name: value for name, value in vars(network).items() if name.endswith("_") or name.startswith("_best")}
+        for network in (ours, other)
+    ]
+    assert len(kept[1]) > 8
+    for name, value in kept[1].items():
+        assert_same(kept[0][name], value, name)
 
 
 WAYS = {
@@ -103,6 +111,48 @@ def test_the_network_in_between_is_the_one_of_a_shorter_fit(way, name, n_threads
         shorter = clone(model).set_params(max_iter=position + 1).fit(X, y, sample_weight=weights)
         assert_same_network(shown, shorter)
         np.testing.assert_array_equal(shown.predict(X), shorter.predict(X))
+
+
+EXTRAS = {
+    "dropout": {"dropout": 0.4, "solver": "adamw"},
+    "normalised": {"batch_normalization": True, "hidden_layer_sizes": (12, 8), "early_stopping": True},
+    "residual": {"residual": True, "hidden_layer_sizes": (8, 8), "solver": "rmsprop", "clip_norm": 1.0},
+    "lbfgs": {"solver": "lbfgs"},
+}
+
+
+@pytest.mark.parametrize("kind", [NetworkClassifier, NetworkRegressor])
+@pytest.mark.parametrize("way", EXTRAS)
+def test_networks_with_more_are_shown_as_they_are_in_between(way, kind, table):
+    X, y = table
+    model = kind(**{"hidden_layer_sizes": (12,), **EXTRAS[way]}, max_iter=4, random_state=1)
+    given = {} if way == "lbfgs" else {"validation_data": (X[:50], y[:50])}
+    heard = Recorder()
+    watched = clone(model).set_callbacks(heard).fit(X, y, **given)
+    assert_same_network(watched, clone(model).fit(X, y, **given))
+    seen = heard.shown[: watched.n_iter_]
+    assert len(seen) == watched.n_iter_ == 4
+    for position, shown in enumerate(seen):
+        shorter = clone(model).set_params(max_iter=position + 1).fit(X, y, **given)
+        assert_same_network(shown, shorter)
+        np.testing.assert_array_equal(shown.predict(X), shorter.predict(X))
+
+
+@pytest.mark.parametrize("every", [1, 2, 10])
+def test_callbacks_and_checkpoints(every, table, tmp_path):
+    """A stop ends all of training, not what is between two checkpoints, and what goes on knows what was before."""
+    kept = {"checkpoint": tmp_path / "kept", "checkpoint_every": every, "early_stopping": True}
+    model = NetworkClassifier((5,), max_iter=6, random_state=0, **kept)
+    stopped = clone(model).set_callbacks(Recorder(lambda number: number == 3)).fit(*table)
+    plain = NetworkClassifier((5,), random_state=0, early_stopping=True)
+    assert_same_network(stopped, clone(plain).set_params(max_iter=4).fit(*table))
+    heard = Recorder()
+    resumed = clone(model).set_params(resume=True).set_callbacks(heard).fit(*table)
+    whole = Recorder()
+    assert_same_network(resumed, clone(plain).set_params(max_iter=6).set_callbacks(whole).fit(*table))
+    assert len(heard.shown) == 2
+    for shown, other in zip(heard.shown, whole.shown[4:], strict=True):
+        assert_same_network(shown, other)
 
 
 def test_epochs_are_the_tasks_of_a_fit(table):

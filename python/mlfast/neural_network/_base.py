@@ -252,7 +252,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             "tol": float(self.tol),
             "patience": float(self.n_iter_no_change),
             "random_state": self._random_state,
-            "report": self._listener(watch),
+            "report": self._listener(watch, None if checkpoint is None else checkpoint.saved),
         }
         state: dict[str, Any] = {
             "params": _flat(self._values(), computed),
@@ -366,24 +366,25 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         twin._reach(reached)
         return vars(twin)
 
-    def _listener(self: Any, watch: Watch | None) -> Callable[..., bool] | None:
-        """Return what prints the progress of training and tells callbacks of it; None if nobody wants to hear."""
+    def _listener(self: Any, watch: Watch | None, saved: dict[str, Any] | None) -> Callable[..., bool] | None:
+        """Return what prints the progress of training and tells callbacks of it; None if nobody wants to hear.
+
+        saved : the checkpoint that training goes on from.
+        """
         tell = self._printer() if self.verbose else None
         if watch is None:
             return tell
-        losses: list[float] = []
-        scores: list[float] = []
+        names = ("losses", "scores", "held_out_losses")
+        curves: dict[str, list[float]] = {name: [] if saved is None else list(saved[name]) for name in names}
 
         def report(
             number: int, loss: float, score: float | None, verdict: str, rate: float, reached: dict[str, Any]
         ) -> bool:
             if tell is not None:
                 tell(number, loss, score, verdict, rate, reached)
-            losses.append(loss)
-            if score is not None:
-                scores.append(score)
-            reached |= {"losses": losses, "scores": scores, "is_finite": verdict != "diverged"}
-            if watch.end("epoch", reached):
+            for curve, value in zip(curves.values(), (loss, score, reached["held_out_loss"]), strict=True):
+                curve.extend([] if value is None else [value])
+            if watch.end("epoch", {**reached, **curves, "is_finite": verdict != "diverged"}):
                 return True
             if verdict in ("go on", "lower") and number < self.max_iter:
                 watch.begin("epoch")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class Checkpoint:
         found : dict
             As of ``core.train``, of all epochs.
         """
-        random, report = given["random_state"], given["report"]
+        random = given["random_state"]
         curves: dict[str, list[float]] = {name: [] for name in _CURVES}
         best_params, verdict = None, "go on"
         asked = _asked(given)
@@ -77,12 +78,11 @@ class Checkpoint:
             best_params, verdict = self.saved["best_params"], self.saved["verdict"]
             given = {**given, "extras": {**given["extras"], "seed": self.saved["seed"]}}
             _set_random(random, self.saved, "random")
-        found = {**state, "verdict": verdict, "was_interrupted": False}
-        while verdict in ("go on", "lower") and len(curves["losses"]) < max_iter and not found["was_interrupted"]:
+        found = {**state, "verdict": verdict, "was_interrupted": False, "was_stopped": False}
+        while verdict in ("go on", "lower") and len(curves["losses"]) < max_iter:
             done = len(curves["losses"])
-            if report is not None:
-                given = {**given, "report": lambda number, *told, done=done: report(done + number, *told)}
-            found = core.train(**given, **state, max_iter=min(self.every, max_iter - done))
+            told = {**given, "report": _report(given["report"], done, best_params)}
+            found = core.train(**told, **state, max_iter=min(self.every, max_iter - done))
             state = {name: found[name] for name in (*_NUMBERS, *_ARRAYS)}
             curves = {name: curves[name] + found[name] for name in _CURVES}
             best_params = best_params if found["best_params"] is None else found["best_params"]
@@ -90,6 +90,8 @@ class Checkpoint:
             if verdict != "diverged" and not found["was_interrupted"]:
                 kept = {"asked": asked, "verdict": verdict, "seed": given["extras"]["seed"]}
                 self._write(state, curves, best_params, kept, random)
+            if found["was_interrupted"] or found["was_stopped"]:
+                break
         return {**found, **curves, "best_params": best_params}
 
     def _write(
@@ -144,6 +146,22 @@ class Checkpoint:
             return {**{name: head[name] for name in known}, **numbers, **arrays}
         except Exception as error:  # of a damaged file, readers raise nearly anything
             raise ValueError(f"{self.path} is no checkpoint that can be read: {error}") from error
+
+
+def _report(
+    report: Callable[..., bool] | None, done: int, best_params: np.ndarray | None
+) -> Callable[..., bool] | None:
+    """Return what tells `report` of epochs after those that are done and have led to these best parameters."""
+    if report is None:
+        return None
+
+    def after(number: int, *told: Any) -> bool:
+        reached = told[-1]
+        if reached["best_params"] is None:
+            reached["best_params"] = best_params
+        return report(done + number, *told)
+
+    return after
 
 
 def _asked(given: dict[str, Any]) -> dict[str, Any]:

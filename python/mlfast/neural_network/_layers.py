@@ -230,12 +230,12 @@ class LayersDropIn(NetworkDropIn):
     def _take_over(self: Any, found: dict[str, Any], optimizer: Any) -> None:
         super()._take_over(found, optimizer)
         optimizer.mlfast_steps = found["count"]
-        if found["held_out_losses"]:
-            before = self.__dict__.get("validation_loss_curve_", [])
-            self.validation_loss_curve_ = before + found["held_out_losses"]
 
     def _reach(self: Any, found: dict[str, Any]) -> None:
         super()._reach(found)
+        if found["held_out_losses"]:
+            before = self.__dict__.get("validation_loss_curve_", [])
+            self.validation_loss_curve_ = before + found["held_out_losses"]
         if found["scores"] and not self.early_stopping:
             self.validation_scores_ = (self.validation_scores_ or []) + found["scores"]
 
