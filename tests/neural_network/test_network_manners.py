@@ -197,6 +197,27 @@ def test_divergence_is_told_and_leaves_finite_weights():
     assert np.isfinite(bounded.loss_)
 
 
+def test_types_of_rows():
+    X, y, _ = problem()
+    network = make(NetworkClassifier, activation="gelu", **ALL).fit(X, y)
+    known = network.predict_proba(X)
+    for other in (X.astype(np.longdouble), X.astype(object), X.tolist()):
+        np.testing.assert_array_equal(network.predict_proba(other), known)
+    np.testing.assert_array_equal(
+        network.predict_proba(np.ones((3, 5), dtype=int)), network.predict_proba(np.ones((3, 5)))
+    )
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        network.predict(X + 0j)
+    with pytest.raises(ValueError, match="0 sample"):
+        network.predict(X[:0])
+
+
+def test_batches_without_weight_are_told():
+    X, y, _ = problem()
+    with pytest.raises(ValueError, match="weights of a batch are all zero"):
+        make(NetworkClassifier, class_weight={0: 0.0, 1: 1.0, 2: 1.0}, batch_size=1).fit(X, y)
+
+
 def test_unusual_generators():
     X, y, _ = problem()
     generator = np.random.RandomState(np.random.PCG64(3))
