@@ -117,6 +117,10 @@ struct Block<F> {
     loss: f64,
 }
 
+/// What moves along with the parameters of a layer: parts of its weights in order (as [`Shape::blocks`] cuts them), its
+/// intercepts, and its scales if it is normalised.
+pub type LayerParts<P> = (Vec<P>, P, Option<P>);
+
 /// The buffers of batches of up to a number of rows.
 #[derive(Debug)]
 pub struct Workspace<F> {
@@ -271,8 +275,7 @@ impl<F: Float> Workspace<F> {
 
     /// The second pass: hands each part of the parameters and the sum over rows of its gradient to `take`.
     ///
-    /// `parts` are the parts of each layer's weights in order (as [`Shape::blocks`] cuts them), its intercepts, and its
-    /// scales if it is normalised. `take(part, gradient, is_weights)` gets row-major gradients, on any thread; what it returns is added up in order.
+    /// `parts` are those of each layer. `take(part, gradient, is_weights)` gets row-major gradients, on any thread; what it returns is added up in order.
     ///
     /// # Errors
     /// [`crate::common::Error::Interrupted`].
@@ -282,7 +285,7 @@ impl<F: Float> Workspace<F> {
         network: &Network,
         x: &Input<F>,
         rows: RowSet,
-        parts: Vec<(Vec<P>, P, Option<P>)>,
+        parts: Vec<LayerParts<P>>,
         take: impl Fn(P, &mut [F], bool) -> f64 + Sync,
     ) -> Result<f64> {
         let shape = &network.shape;

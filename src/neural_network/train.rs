@@ -4,7 +4,7 @@
 //! leads to the same weights up to rounding.
 
 use super::answer::packed_answers;
-use super::batch::{Network, Samples, Workspace};
+use super::batch::{LayerParts, Network, Samples, Workspace};
 use super::dropout::Dropout;
 use super::normalize::{folded, keep};
 use super::packed::{self, Packed};
@@ -403,7 +403,7 @@ fn parts<'a, F: Float>(
     memory: &'a mut Memory<F>,
     packed: &'a mut Packed<F>,
     gradient: &'a mut [F],
-) -> Vec<(Vec<Part<'a, F>>, Part<'a, F>, Option<Part<'a, F>>)> {
+) -> Vec<LayerParts<Part<'a, F>>> {
     let mut flat = [&mut params[..shape.n_params()], &mut memory.first, &mut memory.second, gradient];
     let mut weights = flat.each_mut().map(|values| cut(values, shape.n_weights()));
     let mut intercepts = flat.each_mut().map(|values| cut(values, shape.n_intercepts()));
@@ -430,8 +430,8 @@ fn parts<'a, F: Float>(
 
 /// Takes the first `len` values off; of nothing, nothing.
 pub fn cut<'a, F>(values: &mut &'a mut [F], len: usize) -> &'a mut [F] {
-    let values_ = std::mem::take(values);
-    let (taken, rest) = values_.split_at_mut(len.min(values_.len()));
+    let all = std::mem::take(values);
+    let (taken, rest) = all.split_at_mut(len.min(all.len()));
     *values = rest;
     taken
 }

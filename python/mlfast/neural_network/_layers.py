@@ -10,11 +10,11 @@ from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptr
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.neural_network._base import NetworkDropIn
+from mlfast.neural_network._base import FLOATS, NetworkDropIn
 from mlfast.neural_network._checkpoint import Checkpoint
 
 #: Added to variances before sums are divided by their roots, as in Rust.
@@ -262,6 +262,19 @@ class LayersDropIn(NetworkDropIn):
         self.__dict__.update(self._best_normals)
 
     # ---- asking ----
+
+    def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> np.ndarray:
+        # scikit-learn knows none of these layers: whatever the type of the rows is, it is not asked.
+        said: np.ndarray | None = self._few(X)
+        if said is not None:
+            return said
+        check_is_fitted(self)
+        if check_input:
+            X = validate_data(self, with_checked_indices(X), accept_sparse=["csr", "csc"], reset=False)
+        if np.result_type(X.dtype, *self.coefs_) not in FLOATS:
+            X = X.astype(np.float64)
+        answer: np.ndarray = self._said(X)
+        return answer
 
     def _layers(self: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return weights and intercepts of the network that says the same and normalises nothing."""
