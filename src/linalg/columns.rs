@@ -77,7 +77,11 @@ impl Columns {
                 next[column] += 1;
             }
         }
-        Ok(Self { n_rows, values, stored: Stored::Some { rows, starts } })
+        // What stores everything is summed as the dense matrix of the same numbers is, to the same bits.
+        let is_full = values.len() == memory::area(n_rows, width)?
+            && rows.iter().enumerate().all(|(at, &row)| row as usize == at % n_rows);
+        let stored = if is_full { Stored::All } else { Stored::Some { rows, starts } };
+        Ok(Self { n_rows, values, stored })
     }
 
     /// How many columns.

@@ -13,8 +13,10 @@ use crate::common::{Float, Result, memory};
 const TILE_BYTES: usize = 1 << 17;
 /// Rows of a tile, at least and at most.
 const TILE_ROWS: (usize, usize) = (16, 256);
-/// Vectors that CSR rows meet at a time.
+/// Products of a CSR row with one vector that are summed in turn.
 const GROUP: usize = 4;
+/// Vectors that a CSR row meets at a time, at most.
+const MOST_VECTORS: usize = 8;
 /// Lanes of the widest vector.
 const MOST_LANES: usize = 16;
 
@@ -99,11 +101,11 @@ impl<F: Float> Skinny<F> for Dense<'_, F> {
 }
 
 impl<F: Float> Skinny<F> for Csr<'_, F> {
-    /// Column by column: what a stored value meets lies side by side, in whole groups.
+    /// Column by column: what a stored value meets lies side by side.
     fn pack_vectors(&self, vectors: &[f64]) -> Result<Vec<F>> {
         let (n_cols, count) = (self.n_cols(), vectors.len() / self.n_cols());
         let mut packed = memory::filled(self.room(count), F::ZERO)?;
-        for (column, packed) in packed.chunks_exact_mut(stride(count)).enumerate() {
+        for (column, packed) in packed.chunks_exact_mut(count).enumerate() {
             let vectors = vectors[column..].iter().step_by(n_cols);
             packed.iter_mut().zip(vectors).for_each(|(packed, &value)| *packed = F::from_f64(value));
         }
@@ -111,7 +113,7 @@ impl<F: Float> Skinny<F> for Csr<'_, F> {
     }
 
     fn room(&self, count: usize) -> usize {
-        stride(count) * self.n_cols()
+        count * self.n_cols()
     }
 
     fn pass(
@@ -141,15 +143,26 @@ impl<F: Float> Skinny<F> for Csr<'_, F> {
         }
         let mut ordered = memory::with_capacity(memory::area(count, self.n_cols())?)?;
         for vector in 0..count {
-            ordered.extend(sums[vector..].iter().step_by(stride(count)));
+            ordered.extend(sums[vector..].iter().step_by(count));
         }
         Ok(ordered)
     }
 }
 
-/// Numbers of a column of packed vectors.
-fn stride(count: usize) -> usize {
-    if count == 1 { 1 } else { count.next_multiple_of(GROUP) }
+/// Calls a method for so many vectors from the first on, which it takes as a constant.
+macro_rules! for_vectors {
+    ($len:expr, $self:ident.$method:ident($($argument:expr),*)) => {
+        match $len {
+            1 => $self.$method::<1>($($argument),*),
+            2 => $self.$method::<2>($($argument),*),
+            3 => $self.$method::<3>($($argument),*),
+            4 => $self.$method::<4>($($argument),*),
+            5 => $self.$method::<5>($($argument),*),
+            6 => $self.$method::<6>($($argument),*),
+            7 => $self.$method::<7>($($argument),*),
+            _ => $self.$method::<MOST_VECTORS>($($argument),*),
+        }
+    };
 }
 
 /// Products of dense rows with vectors.
@@ -349,10 +362,10 @@ impl<F: Float> Kernel<F> for TimesSparse<'_, '_, F> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd<F = F>>(self) {
+    unsafe fn run<S: Simd<F = F>>(mut self) {
         let (values, indices, starts) = self.x.parts();
-        let stride = stride(self.count);
-        for (row, out) in self.rows.zip(self.out.chunks_exact_mut(self.count)) {
+        let out = std::mem::take(&mut self.out);
+        for (row, out) in self.rows.clone().zip(out.chunks_exact_mut(self.count)) {
             let (values, indices) = (&values[starts[row]..starts[row + 1]], &indices[starts[row]..starts[row + 1]]);
             if let [out] = out {
                 // SAFETY: columns of CSR rows are below `n_cols`, which is the length of the vector.
@@ -370,17 +383,25 @@ impl<F: Float> Kernel<F> for TimesSparse<'_, '_, F> {
                 *out = (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
                 continue;
             }
-            for (group, out) in out.chunks_mut(GROUP).enumerate() {
-                let mut sums = [F::ZERO; GROUP];
-                for (&value, &column) in values.iter().zip(indices) {
-                    let vectors = &self.vectors[column as usize * stride + group * GROUP..][..GROUP];
-                    for lane in 0..GROUP {
-                        sums[lane] += value * vectors[lane];
-                    }
-                }
-                out.copy_from_slice(&sums[..out.len()]);
+            for (group, out) in out.chunks_mut(MOST_VECTORS).enumerate() {
+                for_vectors!(out.len(), self.products(values, indices, group * MOST_VECTORS, out));
             }
         }
+    }
+}
+
+impl<F: Float> TimesSparse<'_, '_, F> {
+    /// Products of a row with `C` vectors, from the `first`-th on, into `out`, shape (C,).
+    #[inline(always)]
+    fn products<const C: usize>(&self, values: &[F], indices: &[u32], first: usize, out: &mut [F]) {
+        let mut sums = [F::ZERO; C];
+        for (&value, &column) in values.iter().zip(indices) {
+            let vectors = &self.vectors[column as usize * self.count + first..][..C];
+            for c in 0..C {
+                sums[c] += value * vectors[c];
+            }
+        }
+        out.copy_from_slice(&sums);
     }
 }
 
@@ -397,10 +418,9 @@ impl<F: Float> Kernel<F> for AddTimesSparse<'_, '_, F> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd<F = F>>(self) {
+    unsafe fn run<S: Simd<F = F>>(mut self) {
         let (values, indices, starts) = self.x.parts();
-        let stride = stride(self.count);
-        for (row, factors) in self.rows.zip(self.factors.chunks_exact(self.count)) {
+        for (row, factors) in self.rows.clone().zip(self.factors.chunks_exact(self.count)) {
             let (values, indices) = (&values[starts[row]..starts[row + 1]], &indices[starts[row]..starts[row + 1]]);
             if let [factor] = factors {
                 let factor = factor.to_f64();
@@ -410,16 +430,24 @@ impl<F: Float> Kernel<F> for AddTimesSparse<'_, '_, F> {
                 }
                 continue;
             }
-            for (group, factors) in factors.chunks(GROUP).enumerate() {
-                let mut own = [0.0; GROUP];
-                own.iter_mut().zip(factors).for_each(|(own, factor)| *own = factor.to_f64());
-                for (value, &column) in values.iter().zip(indices) {
-                    let (value, sums) =
-                        (value.to_f64(), &mut self.sums[column as usize * stride + group * GROUP..][..GROUP]);
-                    for lane in 0..GROUP {
-                        sums[lane] += value * own[lane];
-                    }
-                }
+            for (group, factors) in factors.chunks(MOST_VECTORS).enumerate() {
+                for_vectors!(factors.len(), self.add(values, indices, group * MOST_VECTORS, factors));
+            }
+        }
+    }
+}
+
+impl<F: Float> AddTimesSparse<'_, '_, F> {
+    /// Adds a row times `C` factors, shape (C,), to the sums of as many vectors from the `first`-th on.
+    #[inline(always)]
+    fn add<const C: usize>(&mut self, values: &[F], indices: &[u32], first: usize, factors: &[F]) {
+        let mut own = [0.0; C];
+        own.iter_mut().zip(factors).for_each(|(own, factor)| *own = factor.to_f64());
+        for (value, &column) in values.iter().zip(indices) {
+            let value = value.to_f64();
+            let sums = &mut self.sums[column as usize * self.count + first..][..C];
+            for c in 0..C {
+                sums[c] += value * own[c];
             }
         }
     }
