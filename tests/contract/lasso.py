@@ -7,7 +7,7 @@ import sklearn.linear_model
 
 import mlfast.linear_model
 
-from .entry import BAD_NUMBERS, Entry, numbers
+from .entry import BAD_NUMBERS, Entry, Function, numbers
 
 
 def in_double_precision(X, weights, params):
@@ -70,23 +70,24 @@ ELASTIC_NET = replace(
 def in_double_precision_with_rows_to_split(X, weights, params):
     """
     As above, and enough rows in each part of a split for its weights to have a sum.
+
+    A grid of the model's own begins where the first coefficient leaves zero, by rounding or not.
     """
-    return in_double_precision(X, weights, params) and X.shape[0] >= 12
+    return in_double_precision(X, weights, params) and X.shape[0] >= 12 and not isinstance(params["alphas"], int)
 
 
-# A grid of its own begins where the first coefficient leaves zero, by rounding or not: see `tests/linear_model`.
 LASSO_CV = replace(
     LASSO,
     like="Lasso",
     ours=mlfast.linear_model.LassoCV,
     parent=sklearn.linear_model.LassoCV,
-    params={"alphas": [0.01, 0.4, 0.05], "cv": 3, "random_state": 0},
+    params={"alphas": 5, "cv": 3, "eps": 0.3, "random_state": 0},
     exact={"tol": 1e-13, "max_iter": 100_000},
     unread=("mse_path_",),
     decided=in_double_precision_with_rows_to_split,
     bad_targets={name: BAD_NUMBERS[name] for name in BAD_NUMBERS if name != "column"},
     fuzz={
-        "alphas": ([0.02], [0.1, 1.0, 0.3]),
+        "alphas": ([0.02], [0.1, 1.0, 0.3], [0.4, 0.05]),
         "fit_intercept": (True, False),
         "precompute": ("auto", True, False),
         "copy_X": (True, False),
@@ -119,7 +120,7 @@ ELASTIC_NET_CV = replace(
     LASSO_CV,
     ours=mlfast.linear_model.ElasticNetCV,
     parent=sklearn.linear_model.ElasticNetCV,
-    like="LassoCV",
+    like="Lasso",
     fuzz={**LASSO_CV.fuzz, "l1_ratio": (0.9, [0.2, 1.0])},
     bad_params=(*LASSO_CV.bad_params, {"l1_ratio": 1.5}),
 )
@@ -162,7 +163,7 @@ MULTI_NET = of_tasks(
     ELASTIC_NET, "MultiTaskElasticNet", like="MultiTaskLasso", state=(*LASSO.state, "eps_"), unread=("eps_",)
 )
 MULTI_LASSO_CV = of_tasks(LASSO_CV, "MultiTaskLassoCV", like="MultiTaskLasso")
-MULTI_NET_CV = of_tasks(ELASTIC_NET_CV, "MultiTaskElasticNetCV", like="MultiTaskLassoCV")
+MULTI_NET_CV = of_tasks(ELASTIC_NET_CV, "MultiTaskElasticNetCV", like="MultiTaskLasso")
 
 ENTRIES = [
     MULTI_LASSO,
@@ -173,4 +174,34 @@ ENTRIES = [
     LASSO_CV,
     ELASTIC_NET_CV,
     ELASTIC_NET,
+]
+
+
+def numbers_for(X):
+    """A target of shape (n,)."""
+    return numbers(0, X.shape[0])
+
+
+LASSO_PATH = Function(
+    ours=mlfast.linear_model.lasso_path,
+    parent=sklearn.linear_model.lasso_path,
+    like="Lasso",
+    params={"alphas": [1.0, 0.4, 0.05]},
+    results=("alphas", "coef_", "dual_gap_"),
+    second=numbers_for,
+    decided=in_double_precision,
+    fuzz={"precompute": (True, False, "auto"), "copy_X": (True, False), "positive": (True, False), "tol": (1e-2, 1e-8)},
+    bad_params=({"alphas": "many"}, {"eps": 0.0}, {"precompute": "never"}),
+    endless={"alphas": [1e-9], "tol": 0.0, "max_iter": 10**9},
+    endless_shape=(2_000, 300),
+)
+FUNCTIONS = [
+    LASSO_PATH,
+    replace(
+        LASSO_PATH,
+        ours=mlfast.linear_model.enet_path,
+        parent=sklearn.linear_model.enet_path,
+        fuzz={**LASSO_PATH.fuzz, "l1_ratio": (0.1, 0.9)},
+        bad_params=(*LASSO_PATH.bad_params, {"l1_ratio": 1.5}),
+    ),
 ]

@@ -43,7 +43,7 @@ ENTRIES = [
     *bagging.ENTRIES,
     *boosting.ENTRIES,
 ]
-FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS]
+FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS, *lasso.FUNCTIONS]
 
 #: Tests that set up processes for each go over these; at night over all.
 OWN_WAYS = [

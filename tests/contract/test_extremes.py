@@ -94,7 +94,7 @@ def test_squares_overflow(thing, kind, dtype, scale):
     Finite data whose squares are infinite.
 
     The parent returns NaN centres or arbitrary labels here, so it is no measure. We must end (no hang, no panic), and
-    either raise as the parent does or return labels in range.
+    either raise as the parent does or return labels in range. Paths of penalties are left to the parent.
     """
     if kind is sp.csr_array and not thing.sparse:
         return
@@ -102,7 +102,8 @@ def test_squares_overflow(thing, kind, dtype, scale):
     run = thing.fit if hasattr(thing, "fit") else thing.call
     ours, theirs = outcome(run, X.copy()), outcome(run, X.copy(), parent=True)
     if ours.error is not None:
-        assert ours.complaint == theirs.complaint
+        is_left = thing.name.endswith("_path") and isinstance(ours.error, mlfast.FallbackError)
+        assert is_left or ours.complaint == theirs.complaint
         return
     found = fitted(ours.value) if hasattr(thing, "fit") else ours.value
     if hasattr(thing, "fit") and thing.lasts != "fit":

@@ -59,6 +59,8 @@ def _found(
     **_: Any,
 ) -> Any:
     solver: dict[str, Any] = SOLVER | params
+    if sp.issparse(X) and X.format == "csr" and X.ndim == 2 and X.indices.dtype != np.int32:
+        X = X.tocsc()  # as scikit-learn reads it, whose solver wants narrow indices
     X = check_array(with_narrow_indices(X), accept_sparse=FORMATS, dtype=[np.float64, np.float32])
     y = check_array(y, dtype=X.dtype.type, ensure_2d=False)
     n_samples, n_features = X.shape
