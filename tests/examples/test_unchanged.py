@@ -18,7 +18,7 @@ REPLACED = {
     "imbalanced_data": {"KNeighborsClassifier", "NearestNeighbors"},  # the latter in imbalanced-learn's samplers
     "feature_selection": {"KNeighborsRegressor"},
     "kmeans_elbow": {"KMeans"},
-    "xor_network": set(),
+    "xor_network": {"LogisticRegression", "MLPClassifier"},
 }
 
 
