@@ -12,7 +12,7 @@ import scipy.linalg
 import scipy.sparse as sp
 import sklearn.linear_model
 from sklearn.base import _fit_context
-from sklearn.linear_model._ridge import _get_valid_accept_sparse
+from sklearn.linear_model._ridge import _BaseRidge, _get_valid_accept_sparse, _ridge_regression
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
@@ -20,27 +20,29 @@ from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
+from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.linear_model._base import FLOATS, LinearDropIn
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
+from mlfast.linear_model._nonnegative import nonnegative
+from mlfast.linear_model._sag import sag_solver
 
 #: Solvers that are built, for arrays and for sparse matrices.
-DENSE_SOLVERS = ("auto", "cholesky", "svd", "lsqr", "sparse_cg")
-SPARSE_SOLVERS = ("auto", "lsqr", "sparse_cg")
-
-
-def _is_not_built(call: tuple[Any, Any]) -> bool:
-    model, X = call
-    if model.solver == "lbfgs":
-        return False  # is for positive coefficients only
-    return model.solver not in (SPARSE_SOLVERS if sp.issparse(X) else DENSE_SOLVERS)
-
+DENSE_SOLVERS = ("auto", "cholesky", "svd", "lsqr", "sparse_cg", "sag", "saga", "lbfgs")
+SPARSE_SOLVERS = ("auto", "lsqr", "sparse_cg", "sag", "saga", "lbfgs")
+#: Features whose products are still made where no coefficient may be negative.
+MOST_FEATURES = 5_000
 
 FIT_CONDITIONS = (
-    Condition("positive=True", lambda call: bool(call[0].positive)),
-    Condition("the solver is built for other data only, or not at all", _is_not_built),
+    Condition(
+        "the solver is built for other data only",
+        lambda call: call[0].solver not in (SPARSE_SOLVERS if sp.issparse(call[1]) else DENSE_SOLVERS),
+    ),
 )
+
+#: scikit-learn's way from validated data to the stochastic solvers, which are ours.
+_fit_by_averages = rebound(_BaseRidge.fit, _ridge_regression=rebound(_ridge_regression, sag_solver=sag_solver))
 
 
 class RidgeDropIn(LinearDropIn):
@@ -58,8 +60,9 @@ class RidgeDropIn(LinearDropIn):
         weights : ndarray of shape (n_samples,) or None
             Weights of the type of X.
         """
-        if self.solver == "lbfgs":
-            raise RefusedError("lbfgs without positive=True")
+        is_positive = bool(self.positive)
+        if is_positive != (self.solver == "lbfgs") and not (is_positive and self.solver == "auto"):
+            raise RefusedError("positive=True and solver='lbfgs' go together")
         if weights is not None and (weights < 0).any():
             raise RefusedError("weights are negative")
         if X.dtype not in FLOATS:
@@ -79,8 +82,15 @@ class RidgeDropIn(LinearDropIn):
         }
         self.n_iter_ = None
         self.solver_ = self.solver
-        if self.solver == "auto":
+        if is_positive:
+            self.solver_ = "lbfgs"
+        elif self.solver == "auto":
             self.solver_ = "sparse_cg" if sp.issparse(X) else "cholesky"
+        elif self.solver == "sag" and sp.issparse(X) and self.fit_intercept:
+            # Unless it is told to stop early, scikit-learn takes another one to find an intercept.
+            self.solver_ = "sag" if self.max_iter is None and self.tol > 1e-4 else "sparse_cg"
+        if self.solver_ in ("sag", "saga"):
+            return _fit_by_averages(self, given["x"], y, weights)
         if self.solver_ in ("lsqr", "sparse_cg"):
             found = core.iterate(
                 **given, alphas=alphas.tolist(), solver=self.solver_, tol=self.tol, max_iter=self.max_iter
@@ -101,6 +111,12 @@ class RidgeDropIn(LinearDropIn):
     def _solved(self: Any, given: dict[str, Any], alphas: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
         """Return what Rust found, and the coefficients, shape (n_targets, n_features)."""
         n_samples, n_features = given["x"].shape
+        if self.solver_ == "lbfgs":
+            if n_features > MOST_FEATURES:
+                raise RefusedError("positive coefficients of so many features")
+            found = core.moments(**given)
+            squares = found["squares"] / found["unit"] / found["unit"]
+            return found, nonnegative(squares, found["products"] / found["unit"], alphas)
         if self.solver_ == "cholesky":
             try:
                 if n_features > n_samples:
