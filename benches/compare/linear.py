@@ -102,6 +102,7 @@ MAIN = [
     row("ridge-weights", "the same, with weights, 50k x 200", noisy(50_000, 200), fit(RIDGE, weighted=True), 2.5),
     row("ridge-svd", "the same, solver='svd', 50k x 200", noisy(50_000, 200), fit(RIDGE, solver="svd"), 2.5),
     row("ridge-lsqr", "the same, solver='lsqr', 50k x 200", noisy(50_000, 200), fit(RIDGE, solver="lsqr"), 1),
+    row("ridge-positive", "the same, positive=True, 50k x 200", noisy(50_000, 200), fit(RIDGE, positive=True), 1),
     row("ridge-csr", "the same, CSR, 100k x 1,000 at 1 %", stored(100_000, 1_000), fit(RIDGE), 1),
     row("ridge-cv", "RidgeCV fit, 9 penalties, 50k x 100", noisy(50_000, 100), fit(RIDGE_CV, alphas=PENALTIES), 3),
     row("ridge-cv-csr", "the same, CSR, 20k x 500 at 1 %", stored(20_000, 500), fit(RIDGE_CV, alphas=PENALTIES), 1),
