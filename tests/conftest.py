@@ -1,6 +1,7 @@
 """Settings and fixtures shared by all Python tests."""
 
 import os
+import signal
 
 # Before scikit-learn is loaded: its OpenMP threads spin while they wait, which on a machine with other work to do makes
 # the parent a hundred times slower. It changes no result.
@@ -110,3 +111,11 @@ def real(request):
         return request.getfixturevalue(name).astype(dtype)
 
     return get
+
+
+@pytest.fixture
+def interruptible():
+    """Hear Ctrl-C: what a shell runs in the background is deaf to it from its start on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

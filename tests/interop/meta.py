@@ -190,7 +190,12 @@ def probabilistic(entry, est):
 
 
 def supervised(entry, est):
-    return is_classifier(est) or is_regressor(est)
+    return is_classifier(est) or single(entry, est)
+
+
+def single(entry, est):
+    """A regression of one target."""
+    return is_regressor(est) and np.ndim(entry.target(0, 2)) == 1
 
 
 def scored(entry, est):
@@ -222,14 +227,14 @@ CASES = [
     Case(before_a_classifier, transformer),
     Case(column_transformer, transformer),
     Case(stacking, supervised),
-    Case(voting, lambda entry, est: probabilistic(entry, est) or is_regressor(est)),
+    Case(voting, lambda entry, est: probabilistic(entry, est) or single(entry, est)),
     Case(calibrated, probabilistic),
     Case(bagging, classifier),
     Case(self_training, probabilistic),
     Case(recursive_elimination, ranking),
     Case(sequential_selection, scored),
     Case(permuted, scored),
-    Case(partial_dependence, lambda entry, est: probabilistic(entry, est) or is_regressor(est)),
+    Case(partial_dependence, lambda entry, est: probabilistic(entry, est) or single(entry, est)),
     Case(outliers_in_steps, labeller),
 ]
 

@@ -41,6 +41,7 @@ from mlfast.accel._registry import OWN
 DECIDES = {"zipmap": False, "raw_scores": True}
 
 FEW = {"n_estimators": 5, "random_state": 0}
+CHOSEN = {"Cs": 3, "l1_ratios": (0,), "scoring": "neg_log_loss", "use_legacy_attributes": False}
 NETWORK = {"hidden_layer_sizes": (5,), "max_iter": 300, "tol": 1.0, "random_state": 0}
 
 #: Of every module of scikit-learn with drop-ins: what skl2onnx converts, with parameters, options of the conversion,
@@ -62,9 +63,17 @@ CONVERTED = [
     ("linear_model", "Lasso", {}, {}, ["predict"]),
     ("linear_model", "LassoCV", {}, {}, ["predict"]),
     ("linear_model", "LinearRegression", {}, {}, ["predict"]),
+    ("linear_model", "GammaRegressor", {}, {}, ["predict"]),
+    ("linear_model", "LogisticRegression", {}, {"zipmap": False}, ["predict", "predict_proba"]),
+    ("linear_model", "LogisticRegressionCV", CHOSEN, {"zipmap": False}, ["predict", "predict_proba"]),
+    ("linear_model", "MultiTaskElasticNet", {"alpha": 0.1}, {}, ["predict"]),
+    ("linear_model", "MultiTaskElasticNetCV", {"alphas": [0.1]}, {}, ["predict"]),
+    ("linear_model", "MultiTaskLasso", {"alpha": 0.1}, {}, ["predict"]),
+    ("linear_model", "MultiTaskLassoCV", {"alphas": [0.1]}, {}, ["predict"]),
     ("linear_model", "PassiveAggressiveClassifier", {"random_state": 0}, DECIDES, ["predict", "decision_function"]),
     ("linear_model", "PassiveAggressiveRegressor", {"random_state": 0}, {}, ["predict"]),
     ("linear_model", "Perceptron", {"random_state": 0}, DECIDES, ["predict", "decision_function"]),
+    ("linear_model", "PoissonRegressor", {}, {}, ["predict"]),
     ("linear_model", "Ridge", {}, {}, ["predict"]),
     ("linear_model", "RidgeCV", {}, {}, ["predict"]),
     ("linear_model", "RidgeClassifier", {}, DECIDES, ["predict", "decision_function"]),
@@ -78,6 +87,7 @@ CONVERTED = [
     ),
     ("linear_model", "SGDOneClassSVM", {"random_state": 0}, {}, ["predict", "decision_function"]),
     ("linear_model", "SGDRegressor", {"random_state": 0}, {}, ["predict"]),
+    ("linear_model", "TweedieRegressor", {"power": 1.5}, {}, ["predict"]),
     ("neural_network", "MLPClassifier", NETWORK, {"zipmap": False}, ["predict", "predict_proba"]),
     ("neural_network", "MLPRegressor", NETWORK, {}, ["predict"]),
     ("neighbors", "KNeighborsClassifier", {}, {"zipmap": False, "optim": "cdist"}, ["predict", "predict_proba"]),
@@ -145,6 +155,10 @@ def fitted(package, module, name, params, rows):
     X, y = rows
     if name.endswith("Regressor"):
         y = X[:, 1] - 0.5
+    if name in ("GammaRegressor", "PoissonRegressor", "TweedieRegressor"):
+        y = np.exp(X[:, 1])
+    if name.startswith("MultiTask"):
+        y = X[:, :2] - 0.5
     if module == "impute":
         X = np.where(np.arange(X.size).reshape(X.shape) % 7 == 0, np.nan, X).astype(np.float32)
     return getattr(getattr(package, module), name)(**params).fit(X, y), X + X.dtype.type(0.25)

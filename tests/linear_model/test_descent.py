@@ -525,6 +525,7 @@ def test_instruction_sets_change_rounding_alone():
     np.testing.assert_allclose(*found, rtol=0, atol=1e-13)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("batch_size", ["full", 1])
 def test_keyboard_interrupt(batch_size):
     X, y = problem("binary", n=20_000, d=20)

@@ -297,6 +297,7 @@ def test_threads_change_no_bit():
     assert found == {name: [True] * 4 for name in LAYERS}
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_keyboard_interrupt():
     X, y, _ = problem(n=20_000, d=20)
     network = make(NetworkClassifier, max_iter=10**6, tol=0.0, n_iter_no_change=10**6, **ALL)
