@@ -52,7 +52,7 @@ def test_scaling_by_a_power_of_two_is_exact(entry, kind, dtype, seed, power):
         np.testing.assert_array_equal(found, expected, err_msg=name)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", OWN_ENTRIES, ids=lambda e: e.name)
 @given(seed=SEEDS, cut=st.integers(1, 99), dtype=st.sampled_from([np.float64, np.float32]))
 def test_outputs_of_parts_are_parts_of_the_output(entry, seed, cut, dtype):
     """predict(concat) == concat(predict) to the bit, down to single rows; dense and CSR."""
@@ -84,7 +84,7 @@ def test_training_labels_are_predictions(entry, seed):
     np.testing.assert_array_equal(est.predict(X), entry.fit(X, parent=True).predict(X))
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sparse], ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", [e for e in OWN_ENTRIES if e.sparse], ids=lambda e: e.name)
 @given(seed=SEEDS)
 def test_sparse_is_dense(entry, seed):
     """The same numbers in CSR. Dense data are centred before the distances are taken, hence the tolerance."""
