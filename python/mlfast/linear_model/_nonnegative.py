@@ -55,7 +55,7 @@ def _pivoted(squares: np.ndarray, product: np.ndarray) -> np.ndarray:
     fewest, patience = len(product) + 1, PATIENCE
     for _ in range(100 + 10 * len(product)):
         wrong = np.where(free, coef < 0, slopes < least)
-        count = np.count_nonzero(wrong)
+        count = int(np.count_nonzero(wrong))
         if count == 0:
             return coef
         if count < fewest:
