@@ -14,6 +14,8 @@ from harness import Data, Row, Work
 from linear import PAIR, TRIO, Job, ask, fit
 from peers import Peer
 
+TITLE = "Logistic regression and its kind"
+NOTES: tuple[str, ...] = ()
 LOGISTIC = "linear_model.LogisticRegression"
 
 
