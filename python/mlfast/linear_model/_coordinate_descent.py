@@ -14,7 +14,7 @@ import sklearn.linear_model
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import _cd_fast as messages
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlfast import _threads
@@ -51,6 +51,21 @@ def with_narrow_indices(X: Any) -> Any:
         if X.ndim != 2 or any(array is not None and array.dtype == np.int64 for array in arrays):
             raise RefusedError("the sparse matrix is of another kind")
     return with_checked_indices(X)
+
+
+def checked_apart(est: Any, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+    """Return X and y of the same length, each validated by itself: both keep float32 only where they have it."""
+    X, y = validate_data(
+        est,
+        with_narrow_indices(X),
+        y,
+        validate_separately=(
+            {"accept_sparse": FORMATS, "dtype": [np.float64, np.float32], "accept_large_sparse": False},
+            {"dtype": [np.float64, np.float32], "ensure_2d": False},
+        ),
+    )
+    check_consistent_length(X, y)
+    return X, y
 
 
 def of_mean_one(weights: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ import sklearn.linear_model
 from sklearn.base import _fit_context
 from sklearn.linear_model._coordinate_descent import _alpha_grid
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
+from sklearn.utils import check_scalar, column_or_1d
 from sklearn.utils.metadata_routing import _routing_enabled
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from mlfast import _threads
 from mlfast._core import RefusedError
@@ -23,14 +23,13 @@ from mlfast._dispatch import Condition, dispatch
 from mlfast._state import keeps_state
 from mlfast.linear_model._base import LinearDropIn
 from mlfast.linear_model._coordinate_descent import (
-    FORMATS,
     ElasticNet,
     Lasso,
+    checked_apart,
     drawn_seeds,
     is_gram_given,
     of_mean_one,
     warn_of_gaps,
-    with_narrow_indices,
 )
 
 CONDITIONS = (
@@ -116,16 +115,7 @@ class CrossValidatedDropIn(LinearDropIn):
 
     def _checked(self: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """Return X, y, and weights or None."""
-        X, y = validate_data(
-            self,
-            with_narrow_indices(X),
-            y,
-            validate_separately=(
-                {"accept_sparse": FORMATS, "dtype": [np.float64, np.float32], "accept_large_sparse": False},
-                {"dtype": [np.float64, np.float32], "ensure_2d": False},
-            ),
-        )
-        check_consistent_length(X, y)
+        X, y = checked_apart(self, X, y)
         if not sp.issparse(X):
             X = np.require(X, requirements=["C", "A"])  # for one grid from any layout
         if self._is_multitask():

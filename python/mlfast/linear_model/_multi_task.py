@@ -7,20 +7,18 @@ import numpy as np
 import scipy.sparse as sp
 import sklearn.linear_model
 from sklearn.base import _fit_context
-from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._dispatch import dispatch
 from mlfast._state import keeps_state
 from mlfast.linear_model._coordinate_descent import (
-    FORMATS,
     CoordinateDescentDropIn,
+    checked_apart,
     drawn_seeds,
     found_paths,
     of_mean_one,
-    with_narrow_indices,
 )
 from mlfast.linear_model._coordinate_descent_cv import CrossValidatedDropIn
 
@@ -58,16 +56,7 @@ class MultiTaskElasticNet(CoordinateDescentDropIn, sklearn.linear_model.MultiTas
         )
 
     def _fit_together(self: Any, X: Any, y: Any, sample_weight: Any) -> Any:
-        X, y = validate_data(
-            self,
-            with_narrow_indices(X),
-            y,
-            validate_separately=(
-                {"accept_sparse": FORMATS, "dtype": [np.float64, np.float32], "accept_large_sparse": False},
-                {"dtype": [np.float64, np.float32], "ensure_2d": False},
-            ),
-        )
-        check_consistent_length(X, y)
+        X, y = checked_apart(self, X, y)
         if y.ndim == 1:
             raise RefusedError("there is one task")
         weights = None
