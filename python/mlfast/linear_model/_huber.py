@@ -47,6 +47,8 @@ def _loss_and_gradient(
     """
     if len(parameters) - X.shape[1] not in (1, 2):
         raise RefusedError("the last fit was of another shape")
+    if y.dtype.kind not in "fiub":
+        raise RefusedError("y holds no numbers")
     return core.huber_loss(
         x=X,
         y=np.ascontiguousarray(y, dtype=np.float64),
