@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod coordinate_descent;
 pub mod descent;
+pub mod huber;
 pub mod iterative;
 pub mod least_squares;
 pub mod leave_one_out;

@@ -347,6 +347,8 @@ pub(super) mod linear_model {
     #[pymodule_export]
     use super::super::linear_descent::descend;
     #[pymodule_export]
+    use super::super::linear_huber::huber_loss;
+    #[pymodule_export]
     use super::super::linear_sag::average_gradient;
     #[pymodule_export]
     use super::super::linear_sgd::descend_by_rows;

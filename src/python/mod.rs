@@ -13,6 +13,7 @@ mod host;
 mod impute;
 mod linear_cd;
 mod linear_descent;
+mod linear_huber;
 mod linear_model;
 mod linear_sag;
 mod linear_sgd;

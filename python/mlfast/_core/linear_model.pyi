@@ -10,6 +10,7 @@ __all__ = [
     "enet_folds",
     "enet_path",
     "few",
+    "huber_loss",
     "iterate",
     "leave_one_out",
     "minimize",
@@ -92,6 +93,16 @@ def enet_path(
     n_threads: int,
 ) -> dict[str, Any]: ...
 def few(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...
+def huber_loss(
+    *,
+    x: Any,
+    y: NDArray[Any],
+    weights: NDArray[Any],
+    parameters: NDArray[Any],
+    epsilon: float,
+    alpha: float,
+    n_threads: int,
+) -> tuple[float, NDArray[Any]]: ...
 def iterate(
     *,
     x: Any,

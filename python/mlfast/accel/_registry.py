@@ -30,6 +30,7 @@ REGISTRY: dict[str, tuple[str, ...]] = {
         "ElasticNet",
         "ElasticNetCV",
         "GammaRegressor",
+        "HuberRegressor",
         "Lasso",
         "LassoCV",
         "LinearRegression",

@@ -5,6 +5,7 @@ from mlfast.linear_model._coordinate_descent import ElasticNet, Lasso
 from mlfast.linear_model._coordinate_descent_cv import ElasticNetCV, LassoCV
 from mlfast.linear_model._descent import GradientDescentClassifier, GradientDescentRegressor
 from mlfast.linear_model._glm import GammaRegressor, PoissonRegressor, TweedieRegressor
+from mlfast.linear_model._huber import HuberRegressor
 from mlfast.linear_model._logistic import LogisticRegression
 from mlfast.linear_model._logistic_cv import LogisticRegressionCV
 from mlfast.linear_model._multi_task import (
@@ -27,6 +28,7 @@ __all__ = [
     "GammaRegressor",
     "GradientDescentClassifier",
     "GradientDescentRegressor",
+    "HuberRegressor",
     "Lasso",
     "LassoCV",
     "LinearRegression",
