@@ -141,7 +141,7 @@ def assert_same_complaint(ours, theirs):
 
 EPS = {"float64": np.finfo(np.float64).eps, "float32": np.finfo(np.float32).eps}
 SHARE = {"float64": 1e-9, "float32": 1e-4}  # of the largest magnitude in the array
-RELATIVE = {"float64": 1e-6, "float32": 1e-4}  # of a sum of squares
+RELATIVE = {"float64": 1e-6, "float32": 1e-4}  # of a sum of squares, and of what a line search finds
 
 
 def magnitude(X):
@@ -159,14 +159,15 @@ def rounding(name, dtype="float64"):
     return 100 * EPS[dtype] if name == "dual_gap_" else 0.0
 
 
-def assert_close(name, ours, theirs, X, dtype, quadratic=(), distances=()):
+def assert_close(name, ours, theirs, X, dtype, quadratic=(), distances=(), searched=()):
     """
     Compare one attribute or output with the parent's.
 
     Integers, strings and shapes must be equal; a quantity named in `quadratic` (a sum of squares) may differ by
     1e-6 of itself (float32: 1e-4); distances are compared squared, because the parent takes the root of a difference
     whose rounding error is relative to the squared norms; all other floats may differ by 1e-9 (float32: 1e-4) of the
-    largest magnitude.
+    largest magnitude, those named in `searched` by 1e-6: a line search takes the root of a difference that may be all
+    rounding, which leaves half of the digits.
     """
     assert type(ours) is type(theirs), f"{name}: type {type(ours)} instead of {type(theirs)}"
     if isinstance(theirs, list) and {type(value) for value in theirs} in ({float}, {np.float64}):
@@ -196,7 +197,8 @@ def assert_close(name, ours, theirs, X, dtype, quadratic=(), distances=()):
         )
     else:
         largest = float(np.max(np.abs(np.nan_to_num(theirs)), initial=0.0))
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=SHARE[dtype] * largest, err_msg=name)
+        share = (RELATIVE if name in searched else SHARE)[dtype]
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=share * largest, err_msg=name)
 
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|\binf\b|\bnan\b")

@@ -25,6 +25,7 @@ import kmeans
 import linear
 import linear_cd
 import linear_descent
+import linear_huber
 import linear_logistic
 import linear_sgd
 import linear_svm
@@ -43,6 +44,7 @@ ROOMS = {
     "linear": linear,
     "linear_cd": linear_cd,
     "linear_descent": linear_descent,
+    "linear_huber": linear_huber,
     "linear_svm": linear_svm,
     "linear_sgd": linear_sgd,
     "neural_network": neural_network,

@@ -139,6 +139,7 @@ class Entry:
     scant_params: Mapping = field(default_factory=dict)
     quadratic: tuple = ()  # sums of squares among attributes and outputs
     distances: tuple = ()  # distances among attributes and outputs
+    searched: tuple = ()  # attributes and outputs that hang on differences of losses, which a line search takes
     degree: Mapping = field(default_factory=dict)  # X * s multiplies an attribute or output by s ** degree; else 0
     scales: bool = True  # X * s is the same problem
     scalable: Mapping = field(default_factory=dict)  # settings without which it is not
@@ -168,6 +169,11 @@ class Entry:
     @property
     def random(self):
         return "random_state" in self.params
+
+    @property
+    def marks(self):
+        """What `assert_close` must know of the attributes and outputs."""
+        return {"quadratic": self.quadratic, "distances": self.distances, "searched": self.searched}
 
     @property
     def clusters(self):
@@ -265,6 +271,11 @@ class Function:
     @property
     def random(self):
         return "random_state" in self.params
+
+    @property
+    def marks(self):
+        """What `assert_close` must know of the results."""
+        return {"quadratic": self.quadratic, "distances": self.distances}
 
     def call(self, X, parent=False, **params):
         """The returned values by name."""

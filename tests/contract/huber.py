@@ -26,7 +26,7 @@ def with_rows_to_spare(X, weights, params):
     """
     Where there are hardly more rows than features the loss falls to nothing, and the scale with it.
 
-    A second step divides differences of losses, which leaves seven digits: `tests/linear_model` compares those.
+    A second step divides differences of losses once more: `tests/linear_model` compares those.
     """
     count = X.shape[0] if weights is None else np.count_nonzero(weights)
     return count >= 2 * (X.shape[1] + 2) and params["max_iter"] <= 1
@@ -40,8 +40,8 @@ def objective_is_no_larger(ours, theirs, X, weights):
     weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=float)
     table = X.toarray() if sp.issparse(X) else X
     mine, parents = (
-        _huber_loss_and_gradient(np.r_[est.coef_, est.intercept_, est.scale_], table, y, est.epsilon, est.alpha, weights)
-        for est in (ours, theirs)
+        _huber_loss_and_gradient(np.r_[e.coef_, e.intercept_, e.scale_], table, y, e.epsilon, e.alpha, weights)
+        for e in (ours, theirs)
     )
     assert mine[0] <= parents[0] + 1e-5 * weights.sum()
 
@@ -56,6 +56,7 @@ HUBER = Entry(
     target=from_features,
     bad_targets=BAD_NUMBERS,
     outputs=("predict", "score"),
+    searched=("coef_", "intercept_", "scale_", "predict", "score"),
     fuzz={
         "epsilon": (1.2, 1.35, 3.0),
         "alpha": (0.0, 1e-4, 1.0),

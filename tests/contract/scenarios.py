@@ -396,7 +396,7 @@ def interrupted(name, delay):
 # Memory
 
 
-def mutated_during_fit(name, kind, seconds=0.7, least=3):
+def mutated_during_fit(name, kind, seconds=0.4, least=3):
     """Another thread writes nonsense into the input while fits run. Returns how the fits ended."""
     entry = BY_NAME[name]
     rng = np.random.RandomState(0)
@@ -444,7 +444,7 @@ def mutated_during_fit(name, kind, seconds=0.7, least=3):
     return ended
 
 
-def short_of_memory(name, kind, steps=20):
+def short_of_memory(name, kind, steps=13):
     """
     Fit in forked children whose address space is capped, in `steps` steps from nothing to spare to plenty.
 
@@ -471,7 +471,7 @@ def short_of_memory(name, kind, steps=20):
     call(small)  # loads all that is loaded lazily; starts no thread
     ended = []
     for step in range(steps):
-        spare = int(1.5**step * 2**18) if step else 0  # 0, 384 KiB, ... about 550 MiB
+        spare = 2 ** (17 + step) if step else 0  # 0, 256 KiB, ... 512 MiB
 
         def child(spare=spare, step=step):
             with open("/proc/self/statm") as f:

@@ -39,7 +39,7 @@ def compare(entry, X, sample_weight=None, **params):
     dtype = X.dtype.name
     mine, parents = fitted(ours.value), fitted(theirs.value)
     for name in parents:
-        assert_close(name, mine[name], parents[name], X, dtype, entry.quadratic, entry.distances)
+        assert_close(name, mine[name], parents[name], X, dtype, **entry.marks)
     for method in entry.outputs:
         mine, parents = (outcome(entry.output, est, method, X) for est in (ours.value, theirs.value))
         assert_same_complaint(mine, parents)
@@ -47,7 +47,7 @@ def compare(entry, X, sample_weight=None, **params):
             mine, parents = leaves(method, mine.value), leaves(method, parents.value)
             assert mine.keys() == parents.keys()
             for name in parents:
-                assert_close(name, mine[name], parents[name], X, dtype, entry.quadratic, entry.distances)
+                assert_close(name, mine[name], parents[name], X, dtype, **entry.marks)
 
 
 def partition(labels):

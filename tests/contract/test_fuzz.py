@@ -95,11 +95,10 @@ def test_fit_and_outputs(entry, data):
     assert_same_complaint(ours, theirs)
     if theirs.error is not None:
         return
-    marks = {"quadratic": entry.quadratic, "distances": entry.distances}
     mine, parents = fitted(ours.value), fitted(theirs.value)
     assert mine.keys() == parents.keys()
     for name in parents:
-        assert_close(name, mine[name], parents[name], X, dtype, **marks)
+        assert_close(name, mine[name], parents[name], X, dtype, **entry.marks)
     new = entry.data(data.draw(SEEDS, label="new rows"), 20, X.shape[1], X.dtype)
     new = sp.csr_array(new) if sp.issparse(X) else new
     for method in entry.outputs:
@@ -109,7 +108,7 @@ def test_fit_and_outputs(entry, data):
         mine, parents = (leaves(method, done.value) for done in both)
         assert mine.keys() == parents.keys()
         for name in parents:
-            assert_close(name, mine[name], parents[name], new, dtype, **marks)
+            assert_close(name, mine[name], parents[name], new, dtype, **entry.marks)
 
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.incremental], ids=lambda e: e.name)
@@ -133,7 +132,7 @@ def test_partial_fit(entry, data):
         mine, parents = fitted(pair[0]), fitted(pair[1])
         assert mine.keys() == parents.keys()
         for name in parents:
-            assert_close(name, mine[name], parents[name], batch, np.dtype(dtype).name, entry.quadratic, entry.distances)
+            assert_close(name, mine[name], parents[name], batch, np.dtype(dtype).name, **entry.marks)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
@@ -153,6 +152,5 @@ def test_function(function, data):
     if function.tied and bits(ours.value) != bits(theirs.value) and function.tied(X, weights, ours.value, theirs.value):
         return
     assert ours.value.keys() == theirs.value.keys()
-    marks = {"quadratic": function.quadratic, "distances": function.distances}
     for name in theirs.value:
-        assert_close(name, ours.value[name], theirs.value[name], X, X.dtype.name, **marks)
+        assert_close(name, ours.value[name], theirs.value[name], X, X.dtype.name, **function.marks)

@@ -242,10 +242,10 @@ def test_unusual_csr(entry, form):
     assert_same_complaint(ours, theirs)
     if theirs.error is None:
         for name, value in fitted(theirs.value).items():
-            assert_close(name, fitted(ours.value)[name], value, summed, "float64", entry.quadratic, entry.distances)
+            assert_close(name, fitted(ours.value)[name], value, summed, "float64", **entry.marks)
         mine, parents = (entry.results(est, summed) for est in (ours.value, theirs.value))
         for name, value in parents.items():
-            assert_close(name, mine[name], value, summed, "float64", entry.quadratic, entry.distances)
+            assert_close(name, mine[name], value, summed, "float64", **entry.marks)
 
 
 @pytest.mark.parametrize("copy_x", [True, False])

@@ -165,7 +165,7 @@ class TestConversion:
         assert bits(plain.get_params()) == bits(est.get_params())
         mine, theirs = entry.results(est, new(entry)), entry.results(plain, new(entry))
         for name in theirs:
-            assert_close(name, mine[name], theirs[name], new(entry), "float64", entry.quadratic, entry.distances)
+            assert_close(name, mine[name], theirs[name], new(entry), "float64", **entry.marks)
 
     def test_plain_pickle_does_not_know_us(self, entry):
         data = pickle.dumps(mlfast.to_sklearn(entry.fit(train(entry))))
@@ -181,7 +181,7 @@ class TestConversion:
         assert state_bits(ours) == state_bits(plain)
         mine, theirs = entry.results(ours, new(entry)), entry.results(plain, new(entry))
         for name in theirs:
-            assert_close(name, mine[name], theirs[name], new(entry), "float64", entry.quadratic, entry.distances)
+            assert_close(name, mine[name], theirs[name], new(entry), "float64", **entry.marks)
 
     def test_there_and_back(self, entry):
         est = entry.fit(train(entry))

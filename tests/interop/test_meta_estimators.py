@@ -18,4 +18,4 @@ def test_same_as_with_the_parent(pair):
         ours, theirs = leaves(name, mine[name]), leaves(name, value)
         assert ours.keys() == theirs.keys()
         for part in theirs:
-            assert_close(part, ours[part], theirs[part], X, "float64", entry.quadratic, entry.distances)
+            assert_close(part, ours[part], theirs[part], X, "float64", **entry.marks)

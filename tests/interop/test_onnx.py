@@ -60,6 +60,7 @@ CONVERTED = [
     ("impute", "KNNImputer", {"n_neighbors": 3}, {}, ["transform"]),
     ("linear_model", "ElasticNet", {}, {}, ["predict"]),
     ("linear_model", "ElasticNetCV", {}, {}, ["predict"]),
+    ("linear_model", "HuberRegressor", {}, {}, ["predict"]),
     ("linear_model", "Lasso", {}, {}, ["predict"]),
     ("linear_model", "LassoCV", {}, {}, ["predict"]),
     ("linear_model", "LinearRegression", {}, {}, ["predict"]),
