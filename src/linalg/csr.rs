@@ -82,8 +82,9 @@ impl<'a, F: Float> Csr<'a, F> {
     #[inline(always)]
     pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, F)> + '_ {
         let range = self.starts[row]..self.starts[row + 1];
-        let columns = self.indices[range.clone()].iter().map(|&column| column as usize);
-        columns.zip(self.values[range].iter().copied())
+        // Not `copied`, whose steps in a zip are calls unless they happen to be compiled in the same unit.
+        let pairs = self.indices[range.clone()].iter().zip(&self.values[range]);
+        pairs.map(|(&column, &value)| (column as usize, value))
     }
 
     /// Column means and variances (the population's), zeros counted. Shape `(n_cols,)`.

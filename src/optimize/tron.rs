@@ -64,7 +64,6 @@ pub fn minimize(ctx: &Context, function: &mut impl Smooth, n: usize, tol: f64, m
     if first <= tol * first {
         return Ok(Fit { point, n_iter });
     }
-    let mut is_first = true;
     while n_iter < max_iter {
         search.run(ctx, function, &gradient, radius)?;
         let step = &search.step;
@@ -77,7 +76,7 @@ pub fn minimize(ctx: &Context, function: &mut impl Smooth, n: usize, tol: f64, m
             return Ok(Fit { point, n_iter: max_iter });
         }
         let step_length = length(step);
-        if std::mem::take(&mut is_first) {
+        if n_iter == 0 {
             radius = radius.min(step_length);
         }
         radius = resized(radius, step_length, gained, promised, slope);
