@@ -73,7 +73,7 @@ fn take_off(
     }
     let products = &mut products[..height * wide];
     products.fill(0.0);
-    add_products(band, n - first, products, wide);
+    add_products::<f64>(band, n - first, products, wide, &[]);
     for (row, products) in (first..n).zip(products.chunks_exact(wide)) {
         let offset = row - first;
         let target = &mut a[row * stride + row..row * stride + n_cols];

@@ -33,19 +33,17 @@ impl<F: Float> Gram<F> for Dense<'_, F> {
     fn add_gram(&self, rows: Range<usize>, weights: &[f64], sums: &mut [f64]) -> Result<()> {
         let n_cols = self.n_cols();
         let mut octets = Octets::new(n_cols + 1)?;
-        let values = &self.values()[rows.start * n_cols..rows.end * n_cols];
-        let packs = values.chunks(PACK_ROWS * n_cols).zip(weights.chunks(PACK_ROWS));
-        for (values, weights) in packs {
+        let zeros = memory::filled(n_cols, 0.0)?;
+        let mut values = self.values()[rows.start * n_cols..rows.end * n_cols].chunks(PACK_ROWS * n_cols).peekable();
+        let mut roots = [0.0; PACK_ROWS];
+        for weights in weights.chunks(PACK_ROWS) {
+            let Some(pack) = values.next() else { break };
+            let roots = &mut roots[..weights.len()];
+            roots.iter_mut().zip(weights).for_each(|(root, weight)| *root = weight.sqrt());
             octets.reset(weights.len(), n_cols + 1);
-            for (position, (row, weight)) in values.chunks_exact(n_cols).zip(weights).enumerate() {
-                let root = weight.sqrt();
-                for (octet, values) in row.chunks(OCTET).enumerate() {
-                    let target = octets.octet(octet, position).iter_mut();
-                    target.zip(values).for_each(|(target, value)| *target = value.to_f64() * root);
-                }
-                octets.put(position, n_cols, root);
-            }
-            add_products(&octets, n_cols + 1, sums, stride(n_cols));
+            octets.spread(pack, &zeros, roots);
+            roots.iter().enumerate().for_each(|(position, &root)| octets.put(position, n_cols, root));
+            add_products(&octets, n_cols + 1, sums, stride(n_cols), values.peek().copied().unwrap_or_default());
         }
         Ok(())
     }

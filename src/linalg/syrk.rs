@@ -5,19 +5,24 @@
 //! the same chain for every tile shape; sums over more rows are sums of such chains, so their error grows with the
 //! number of packs plus the rows of one, not with all rows.
 
-use crate::common::simd::{Kernel, Simd, dispatch};
-use crate::common::{Result, memory};
+use std::ops::Range;
+
+use crate::common::simd::{Kernel, Loops, Simd, compiled, dispatch, prefetch};
+use crate::common::{Float, Result, memory};
 
 /// Columns that lie side by side: the widest vector of `f64`.
 pub const OCTET: usize = 8;
-/// Rows of a pack. Two octets of it fit the first cache beside the sums.
-pub const PACK_ROWS: usize = 256;
+/// Rows of a pack. Three octets of it fit the first cache, and two hundred columns of it the second beside their sums.
+pub const PACK_ROWS: usize = 128;
+/// Bytes that are asked for at a time.
+const LINE: usize = 64;
 
 /// Up to [`PACK_ROWS`] rows of a table with `n_cols` columns, column `c` of row `r` at `(c / 8 * PACK_ROWS + r) * 8 + c % 8`.
+/// What the last octet holds behind them is zero in all rows.
 #[derive(Debug)]
 pub struct Octets {
     values: Vec<f64>,
-    count: usize,
+    n_cols: usize,
     n_rows: usize,
 }
 
@@ -27,24 +32,33 @@ impl Octets {
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     pub fn new(n_cols: usize) -> Result<Self> {
-        let count = n_cols.div_ceil(OCTET);
-        Ok(Self { values: memory::filled(memory::area(count, PACK_ROWS * OCTET)?, 0.0)?, count, n_rows: 0 })
+        let len = memory::area(n_cols.div_ceil(OCTET), PACK_ROWS * OCTET)?;
+        Ok(Self { values: memory::filled(len, 0.0)?, n_cols, n_rows: 0 })
     }
 
     /// Columns, padded to whole octets with zeros.
     pub fn stride(&self) -> usize {
-        self.count * OCTET
+        self.n_cols.next_multiple_of(OCTET)
     }
 
     /// Begins anew with `n_rows` rows (at most [`PACK_ROWS`]) and `n_cols` columns (at most those it was made for), all
     /// of whose values must be put in.
     pub fn reset(&mut self, n_rows: usize, n_cols: usize) {
         assert!(n_rows <= PACK_ROWS && n_cols.div_ceil(OCTET) * PACK_ROWS * OCTET <= self.values.len());
-        (self.n_rows, self.count) = (n_rows, n_cols.div_ceil(OCTET));
-        if !n_cols.is_multiple_of(OCTET) {
-            let last = &mut self.values[(self.count - 1) * PACK_ROWS * OCTET..];
-            last.chunks_exact_mut(OCTET).take(n_rows).for_each(|row| row[n_cols % OCTET..].fill(0.0));
+        self.n_rows = n_rows;
+        if self.n_cols != n_cols {
+            self.n_cols = n_cols;
+            let last = &mut self.values[n_cols / OCTET * PACK_ROWS * OCTET..];
+            last.chunks_exact_mut(OCTET).take(PACK_ROWS).for_each(|row| row[n_cols % OCTET..].fill(0.0));
         }
+    }
+
+    /// Puts the first columns of all rows in: row-major `rows` of as many values as there are `means`, less these, each
+    /// row times its factor.
+    pub fn spread<F: Float>(&mut self, rows: &[F], means: &[f64], factors: &[f64]) {
+        assert!(means.len() <= self.n_cols && factors.len() == self.n_rows, "columns or rows out of range");
+        assert_eq!(rows.len(), means.len() * factors.len(), "as many values as rows and columns");
+        compiled(Spread { rows, means, factors, octets: &mut self.values });
     }
 
     /// The eight columns from `8 * octet` on of a row.
@@ -60,13 +74,45 @@ impl Octets {
     }
 }
 
+struct Spread<'k, F> {
+    rows: &'k [F],
+    means: &'k [f64],
+    factors: &'k [f64],
+    octets: &'k mut [f64],
+}
+
+impl<F: Float> Loops for Spread<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let n = self.means.len();
+        let (means, last_means) = self.means.as_chunks::<OCTET>();
+        let (octets, _) = self.octets.as_chunks_mut::<OCTET>();
+        for (position, (row, &factor)) in self.rows.chunks_exact(n.max(1)).zip(self.factors).enumerate() {
+            let (row, last) = row.as_chunks::<OCTET>();
+            for (octet, (values, means)) in row.iter().zip(means).enumerate() {
+                // Not in place: the compiler cannot know that `octets` is not what it reads.
+                let mut lanes = [0.0; OCTET];
+                for lane in 0..OCTET {
+                    lanes[lane] = (values[lane].to_f64() - means[lane]) * factor;
+                }
+                octets[octet * PACK_ROWS + position] = lanes;
+            }
+            for (lane, (value, mean)) in last.iter().zip(last_means).enumerate() {
+                octets[means.len() * PACK_ROWS + position][lane] = (value.to_f64() - mean) * factor;
+            }
+        }
+    }
+}
+
 /// `out[i * out_stride + j] += Σ rows[r][i] * rows[r][j]` for `i < outer` and all columns `j >= i`. What stands below the
-/// diagonal is left undefined; `out` has whole octets of rows.
-pub fn add_products(rows: &Octets, outer: usize, out: &mut [f64], out_stride: usize) {
+/// diagonal is left undefined; `out` has whole octets of rows. What is to be read next, `ahead`, comes from memory meanwhile.
+pub fn add_products<F: Float>(rows: &Octets, outer: usize, out: &mut [f64], out_stride: usize, ahead: &[F]) {
     let height = outer.next_multiple_of(OCTET);
     assert!(height <= rows.stride() && rows.stride() <= out_stride, "columns out of range");
     assert!(height == 0 || (height - 1) * out_stride + rows.stride() <= out.len(), "sums out of range");
-    dispatch(AddProducts { left: rows, right: rows, is_upper: true, outer, out, out_stride });
+    dispatch(AddProducts { left: rows, right: rows, is_upper: true, outer, out, out_stride, ahead: bytes(ahead) });
 }
 
 /// `out[i * out_stride + j] += Σ left[r][i] * right[r][j]` for `i < outer` and all columns `j` of `right`, which has as
@@ -76,7 +122,13 @@ pub fn add_products_of(left: &Octets, right: &Octets, outer: usize, out: &mut [f
     assert!(left.n_rows == right.n_rows, "as many rows on both sides");
     assert!(height <= left.stride() && right.stride() <= out_stride, "columns out of range");
     assert!(height == 0 || (height - 1) * out_stride + right.stride() <= out.len(), "sums out of range");
-    dispatch(AddProducts { left, right, is_upper: false, outer, out, out_stride });
+    dispatch(AddProducts { left, right, is_upper: false, outer, out, out_stride, ahead: bytes::<f64>(&[]) });
+}
+
+/// The addresses of a slice.
+fn bytes<F>(slice: &[F]) -> Range<*const u8> {
+    let Range { start, end } = slice.as_ptr_range();
+    start.cast()..end.cast()
 }
 
 struct AddProducts<'k> {
@@ -87,6 +139,8 @@ struct AddProducts<'k> {
     outer: usize,
     out: &'k mut [f64],
     out_stride: usize,
+    /// Asked for bit by bit.
+    ahead: Range<*const u8>,
 }
 
 impl Kernel<f64> for AddProducts<'_> {
@@ -108,9 +162,18 @@ impl AddProducts<'_> {
     #[inline(always)]
     unsafe fn tiles<S: Simd<F = f64>, const C: usize, const V: usize>(mut self) {
         let stride = self.right.stride();
+        let is_upper = self.is_upper;
+        let first = |i| if is_upper { i } else { 0 };
+        let tiles: usize = (0..self.outer).step_by(C).map(|i| (stride - first(i)).div_ceil(V * S::WIDTH)).sum();
+        let lines = (self.ahead.end as usize - self.ahead.start as usize).div_ceil(LINE);
+        let (share, mut ahead) = (lines.div_ceil(tiles.max(1)), 0);
         for i in (0..self.outer).step_by(C) {
-            let mut j = if self.is_upper { i } else { 0 };
+            let mut j = first(i);
             while j < stride {
+                for line in ahead..lines.min(ahead + share) {
+                    prefetch(self.ahead.start.wrapping_add(line * LINE));
+                }
+                ahead += share;
                 // SAFETY: `i` and `j` are multiples of the lanes of a vector, and within the columns and `out`
                 // (checked by `add_products` and `add_products_of`), and so are the `V` vectors where they are taken.
                 unsafe {
@@ -171,7 +234,8 @@ mod tests {
     #[test]
     fn sums_are_those_of_the_obvious_loop_on_every_instruction_set() {
         let mut random = Mt19937::seeded(3);
-        for (n_rows, n_cols, outer) in [(1, 1, 1usize), (7, 5, 3), (256, 8, 8), (100, 17, 9), (33, 40, 40), (20, 30, 2)]
+        for (n_rows, n_cols, outer) in
+            [(1, 1, 1usize), (7, 5, 3), (PACK_ROWS, 8, 8), (100, 17, 9), (33, 40, 40), (20, 30, 2)]
         {
             let table: Vec<f64> = (0..n_rows * n_cols).map(|_| random.next_f64() - 0.5).collect();
             let mut rows = Octets::new(n_cols + 9).expect("memory");
@@ -183,7 +247,9 @@ mod tests {
                 let mut out = vec![1.0; stride * height];
                 let (left, right) = (&rows, &rows);
                 let run = |is_upper, out: &mut [f64]| {
-                    dispatch_to(isa, AddProducts { left, right, is_upper, outer, out, out_stride: stride });
+                    let kernel =
+                        AddProducts { left, right, is_upper, outer, out, out_stride: stride, ahead: bytes(&table) };
+                    dispatch_to(isa, kernel);
                 };
                 run(true, &mut out);
                 let mut all = vec![1.0; stride * height];

@@ -15,6 +15,8 @@ use crate::optimize::lsqr::{Operator, Params, lsqr};
 /// Rows that are multiplied by one worker at a time, at least.
 const LEAST_ROWS: usize = 1024;
 const MOST_BLOCKS: usize = 32;
+/// Stored values that are multiplied twice while they are in the second cache.
+const CACHED: usize = 1 << 14;
 /// Beyond this condition LSQR does not go on.
 const MOST_CONDITION: f64 = 1e8;
 /// Steps of conjugate gradients for each unknown, if nothing else is said.
@@ -128,7 +130,8 @@ impl<F: Float, X: Centred<F>> Table<'_, F, X> {
             return self.apply_transposed(ctx, &dual);
         }
         let most_steps = most_steps.unwrap_or(STEPS_OF_EACH * self.x.n_cols());
-        let image = |v: &[f64]| Ok(add(self.apply_transposed(ctx, &self.apply(ctx, v)?)?, v));
+        let mut product = memory::filled(self.x.n_rows(), 0.0)?;
+        let image = |v: &[f64]| Ok(add(self.apply_both(ctx, v, 0.0, &mut product)?, v));
         conjugate_gradients(ctx, image, self.apply_transposed(ctx, &b)?, tol, most_steps)
     }
 
@@ -140,6 +143,11 @@ impl<F: Float, X: Centred<F>> Table<'_, F, X> {
             self.x.add_rows(rows.clone(), &self.means, &factors[rows], &mut sums);
             Ok(sums)
         })?;
+        self.joined(parts)
+    }
+
+    /// The sum of the sums of all blocks.
+    fn joined(&self, parts: Vec<Vec<f64>>) -> Result<Vec<f64>> {
         let mut parts = parts.into_iter();
         let mut sums = parts.next().map_or_else(|| memory::filled(self.means.len(), 0.0), Ok)?;
         parts.for_each(|part| sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value));
@@ -168,5 +176,28 @@ impl<F: Float, X: Centred<F>> Operator for Table<'_, F, X> {
         let mut factors = memory::with_capacity(vector.len())?;
         factors.extend(vector.iter().zip(&self.roots).map(|(value, root)| value * root));
         self.sums(ctx, &factors)
+    }
+
+    fn apply_both(&self, ctx: &Context, vector: &[f64], share: f64, u: &mut [f64]) -> Result<Vec<f64>> {
+        let blocks = self.blocks();
+        // Whole groups of rows, of at least as many values as it takes to make up for the means.
+        let stored = CACHED.max(4 * self.means.len());
+        let height = (stored * self.x.n_rows() / self.x.stored().max(1)).next_multiple_of(4).max(4);
+        let jobs = blocks.ranges().zip(u.chunks_mut(blocks.rows())).collect();
+        let parts = parallel::map(ctx, jobs, |(rows, u): (Range<usize>, &mut [f64])| {
+            let mut sums = memory::filled(self.means.len(), 0.0)?;
+            let mut out = memory::filled(height.min(rows.len()), 0.0)?;
+            for (start, u) in rows.step_by(height).zip(u.chunks_mut(height)) {
+                let (rows, out) = (start..start + u.len(), &mut out[..u.len()]);
+                self.x.dots(rows.clone(), &self.means, vector, out);
+                for ((u, out), root) in u.iter_mut().zip(&mut *out).zip(&self.roots[rows.clone()]) {
+                    *u = *out * root + share * *u;
+                    *out = *u * root;
+                }
+                self.x.add_rows(rows, &self.means, out, &mut sums);
+            }
+            Ok(sums)
+        })?;
+        self.joined(parts)
     }
 }

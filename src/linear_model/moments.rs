@@ -4,6 +4,8 @@
 //! products about the true means follow afterwards without a second pass. Where the guess was so far off that digits
 //! would be lost, the pass is taken again with the means that the first one found. Nothing is copied but a pack of rows.
 
+use std::ops::Range;
+
 use crate::common::context::Blocks;
 use crate::common::float::power_below;
 use crate::common::twofold::Twofold;
@@ -20,7 +22,7 @@ const MOST_SUMS: usize = 1 << 25;
 /// Largest share of the squared distance between guess and mean in a variance: of sixteen digits about one is lost.
 const MOST_OFF: f64 = 16.0;
 /// Magnitudes whose products neither overflow nor vanish.
-const SAFE: std::ops::Range<f64> = 1e-60..1e60;
+const SAFE: Range<f64> = 1e-60..1e60;
 
 /// What rows are to be explained by, and how much each of them counts.
 #[derive(Clone, Copy)]
@@ -131,10 +133,9 @@ impl<F: Float> Targets<'_, F> {
             for row in rows {
                 let weight = self.weight(row);
                 total += weight;
-                let targets = self.y[row * self.n_targets..][..self.n_targets].iter().zip(base);
-                sums.iter_mut().zip(targets).for_each(|(sum, (value, base))| {
-                    *sum += weight * (value.to_f64() - base.to_f64());
-                });
+                for target in 0..self.n_targets {
+                    sums[target] += weight * (self.y[row * self.n_targets + target].to_f64() - base[target].to_f64());
+                }
             }
             Ok((sums, total))
         })?;
@@ -221,6 +222,12 @@ impl<F: Float> Table<'_, F> {
         Ok(unit_for(found.into_iter().fold(0.0, f64::max)))
     }
 
+    fn is_finite(&self, ctx: &Context) -> Result<bool> {
+        let blocks = Blocks::new(self.n_rows(), PACK_ROWS, MOST_BLOCKS);
+        let is_finite = |rows| Ok(self.values(&rows).iter().all(|value| value.to_f64().is_finite()));
+        Ok(parallel::map(ctx, blocks.ranges().collect(), is_finite)?.into_iter().all(|is_finite| is_finite))
+    }
+
     /// The means alone, for a table of few rows.
     ///
     /// # Errors
@@ -243,23 +250,24 @@ impl<F: Float> Table<'_, F> {
         Ok(Center { means, target_means, unit })
     }
 
-    fn pack(&self, rows: std::ops::Range<usize>, center: &Center, octets: &mut Octets) {
+    fn pack(&self, rows: Range<usize>, center: &Center, octets: &mut Octets) {
         let n_features = self.n_features();
         octets.reset(rows.len(), n_features + 1 + self.targets.n_targets);
-        for (position, row) in rows.enumerate() {
+        let mut factors = [center.unit; PACK_ROWS];
+        for (position, row) in rows.clone().enumerate() {
             let root = self.targets.root(row);
-            let factor = center.unit * root;
-            let pieces = self.row(row).chunks(OCTET).zip(center.means.chunks(OCTET));
-            for (octet, (values, means)) in pieces.enumerate() {
-                let target = octets.octet(octet, position).iter_mut();
-                let pairs = values.iter().zip(means);
-                target.zip(pairs).for_each(|(target, (value, mean))| *target = (value.to_f64() - mean) * factor);
-            }
+            factors[position] *= root;
             octets.put(position, n_features, root);
-            for (target, value) in self.targets.centred(row, &center.target_means, root).enumerate() {
-                octets.put(position, n_features + 1 + target, value);
+            for target in 0..self.targets.n_targets {
+                let value = self.targets.y[row * self.targets.n_targets + target].to_f64();
+                octets.put(position, n_features + 1 + target, (value - center.target_means[target]) * root);
             }
         }
+        octets.spread(self.values(&rows), &center.means, &factors[..rows.len()]);
+    }
+
+    fn values(&self, rows: &Range<usize>) -> &[F] {
+        &self.x.values()[rows.start * self.n_features()..rows.end * self.n_features()]
     }
 
     /// Products about the center as it is: of features and a column of ones with these and with the targets.
@@ -268,7 +276,7 @@ impl<F: Float> Table<'_, F> {
         let (outer, stride) = (self.n_features() + 1, n_cols.next_multiple_of(OCTET));
         let len = memory::area(outer.next_multiple_of(OCTET), stride)?;
         let most = (MOST_SUMS / len).clamp(4, MOST_BLOCKS);
-        let blocks = Blocks::new(self.n_rows(), 4 * PACK_ROWS, most);
+        let blocks = Blocks::new(self.n_rows(), 8 * PACK_ROWS, most);
         let parts = parallel::map_with(
             ctx,
             blocks.ranges().collect(),
@@ -277,8 +285,10 @@ impl<F: Float> Table<'_, F> {
                 let mut sums = memory::filled(len, 0.0)?;
                 for start in rows.clone().step_by(PACK_ROWS) {
                     ctx.check()?;
-                    self.pack(start..(start + PACK_ROWS).min(rows.end), center, octets);
-                    add_products(octets, outer, &mut sums, stride);
+                    let end = (start + PACK_ROWS).min(rows.end);
+                    self.pack(start..end, center, octets);
+                    let ahead = self.values(&(end..(end + PACK_ROWS).min(rows.end)));
+                    add_products(octets, outer, &mut sums, stride, ahead);
                 }
                 Ok(sums)
             },
@@ -292,10 +302,16 @@ impl<F: Float> Table<'_, F> {
     /// Products about the means, or about zero without an intercept.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if the weights have no sum; [`Error::OutOfMemory`]; [`Error::Interrupted`].
+    /// [`Error::InvalidArgument`] if the weights have no sum or a feature is not finite; [`Error::OutOfMemory`];
+    /// [`Error::Interrupted`].
     pub fn moments(&self, ctx: &Context, fit_intercept: bool) -> Result<Moments> {
         let mut center = self.guessed_center(ctx, fit_intercept)?;
         let (mut products, stride) = self.products(ctx, &center)?;
+        // A value that is not finite makes its square so. Squares of finite values may overflow.
+        let are_squares_finite = (0..self.n_features()).all(|i| products[i * stride + i].is_finite());
+        if !are_squares_finite && !self.is_finite(ctx)? {
+            return Err(Error::InvalidArgument("features are not finite"));
+        }
         if fit_intercept {
             let n = self.n_features();
             let is_off = move_to_means(&mut products, stride, n, self.targets.n_targets, &mut center);

@@ -25,6 +25,17 @@ pub trait Operator {
     /// # Errors
     /// As [`Operator::apply`].
     fn apply_transposed(&self, ctx: &Context, vector: &[f64]) -> Result<Vec<f64>>;
+
+    /// Replaces `u` by the product with a vector plus `share` times `u`; returns the product of the transpose with that.
+    /// A matrix that is read row by row can do both in one pass.
+    ///
+    /// # Errors
+    /// As [`Operator::apply`].
+    fn apply_both(&self, ctx: &Context, vector: &[f64], share: f64, u: &mut [f64]) -> Result<Vec<f64>> {
+        let product = self.apply(ctx, vector)?;
+        u.iter_mut().zip(product).for_each(|(value, product)| *value = product + share * *value);
+        self.apply_transposed(ctx, u)
+    }
 }
 
 /// What to minimise, and when to stop.
@@ -59,16 +70,12 @@ pub fn lsqr(ctx: &Context, a: &impl Operator, mut u: Vec<f64>, params: &Params) 
     for step in 1..=params.most_steps {
         ctx.check()?;
         steps = step;
-        let before = u;
-        u = a.apply(ctx, &v)?;
-        u.iter_mut().zip(before).for_each(|(value, before)| *value -= alpha * before);
+        let image = a.apply_both(ctx, &v, -alpha, &mut u)?;
         let beta = normalize(&mut u)?;
         if beta > 0.0 {
             let squares = alpha * alpha + beta * beta + params.damp * params.damp;
             norms.a = (norms.a * norms.a + squares).sqrt();
-            let before = v;
-            v = a.apply_transposed(ctx, &u)?;
-            v.iter_mut().zip(before).for_each(|(value, before)| *value -= beta * before);
+            v.iter_mut().zip(image).for_each(|(value, image)| *value = image / beta - beta * *value);
             alpha = normalize(&mut v)?;
         }
 

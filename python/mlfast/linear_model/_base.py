@@ -1,7 +1,7 @@
 """What the linear models share: data as Rust reads them, answers, state."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +18,11 @@ from mlfast._state import DropIn
 SPARSE = ["csr", "csc", "coo"]
 #: Types that Rust computes in.
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+#: Values that take a while to look at.
+MANY = 1 << 16
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def _is_other_float(call: tuple[Any, Any]) -> bool:
@@ -108,10 +113,34 @@ class LinearDropIn(DropIn):
         return core.predict(x=X, coef=coef, intercept=intercept, n_threads=_threads.resolve())
 
 
+def without_a_look(X: Any, validate: Callable[[bool], T], fit: Callable[[T], R]) -> R:
+    """Return what `fit` makes of validated data, and leave it to Rust to see in its own pass whether they are finite.
+
+    A look at all values would take as long as that pass. Where anything fails it is made up for, so that what
+    scikit-learn says of the data comes first.
+
+    Parameters
+    ----------
+    X : object
+        Features as they were given. Only large arrays are worth it.
+    validate : callable
+        Returns validated data, given whether it has to see that X is finite.
+    fit : callable
+        Fits them. It must fail if X is not finite.
+    """
+    if type(X) is not np.ndarray or X.dtype not in FLOATS or X.size < MANY:
+        return fit(validate(True))
+    try:
+        return fit(validate(False))
+    except Exception:
+        validate(True)
+        raise
+
+
 def checked_data(
-    est: Any, X: Any, y: Any, sample_weight: Any, accept_sparse: Any
+    est: Any, X: Any, y: Any, sample_weight: Any, accept_sparse: Any, ensure_all_finite: bool = True
 ) -> tuple[Any, np.ndarray, np.ndarray | None]:
-    """Check training data as scikit-learn's least squares does.
+    """Check training data as scikit-learn's least squares does; `ensure_all_finite` is of X alone.
 
     Returns
     -------
@@ -120,7 +149,13 @@ def checked_data(
     weights : ndarray of shape (n_samples,), of the type of X, or None
     """
     X, y = validate_data(
-        est, with_checked_indices(X), y, accept_sparse=accept_sparse, y_numeric=True, multi_output=True
+        est,
+        with_checked_indices(X),
+        y,
+        accept_sparse=accept_sparse,
+        y_numeric=True,
+        multi_output=True,
+        ensure_all_finite=ensure_all_finite,
     )
     weights = sample_weight
     if weights is not None:

@@ -18,7 +18,7 @@ from mlfast import _threads
 from mlfast._core import linear_model as core
 from mlfast._dispatch import dispatch
 from mlfast._state import keeps_state
-from mlfast.linear_model._base import SPARSE, LinearDropIn, checked_data
+from mlfast.linear_model._base import SPARSE, LinearDropIn, checked_data, without_a_look
 
 
 class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
@@ -48,12 +48,16 @@ class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
             "fit",
             (),
             None,
-            lambda: self._fit_in_rust(X, y, sample_weight),
+            lambda: without_a_look(
+                X,
+                lambda look: checked_data(self, X, y, sample_weight, False if self.positive else SPARSE, look),
+                self._fit_in_rust,
+            ),
             lambda: super(LinearRegression, self).fit(X, y, sample_weight),
         )
 
-    def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> "LinearRegression":
-        X, y, weights = checked_data(self, X, y, sample_weight, False if self.positive else SPARSE)
+    def _fit_in_rust(self: Any, data: tuple[Any, np.ndarray, np.ndarray | None]) -> "LinearRegression":
+        X, y, weights = data
         # scikit-learn hands targets out to jobs only where it solves for one at a time.
         by_target = y.ndim == 2 and (self.positive or sp.issparse(X))
         given = {

@@ -23,7 +23,7 @@ from mlfast._dispatch import Condition, dispatch
 from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.linear_model._base import FLOATS, LinearDropIn
+from mlfast.linear_model._base import FLOATS, LinearDropIn, without_a_look
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
 from mlfast.linear_model._nonnegative import nonnegative
 from mlfast.linear_model._sag import sag_solver
@@ -125,7 +125,8 @@ class RidgeDropIn(LinearDropIn):
                     return found, _dual(rows @ rows.T, found["targets"], alphas) @ rows
                 found = core.moments(**given)
                 squares, products = found["squares"], found["products"]
-                squares, products = squares / found["unit"] / found["unit"], products / found["unit"]
+                if found["unit"] != 1:
+                    squares, products = squares / found["unit"] / found["unit"], products / found["unit"]
                 return found, _penalized(squares, products, alphas)
             except np.linalg.LinAlgError:
                 self.solver_ = "svd"  # as scikit-learn does with a singular matrix
@@ -224,17 +225,24 @@ class Ridge(RidgeDropIn, sklearn.linear_model.Ridge):
         )
 
     def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> "Ridge":
-        X, y = validate_data(
-            self,
-            with_checked_indices(X),
-            y,
-            accept_sparse=_get_valid_accept_sparse(sp.issparse(X), self.solver),
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=True,
-        )
-        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        return self._fit_penalized(X, y, weights)
+        def validate(ensure_all_finite: bool) -> tuple[Any, np.ndarray, np.ndarray | None]:
+            checked, targets = validate_data(
+                self,
+                with_checked_indices(X),
+                y,
+                accept_sparse=_get_valid_accept_sparse(sp.issparse(X), self.solver),
+                dtype=[np.float64, np.float32],
+                multi_output=True,
+                y_numeric=True,
+                ensure_all_finite=ensure_all_finite,
+            )
+            given = sample_weight is not None
+            weights = _check_sample_weight(sample_weight, checked, dtype=checked.dtype) if given else None
+            return checked, targets, weights
+
+        if self.solver in ("auto", "cholesky", "svd"):
+            return without_a_look(X, validate, lambda data: self._fit_penalized(*data))
+        return self._fit_penalized(*validate(True))
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the targets.
