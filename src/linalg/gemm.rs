@@ -1,4 +1,4 @@
-//! Products of dense matrices: `out = start + left · right`, `right` packed once and met by many rows.
+//! Products of dense matrices: `out = start + left · right + ...`, each `right` packed once and met by many rows.
 //!
 //! `right` lies in panels of [`LANES`] columns, row after row, so that a tile of a few rows by one panel reads two
 //! streams and keeps its sums in registers (the layout of K. Goto and R. van de Geijn, "Anatomy of high-performance
@@ -49,9 +49,15 @@ pub fn pack<F: Float>(matrix: &[F], n_cols: usize, out: &mut [F]) {
     assert_eq!(out.len(), depth * padded(n_cols), "room for the panels");
     for (panel, first) in out.chunks_exact_mut((depth * LANES).max(1)).zip((0..n_cols).step_by(LANES)) {
         let width = LANES.min(n_cols - first);
-        for (lanes, row) in panel.chunks_exact_mut(LANES).zip(matrix.chunks_exact(n_cols)) {
-            lanes[..width].copy_from_slice(&row[first..first + width]);
-            lanes[width..].fill(F::ZERO);
+        let rows = panel.as_chunks_mut::<LANES>().0.iter_mut().zip(matrix.chunks_exact(n_cols));
+        if width == LANES {
+            // A length that is known is copied without a call.
+            rows.for_each(|(lanes, row)| lanes.copy_from_slice(&row[first..first + LANES]));
+        } else {
+            rows.for_each(|(lanes, row)| {
+                lanes[..width].copy_from_slice(&row[first..]);
+                lanes[width..].fill(F::ZERO);
+            });
         }
     }
 }
@@ -70,20 +76,26 @@ pub fn pack_transposed<F: Float>(matrix: &[F], depth: usize, out: &mut [F]) {
     }
 }
 
-/// `out = start + left · right`, `right` packed with as many rows as `left` is deep, `out` row-major of
+/// A left factor of some rows, and a right one packed with as many rows as the left one is deep.
+pub type Factors<'a, F> = (Left<'a, F>, &'a [F]);
+
+/// `out = start +` the products of `factors`, one after the other in one chain; `out` row-major of
 /// `(n_rows, padded(n_cols))`.
-pub fn multiply<F: Float>(left: Left<F>, right: &[F], start: Start<F>, out: &mut [F]) {
-    let stride = out.len().checked_div(left.n_rows).unwrap_or(0);
-    assert!(stride.is_multiple_of(LANES) && out.len() == left.n_rows * stride, "whole panels");
-    assert_eq!(right.len(), left.depth * stride, "as many panels as there are in `out`");
-    if left.n_rows > 0 && left.depth > 0 {
-        let last = (left.n_rows - 1) * left.row_stride + (left.depth - 1) * left.depth_stride;
-        assert!(last < left.values.len(), "rows out of range");
+pub fn multiply<F: Float>(factors: &[Factors<F>], start: Start<F>, out: &mut [F]) {
+    let n_rows = factors.first().map_or(0, |(left, _)| left.n_rows);
+    let stride = out.len().checked_div(n_rows).unwrap_or(0);
+    assert!(stride.is_multiple_of(LANES) && out.len() == n_rows * stride, "whole panels");
+    for (left, right) in factors {
+        assert_eq!((left.n_rows, right.len()), (n_rows, left.depth * stride), "as many rows and panels as in `out`");
+        if n_rows > 0 && left.depth > 0 {
+            let last = (n_rows - 1) * left.row_stride + (left.depth - 1) * left.depth_stride;
+            assert!(last < left.values.len(), "rows out of range");
+        }
     }
     if let Start::Row(row) = start {
         assert_eq!(row.len(), stride, "a start for each column");
     }
-    dispatch(Multiply { left, right, start, out, stride });
+    dispatch(Multiply { factors, start, out, n_rows, stride });
 }
 
 /// `out += factor * row`, fused.
@@ -195,10 +207,10 @@ impl<F: Float> Kernel<F> for MultiplyRow<'_, F> {
 }
 
 struct Multiply<'a, F> {
-    left: Left<'a, F>,
-    right: &'a [F],
+    factors: &'a [Factors<'a, F>],
     start: Start<'a, F>,
     out: &'a mut [F],
+    n_rows: usize,
     stride: usize,
 }
 
@@ -210,9 +222,9 @@ impl<F: Float> Kernel<F> for Multiply<'_, F> {
         // SAFETY: the caller's promise; vectors of a tile fill a panel, and its sums fit the registers of the set.
         unsafe {
             match LANES / S::WIDTH {
-                1 => self.panels::<S, 1, 12>(),
-                2 => self.panels::<S, 2, 6>(),
-                4 => self.panels::<S, 4, 3>(),
+                1 => self.panels::<S, 1, 12, 6>(),
+                2 => self.panels::<S, 2, 6, 4>(),
+                4 => self.panels::<S, 4, 3, 2>(),
                 _ => self.plainly(),
             }
         }
@@ -221,22 +233,26 @@ impl<F: Float> Kernel<F> for Multiply<'_, F> {
 
 impl<F: Float> Multiply<'_, F> {
     /// # Safety
-    /// The instruction set of `S`; `V * S::WIDTH == LANES`.
+    /// The instruction set of `S`; `V * S::WIDTH == LANES`. Tiles are of `R` rows, of `M` and of fewer at the end.
     #[inline(always)]
-    unsafe fn panels<S: Simd<F = F>, const V: usize, const R: usize>(mut self) {
+    unsafe fn panels<S: Simd<F = F>, const V: usize, const R: usize, const M: usize>(mut self) {
         for first in (0..self.stride).step_by(LANES) {
             let mut row = 0;
             // SAFETY: rows and columns exist (checked by `multiply`).
             unsafe {
-                while row + R <= self.left.n_rows {
+                while row + R <= self.n_rows {
                     self.tile::<S, V, R>(row, first);
                     row += R;
                 }
-                while row + 2 <= self.left.n_rows {
+                if row + M <= self.n_rows {
+                    self.tile::<S, V, M>(row, first);
+                    row += M;
+                }
+                while row + 2 <= self.n_rows {
                     self.tile::<S, V, 2>(row, first);
                     row += 2;
                 }
-                if row < self.left.n_rows {
+                if row < self.n_rows {
                     self.tile::<S, V, 1>(row, first);
                 }
             }
@@ -247,7 +263,6 @@ impl<F: Float> Multiply<'_, F> {
     /// As [`Self::panels`]; rows `row..row + R` and columns `first..first + LANES` exist.
     #[inline(always)]
     unsafe fn tile<S: Simd<F = F>, const V: usize, const R: usize>(&mut self, row: usize, first: usize) {
-        let Left { values, depth, row_stride, depth_stride, .. } = self.left;
         // SAFETY: the caller's promise, and the lengths that `multiply` has checked.
         unsafe {
             let out = self.out.as_mut_ptr().add(row * self.stride + first);
@@ -261,18 +276,20 @@ impl<F: Float> Multiply<'_, F> {
                     }
                 }
             }
-            let left = values.as_ptr().wrapping_add(row * row_stride);
-            let panel = self.right.as_ptr().add(first * depth);
-            for k in 0..depth {
-                let mut lanes = [S::splat(F::ZERO); V];
-                for v in 0..V {
-                    lanes[v] = S::load(panel.add(k * LANES + v * S::WIDTH));
-                }
-                let column = left.add(k * depth_stride);
-                for r in 0..R {
-                    let factor = S::splat(*column.add(r * row_stride));
+            for &(Left { values, depth, row_stride, depth_stride, .. }, right) in self.factors {
+                let left = values.as_ptr().wrapping_add(row * row_stride);
+                let panel = right.as_ptr().add(first * depth);
+                for k in 0..depth {
+                    let mut lanes = [S::splat(F::ZERO); V];
                     for v in 0..V {
-                        sums[r][v] = S::fma(factor, lanes[v], sums[r][v]);
+                        lanes[v] = S::load(panel.add(k * LANES + v * S::WIDTH));
+                    }
+                    let column = left.add(k * depth_stride);
+                    for r in 0..R {
+                        let factor = S::splat(*column.add(r * row_stride));
+                        for v in 0..V {
+                            sums[r][v] = S::fma(factor, lanes[v], sums[r][v]);
+                        }
                     }
                 }
             }
@@ -286,8 +303,7 @@ impl<F: Float> Multiply<'_, F> {
 
     /// The same without vectors: what machines without them run.
     fn plainly(self) {
-        let Left { values, n_rows, depth, row_stride, depth_stride } = self.left;
-        for row in 0..n_rows {
+        for row in 0..self.n_rows {
             for column in 0..self.stride {
                 let at = row * self.stride + column;
                 let mut sum = match self.start {
@@ -295,9 +311,11 @@ impl<F: Float> Multiply<'_, F> {
                     Start::Row(start) => start[column],
                     Start::Out => self.out[at],
                 };
-                for k in 0..depth {
-                    let lane = column / LANES * LANES * depth + k * LANES + column % LANES;
-                    sum += values[row * row_stride + k * depth_stride] * self.right[lane];
+                for &(Left { values, depth, row_stride, depth_stride, .. }, right) in self.factors {
+                    for k in 0..depth {
+                        let lane = column / LANES * LANES * depth + k * LANES + column % LANES;
+                        sum += values[row * row_stride + k * depth_stride] * right[lane];
+                    }
                 }
                 self.out[at] = sum;
             }
@@ -367,7 +385,8 @@ mod tests {
                     dispatch_to(isa, kernel);
                     assert!(isa == Isa::Portable || alone == expected);
                 }
-                dispatch_to(isa, Multiply { left, right: &panels, start, out: &mut out, stride });
+                let factors = &[(left, &panels[..])];
+                dispatch_to(isa, Multiply { factors, start, out: &mut out, n_rows, stride });
                 let found = unpadded(&out, n_cols);
                 if isa == Isa::Portable {
                     assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-13));
@@ -390,22 +409,35 @@ mod tests {
         pack(&b, n_cols, &mut panels);
         let mut whole = vec![0.0; n_rows * padded(n_cols)];
         let left = Left { values: &a, n_rows, depth, row_stride: depth, depth_stride: 1 };
-        multiply(left, &panels, Start::Zero, &mut whole);
+        multiply(&[(left, &panels)], Start::Zero, &mut whole);
 
         let mut again = vec![0.0; depth * padded(n_cols)];
         pack_transposed(&transposed(&b, n_cols), depth, &mut again);
         assert_eq!(again, panels);
 
         let columns = transposed(&a, depth);
-        let mut parts = vec![f64::NAN; n_rows * padded(n_cols)];
-        for (range, start) in [(0..13, Start::Zero), (13..30, Start::Out)] {
-            let rows = &b[range.start * n_cols..range.end * n_cols];
+        let ranges = [0..13, 13..20, 20..30];
+        let packed = ranges.clone().map(|range| {
             let mut panels = vec![0.0; range.len() * padded(n_cols)];
-            pack(rows, n_cols, &mut panels);
-            let values = &columns[range.start * n_rows..];
-            let left = Left { values, n_rows, depth: range.len(), row_stride: 1, depth_stride: n_rows };
-            multiply(left, &panels, start, &mut parts);
-        }
+            pack(&b[range.start * n_cols..range.end * n_cols], n_cols, &mut panels);
+            panels
+        });
+        let factors: Vec<Factors<f64>> = ranges
+            .iter()
+            .zip(&packed)
+            .map(|(range, panels)| {
+                let values = &columns[range.start * n_rows..];
+                (Left { values, n_rows, depth: range.len(), row_stride: 1, depth_stride: n_rows }, &panels[..])
+            })
+            .collect();
+        let mut parts = vec![f64::NAN; n_rows * padded(n_cols)];
+        multiply(&factors[..1], Start::Zero, &mut parts);
+        multiply(&factors[1..], Start::Out, &mut parts);
         assert_eq!(parts, whole);
+        for isa in [Isa::Avx2, Isa::Avx512, Isa::Portable].into_iter().filter(|isa| isa.is_available()) {
+            let (mut out, stride) = (vec![f64::NAN; n_rows * padded(n_cols)], padded(n_cols));
+            dispatch_to(isa, Multiply { factors: &factors, start: Start::Zero, out: &mut out, n_rows, stride });
+            assert!(isa == Isa::Portable || out == whole, "{isa:?}");
+        }
     }
 }

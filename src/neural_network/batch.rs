@@ -7,6 +7,8 @@
 //!
 //! Reference: D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating errors", 1986.
 
+use std::ops::Range;
+
 use super::activation::Activation;
 use super::dropout::Dropout;
 use super::input::{Input, dense_forward, transposed};
@@ -23,7 +25,7 @@ const LEAST_WORK: usize = 1 << 18;
 /// Parts of a larger batch.
 const BLOCKS: usize = 4;
 /// Rows of a part are whole tiles of the products.
-const TILE_ROWS: usize = 12;
+const TILE_ROWS: usize = 6;
 
 /// A network but for its parameters.
 #[derive(Debug, Clone)]
@@ -131,12 +133,12 @@ pub struct Workspace<F> {
     products: Vec<Vec<F>>,
 }
 
-/// Rows of a part of a batch of `n_rows`.
-fn block_rows(shape: &Shape, n_rows: usize) -> usize {
-    if n_rows.saturating_mul(shape.work()) < LEAST_WORK {
-        return n_rows.max(1);
-    }
-    n_rows.div_ceil(BLOCKS).next_multiple_of(TILE_ROWS)
+/// The parts of a batch of `n_rows`, as even as whole tiles can be; none has more rows than the first.
+fn parts_of(shape: &Shape, n_rows: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = if n_rows.saturating_mul(shape.work()) < LEAST_WORK { 1 } else { BLOCKS };
+    let tiles = n_rows.div_ceil(TILE_ROWS);
+    let edge = move |part: usize| ((part * tiles).div_ceil(count) * TILE_ROWS).min(n_rows);
+    (0..count).map(move |part| edge(part)..edge(part + 1)).filter(|rows| !rows.is_empty())
 }
 
 impl<F: Float> Workspace<F> {
@@ -148,11 +150,10 @@ impl<F: Float> Workspace<F> {
         let shape = &network.shape;
         // A smaller batch may be below the limit where a larger one is cut: its one block must fit too.
         let uncut = (LEAST_WORK / shape.work().max(1)).min(n_rows);
-        let size = block_rows(shape, n_rows);
-        let rows = size.max(uncut);
+        let rows = parts_of(shape, n_rows).next().map_or(0, |rows| rows.len()).max(uncut);
         let widest = (0..shape.n_hidden()).map(|layer| padded(shape.fan_out(layer))).max().unwrap_or(0);
         let mut blocks = memory::with_capacity(BLOCKS)?;
-        for _ in 0..if size < n_rows { BLOCKS } else { 1 } {
+        for _ in 0..parts_of(shape, n_rows).count().max(1) {
             let layers = |has: &dyn Fn(usize) -> bool| -> Result<Vec<Vec<F>>> {
                 let width = |layer| if has(layer) { padded(shape.fan_out(layer)) } else { 0 };
                 let area = |layer| memory::filled(memory::area(rows, width(layer))?, F::ZERO);
@@ -203,12 +204,13 @@ impl<F: Float> Workspace<F> {
         dropout: &Dropout,
     ) -> Result<f64> {
         let shape = &network.shape;
-        let size = block_rows(shape, rows.len());
-        let blocks = &mut self.blocks[..rows.len().div_ceil(size)];
-        let of = |block: &Block<F>| part(rows, block.start, size);
-        for (start, block) in (0..rows.len()).step_by(size).zip(&mut *blocks) {
-            block.start = start;
+        let mut count = 0;
+        for (block, range) in self.blocks.iter_mut().zip(parts_of(shape, rows.len())) {
+            (block.start, block.n_rows) = (range.start, range.len());
+            count += 1;
         }
+        let blocks = &mut self.blocks[..count];
+        let of = |block: &Block<F>| part(rows, block);
         let last = shape.n_layers() - 1;
         if !shape.normalizes() {
             parallel::map(ctx, blocks.iter_mut().collect(), |block| {
@@ -289,9 +291,7 @@ impl<F: Float> Workspace<F> {
         take: impl Fn(P, &mut [F], bool) -> f64 + Sync,
     ) -> Result<f64> {
         let shape = &network.shape;
-        let size = block_rows(shape, rows.len());
-        let count = rows.len().div_ceil(size);
-        let (blocks, normals) = (&self.blocks[..count], &self.normals);
+        let (blocks, normals) = (&self.blocks[..parts_of(shape, rows.len()).count()], &self.normals);
         let mut jobs = Vec::new();
         for (layer, ((weights, intercepts, scales), products)) in parts.into_iter().zip(&mut self.products).enumerate()
         {
@@ -305,17 +305,20 @@ impl<F: Float> Workspace<F> {
         let ctx = if rows.len().saturating_mul(shape.work()) < LEAST_WORK { &ctx.alone() } else { ctx };
         let found = parallel::map(ctx, jobs, |(layer, columns, part, intercepts, products)| {
             let (fan_out, width) = (shape.fan_out(layer), padded(shape.fan_out(layer)));
-            products.fill(F::ZERO);
-            for (index, block) in blocks.iter().enumerate() {
-                let (errors, panels) = (&block.errors[layer], &block.panels[layer][..block.n_rows * width]);
-                if layer == 0 {
-                    let rows = self::part(rows, index * size, size);
-                    x.add_products(rows, &block.gathered, columns.clone(), errors, panels, products);
-                } else {
-                    let left =
-                        transposed(&block.said[layer - 1], block.n_rows, padded(shape.fan_in(layer)), columns.clone());
-                    gemm::multiply(left, panels, Start::Out, products);
-                }
+            let sparse = (layer == 0).then_some(x).is_some_and(|x| {
+                let parts = blocks.iter().map(|block| (self::part(rows, block), &block.errors[0][..]));
+                x.sparse_products(parts, columns.clone(), products)
+            });
+            if !sparse {
+                let factors = blocks.iter().map(|block| {
+                    let (said, stride) = match layer {
+                        0 => (&block.gathered, x.width()),
+                        _ => (&block.said[layer - 1], padded(shape.fan_in(layer))),
+                    };
+                    let left = transposed(said, block.n_rows, stride, columns.clone());
+                    (left, &block.panels[layer][..block.n_rows * width])
+                });
+                gemm::multiply(&factors.collect::<Vec<_>>(), Start::Zero, products);
             }
             let mut found = take(part, compact(products, width, fan_out), true);
             if let Some((intercepts, scales)) = intercepts {
@@ -344,14 +347,18 @@ impl<F: Float> Workspace<F> {
 /// Closes the gaps between rows that lie `width` apart and are `n_cols` long.
 fn compact<F: Copy>(rows: &mut [F], width: usize, n_cols: usize) -> &mut [F] {
     let n_rows = rows.len() / width;
+    if width == n_cols {
+        return rows;
+    }
     for row in 1..n_rows {
         rows.copy_within(row * width..row * width + n_cols, row * n_cols);
     }
     &mut rows[..n_rows * n_cols]
 }
 
-fn part(rows: RowSet, start: usize, size: usize) -> RowSet {
-    let end = (start + size).min(rows.len());
+/// The rows of a block, of those of the batch.
+fn part<'r, F>(rows: RowSet<'r>, block: &Block<F>) -> RowSet<'r> {
+    let (start, end) = (block.start, block.start + block.n_rows);
     match rows {
         RowSet::Range(first, _) => RowSet::Range(first + start, first + end),
         RowSet::List(list) => RowSet::List(&list[start..end]),
@@ -361,7 +368,6 @@ fn part(rows: RowSet, start: usize, size: usize) -> RowSet {
 impl<F: Float> Block<F> {
     /// Brings the features of its rows together.
     fn begin(&mut self, x: &Input<F>, rows: RowSet) {
-        self.n_rows = rows.len();
         x.gather(rows, &mut self.gathered[..rows.len() * x.width()]);
     }
 
@@ -459,6 +465,6 @@ impl<F: Float> Block<F> {
         };
         let before = &mut before[..self.n_rows * padded(shape.fan_in(layer))];
         let start = if network.skips(layer) { Start::Out } else { Start::Zero };
-        gemm::multiply(left, &packed.layer(layer).backward, start, before);
+        gemm::multiply(&[(left, &packed.layer(layer).backward)], start, before);
     }
 }

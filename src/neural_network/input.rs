@@ -76,32 +76,26 @@ impl<F: Float> Input<'_, F> {
         }
     }
 
-    /// Adds to `out`, of shape (block, padded(fan_out)), the products of a block of features with `errors` over the rows,
-    /// which `panels` holds packed and `errors` row by row.
-    pub fn add_products(
+    /// Where rows are sparse, `out`, of shape (block, padded(fan_out)), becomes the products of a block of features with
+    /// `errors` over the rows, of which each part has its own; else false.
+    pub fn sparse_products<'e>(
         &self,
-        rows: RowSet,
-        side_by_side: &[F],
+        parts: impl Iterator<Item = (RowSet<'e>, &'e [F])>,
         block: Range<usize>,
-        errors: &[F],
-        panels: &[F],
         out: &mut [F],
-    ) {
-        match self {
-            Self::Dense(x) => {
-                let left = transposed(side_by_side, rows.len(), x.n_cols(), block);
-                gemm::multiply(left, panels, Start::Out, out);
-            }
-            Self::Sparse(x) => {
-                let stride = out.len() / block.len();
-                for (position, errors) in errors.chunks_exact(stride).take(rows.len()).enumerate() {
-                    let row = x.row(rows.row(position)).filter(|(column, _)| block.contains(column));
-                    for (column, value) in row {
-                        gemm::add_scaled(value, errors, &mut out[(column - block.start) * stride..][..stride]);
-                    }
+    ) -> bool {
+        let Self::Sparse(x) = self else { return false };
+        out.fill(F::ZERO);
+        let stride = out.len() / block.len();
+        for (rows, errors) in parts {
+            for (position, errors) in errors.chunks_exact(stride).take(rows.len()).enumerate() {
+                let row = x.row(rows.row(position)).filter(|(column, _)| block.contains(column));
+                for (column, value) in row {
+                    gemm::add_scaled(value, errors, &mut out[(column - block.start) * stride..][..stride]);
                 }
             }
         }
+        true
     }
 }
 
@@ -116,13 +110,12 @@ pub fn dense_forward<F: Float>(
     out: &mut [F],
 ) {
     let width = padded(shape.fan_out(index));
-    for block in shape.blocks(index) {
-        let start = if block.start == 0 { Start::Row(&layer.intercepts[..]) } else { Start::Out };
+    let factors = shape.blocks(index).map(|block| {
         let panels = &layer.forward[block.start * width..block.end * width];
         let values = &rows[block.start.min(rows.len())..];
-        let left = Left { values, n_rows, depth: block.len(), row_stride: stride, depth_stride: 1 };
-        gemm::multiply(left, panels, start, out);
-    }
+        (Left { values, n_rows, depth: block.len(), row_stride: stride, depth_stride: 1 }, panels)
+    });
+    gemm::multiply(&factors.collect::<Vec<_>>(), Start::Row(&layer.intercepts), out);
 }
 
 /// Columns `block` of `n_rows` rows, `stride` apart, as the rows of a left factor.

@@ -12,8 +12,10 @@ use super::score::Score;
 use super::shape::Shape;
 use crate::common::error::check_length;
 use crate::common::random::Mt19937;
+use crate::common::simd::{Loops, compiled};
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::RowSet;
+use crate::linalg::gemm::LANES;
 use crate::optimize::step::{Memory, Rule, Steps, Stride, decay};
 
 /// How the rate of steps changes.
@@ -341,12 +343,9 @@ fn step<F: Float>(
     let (kept, keeps_single) = (1.0 - state.rate * params.decay, params.keeps_single);
     let jobs = parts(shape, &mut state.params, memory, packed, gradient);
     let squares = work.gradient(ctx, network, &samples.x, rows, jobs, |part, gradient, is_weights| {
-        let mut squares = F::ZERO;
+        let mut squares = 0.0;
         if is_weights {
-            for (slope, &weight) in gradient.iter_mut().zip(&*part.params) {
-                squares += weight * weight;
-                *slope = (*slope + alpha * weight) / size;
-            }
+            squares = compiled(Penalize { slopes: gradient, weights: part.params, alpha, size });
         } else {
             gradient.iter_mut().for_each(|slope| *slope = *slope / size);
         }
@@ -359,7 +358,7 @@ fn step<F: Float>(
         } else {
             part.advance(gradient, &stride, kept, keeps_single);
         }
-        squares.to_f64()
+        squares
     })?;
     if let Some(most) = params.clip_norm {
         let length = gradient.iter().map(|slope| slope.to_f64() * slope.to_f64()).sum::<f64>().sqrt();
@@ -378,6 +377,32 @@ fn step<F: Float>(
         })?;
     }
     Ok(loss / samples.size(rows) + 0.5 * params.alpha * squares / total)
+}
+
+/// Turns sums of slopes over `size` rows into the slopes of the mean and of the penalty; gives the squares of the weights.
+struct Penalize<'k, F> {
+    slopes: &'k mut [F],
+    weights: &'k [F],
+    alpha: F,
+    size: F,
+}
+
+impl<F: Float> Loops for Penalize<'_, F> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let Self { slopes, weights, alpha, size } = self;
+        // So many sums, whatever the vectors are: no bit depends on them.
+        let mut squares = [F::ZERO; LANES];
+        for (slopes, weights) in slopes.chunks_mut(LANES).zip(weights.chunks(LANES)) {
+            for ((slope, &weight), squares) in slopes.iter_mut().zip(weights).zip(&mut squares) {
+                *squares += weight * weight;
+                *slope = (*slope + alpha * weight) / size;
+            }
+        }
+        squares.iter().map(|sum| sum.to_f64()).sum()
+    }
 }
 
 /// `slope`, of a magnitude of `most` at most; NaN stays NaN.
