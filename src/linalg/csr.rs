@@ -81,9 +81,16 @@ impl<'a, F: Float> Csr<'a, F> {
     /// Columns and values of a row.
     #[inline(always)]
     pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, F)> + '_ {
+        let (columns, values) = self.parts_of(row);
+        columns.iter().map(|&column| column as usize).zip(values.iter().copied())
+    }
+
+    /// The columns of a row, and as many values.
+    #[inline(always)]
+    pub fn parts_of(&self, row: usize) -> (&[u32], &[F]) {
         let range = self.starts[row]..self.starts[row + 1];
-        let columns = self.indices[range.clone()].iter().map(|&column| column as usize);
-        columns.zip(self.values[range].iter().copied())
+        let columns = &self.indices[range.clone()];
+        (columns, &self.values[range][..columns.len()])
     }
 
     /// Column means and variances (the population's), zeros counted. Shape `(n_cols,)`.
