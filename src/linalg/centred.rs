@@ -53,14 +53,21 @@ impl<F: Float> Centred<F> for Csr<'_, F> {
     fn dots(&self, rows: Range<usize>, means: &[f64], vector: &[f64], out: &mut [f64]) {
         let at_means: f64 = means.iter().zip(vector).map(|(mean, value)| mean * value).sum();
         for (row, out) in rows.zip(out) {
-            let product: f64 = self.row(row).map(|(column, value)| value.to_f64() * vector[column]).sum();
+            let (columns, values) = self.parts_of(row);
+            let mut product = 0.0;
+            for at in 0..columns.len() {
+                product += values[at].to_f64() * vector[columns[at] as usize];
+            }
             *out = product - at_means;
         }
     }
 
     fn add_rows(&self, rows: Range<usize>, means: &[f64], factors: &[f64], sums: &mut [f64]) {
         for (row, factor) in rows.zip(factors) {
-            self.row(row).for_each(|(column, value)| sums[column] += factor * value.to_f64());
+            let (columns, values) = self.parts_of(row);
+            for at in 0..columns.len() {
+                sums[columns[at] as usize] += factor * values[at].to_f64();
+            }
         }
         let total: f64 = factors.iter().sum();
         sums.iter_mut().zip(means).for_each(|(sum, mean)| *sum -= mean * total);
@@ -101,14 +108,19 @@ impl<F: Float> Kernel<F> for Dots<'_, F> {
 /// Eight sums in turn: no instruction set fuses or reorders them.
 #[inline(always)]
 fn dot<F: Float>(row: &[F], means: &[f64], vector: &[f64]) -> f64 {
+    let (x, last_x) = row.as_chunks::<LANES>();
+    let (m, last_m) = means.as_chunks::<LANES>();
+    let (v, last_v) = vector.as_chunks::<LANES>();
     let mut sums = [0.0; LANES];
-    let (x, m, v) = (row.chunks_exact(LANES), means.chunks_exact(LANES), vector.chunks_exact(LANES));
-    let rest = x.remainder().iter().zip(m.remainder()).zip(v.remainder());
-    let rest: f64 = rest.map(|((x, mean), value)| (x.to_f64() - mean) * value).sum();
-    for ((x, m), v) in x.zip(m).zip(v) {
+    for at in 0..x.len().min(m.len()).min(v.len()) {
+        let (x, m, v) = (&x[at], &m[at], &v[at]);
         for lane in 0..LANES {
             sums[lane] += (x[lane].to_f64() - m[lane]) * v[lane];
         }
+    }
+    let mut rest = 0.0;
+    for at in 0..last_x.len() {
+        rest += (last_x[at].to_f64() - last_m[at]) * last_v[at];
     }
     let [a, b, c, d, e, f, g, h] = sums;
     ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest

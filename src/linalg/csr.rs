@@ -81,10 +81,17 @@ impl<'a, F: Float> Csr<'a, F> {
     /// Columns and values of a row.
     #[inline(always)]
     pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, F)> + '_ {
-        let range = self.starts[row]..self.starts[row + 1];
+        let (columns, values) = self.parts_of(row);
         // Not `copied`, whose steps in a zip are calls unless they happen to be compiled in the same unit.
-        let pairs = self.indices[range.clone()].iter().zip(&self.values[range]);
-        pairs.map(|(&column, &value)| (column as usize, value))
+        columns.iter().zip(values).map(|(&column, &value)| (column as usize, value))
+    }
+
+    /// The columns of a row, and as many values.
+    #[inline(always)]
+    pub fn parts_of(&self, row: usize) -> (&[u32], &[F]) {
+        let range = self.starts[row]..self.starts[row + 1];
+        let columns = &self.indices[range.clone()];
+        (columns, &self.values[range][..columns.len()])
     }
 
     /// Column means and variances (the population's), zeros counted. Shape `(n_cols,)`.
