@@ -57,7 +57,8 @@ pub fn ln_1p(x: f64) -> f64 {
     // ln v = 2 atanh((v - 1) / (v + 1)), for v = 1 + x or half of it, whichever is nearer to one.
     let is_large = x > SQRT_2 - 1.0;
     let base = if is_large { LN_2 } else { 0.0 };
-    let s = if is_large { (x - 1.0) / (x + 3.0) } else { x / (x + 2.0) };
+    let (above, below) = if is_large { (x - 1.0, x + 3.0) } else { (x, x + 2.0) };
+    let s = above / below;
     let z = s * s;
     let mut sum = 1.0 / 23.0;
     for inverse in

@@ -9,8 +9,10 @@ use super::{Csr, Dense, Rows};
 use crate::common::simd::{Kernel, Simd, dispatch};
 use crate::common::{Float, Result, memory};
 
-/// Bytes of rows in a tile: they stay in the second cache.
-const TILE_BYTES: usize = 1 << 17;
+/// Bytes of rows in a tile that meets one vector: they stay in the first cache.
+const TILE_BYTES: usize = 24 * 1024;
+/// Bytes of rows in a tile that meets several: they stay in the second cache.
+const LARGE_TILE_BYTES: usize = 1 << 17;
 /// Rows of a tile, at least and at most.
 const TILE_ROWS: (usize, usize) = (16, 256);
 /// Products of a CSR row with one vector that are summed in turn.
@@ -19,6 +21,13 @@ const GROUP: usize = 4;
 const MOST_VECTORS: usize = 8;
 /// Lanes of the widest vector.
 const MOST_LANES: usize = 16;
+/// Rows that share what is loaded of a vector.
+const SHARING: usize = 8;
+/// Vectors that dense rows meet at a time, at most.
+const SHARED_VECTORS: usize = 4;
+
+/// The last numbers of each of up to [`SHARED_VECTORS`] vectors, behind as many zeros as fill a vector of the machine.
+type Tails<F> = [[F; MOST_LANES]; SHARED_VECTORS];
 
 /// Buffers of a worker.
 #[derive(Debug, Default)]
@@ -38,16 +47,17 @@ pub trait Skinny<F: Float>: Rows<F> {
     /// Numbers that the sums with so many vectors take.
     fn room(&self, count: usize) -> usize;
 
-    /// Goes through the rows of a range, tile by tile: `weigh(rows, products)` sees the products of the rows of a tile
-    /// with `count` packed vectors, row-major of shape (rows, count), and puts factors in their place; the rows times
-    /// these factors are added to `sums`, of [`Skinny::room`] numbers, which [`Skinny::unpack_sums`] puts in order.
+    /// Goes through the rows of a range, tile by tile: `weigh(rows, products, next)` sees the products of the rows of a
+    /// tile with `count` packed vectors, row-major of shape (rows, count), and puts factors in their place; the rows
+    /// times these factors are added to `sums`, of [`Skinny::room`] numbers, which [`Skinny::unpack_sums`] puts in order.
+    /// `next` are the values of the next tile, to be asked for in time, or none.
     fn pass(
         &self,
         rows: Range<usize>,
         vectors: &[F],
         count: usize,
         buffers: &mut Buffers<F>,
-        weigh: impl FnMut(Range<usize>, &mut [F]),
+        weigh: impl FnMut(Range<usize>, &mut [F], &[F]),
         sums: &mut [f64],
     );
 
@@ -75,11 +85,12 @@ impl<F: Float> Skinny<F> for Dense<'_, F> {
         vectors: &[F],
         count: usize,
         buffers: &mut Buffers<F>,
-        mut weigh: impl FnMut(Range<usize>, &mut [F]),
+        mut weigh: impl FnMut(Range<usize>, &mut [F], &[F]),
         sums: &mut [f64],
     ) {
         let n_cols = self.n_cols();
-        let height = (TILE_BYTES / (n_cols * size_of::<F>())).clamp(TILE_ROWS.0, TILE_ROWS.1);
+        let bytes = if count == 1 { TILE_BYTES } else { LARGE_TILE_BYTES };
+        let height = (bytes / (n_cols * size_of::<F>())).clamp(TILE_ROWS.0, TILE_ROWS.1) / SHARING * SHARING;
         let Buffers { products, sums: own } = buffers;
         products.resize(height * count, F::ZERO);
         own.resize(sums.len(), F::ZERO);
@@ -88,7 +99,8 @@ impl<F: Float> Skinny<F> for Dense<'_, F> {
             let tile = &self.values()[start * n_cols..end * n_cols];
             let products = &mut products[..(end - start) * count];
             dispatch(Times { rows: tile, vectors, n_cols, count, out: products });
-            weigh(start..end, products);
+            let next = &self.values()[end * n_cols..(end + height).min(rows.end) * n_cols];
+            weigh(start..end, products, next);
             own.fill(F::ZERO);
             dispatch(AddTimes { rows: tile, factors: products, n_cols, count, sums: own });
             sums.iter_mut().zip(own.iter()).for_each(|(sum, value)| *sum += value.to_f64());
@@ -122,7 +134,7 @@ impl<F: Float> Skinny<F> for Csr<'_, F> {
         vectors: &[F],
         count: usize,
         buffers: &mut Buffers<F>,
-        mut weigh: impl FnMut(Range<usize>, &mut [F]),
+        mut weigh: impl FnMut(Range<usize>, &mut [F], &[F]),
         sums: &mut [f64],
     ) {
         assert!(vectors.len() == self.room(count) && sums.len() == vectors.len(), "vectors of another length");
@@ -132,7 +144,7 @@ impl<F: Float> Skinny<F> for Csr<'_, F> {
             let tile = start..(start + TILE_ROWS.1).min(rows.end);
             let products = &mut products[..tile.len() * count];
             dispatch(TimesSparse { x: self, rows: tile.clone(), vectors, count, out: products });
-            weigh(tile.clone(), products);
+            weigh(tile.clone(), products, &[]);
             dispatch(AddTimesSparse { x: self, rows: tile, factors: products, count, sums });
         }
     }
@@ -189,17 +201,22 @@ impl<F: Float> Kernel<F> for Times<'_, F> {
                 2 | 3 => 2,
                 _ => 4,
             };
+            let mut tails: Tails<F> = [[F::ZERO; MOST_LANES]; SHARED_VECTORS];
+            let rest = self.n_cols % S::WIDTH;
+            for (tail, vector) in tails.iter_mut().zip(self.vectors[vector * self.n_cols..].chunks_exact(self.n_cols)) {
+                tail[S::WIDTH - rest..S::WIDTH].copy_from_slice(&vector[self.n_cols - rest..]);
+            }
             let mut row = 0;
             while row < n_rows {
                 // SAFETY: the instruction set is the caller's promise; the rows and vectors exist by the conditions.
                 unsafe {
                     row += match (width, n_rows - row) {
-                        (1, 8..) => self.block::<S, 8, 1>(row, vector),
-                        (1, _) => self.block::<S, 1, 1>(row, vector),
-                        (2, 4..) => self.block::<S, 4, 2>(row, vector),
-                        (2, _) => self.block::<S, 1, 2>(row, vector),
-                        (_, 4..) => self.block::<S, 4, 4>(row, vector),
-                        _ => self.block::<S, 1, 4>(row, vector),
+                        (1, 8..) => self.block::<S, 8, 1>(row, vector, &tails),
+                        (1, _) => self.block::<S, 1, 1>(row, vector, &tails),
+                        (2, 4..) => self.block::<S, 4, 2>(row, vector, &tails),
+                        (2, _) => self.block::<S, 1, 2>(row, vector, &tails),
+                        (_, 4..) => self.block::<S, 4, 4>(row, vector, &tails),
+                        _ => self.block::<S, 1, 4>(row, vector, &tails),
                     };
                 }
             }
@@ -214,10 +231,16 @@ impl<F: Float> Times<'_, F> {
     /// # Safety
     /// The instruction set of `S`; the rows and vectors exist.
     #[inline(always)]
-    unsafe fn block<S: Simd<F = F>, const R: usize, const C: usize>(&mut self, row: usize, vector: usize) -> usize {
+    unsafe fn block<S: Simd<F = F>, const R: usize, const C: usize>(
+        &mut self,
+        row: usize,
+        vector: usize,
+        tails: &Tails<F>,
+    ) -> usize {
         let n_cols = self.n_cols;
         let whole = n_cols / S::WIDTH * S::WIDTH;
-        // SAFETY: the caller's promise; columns below `whole` make whole vectors, the lanes fit `MOST_LANES`.
+        // SAFETY: the caller's promise; columns below `whole` make whole vectors, the last ones of longer rows too, and
+        // the lanes fit `MOST_LANES`.
         unsafe {
             let rows = self.rows.as_ptr().add(row * n_cols);
             let vectors = self.vectors.as_ptr().add(vector * n_cols);
@@ -234,6 +257,15 @@ impl<F: Float> Times<'_, F> {
                     }
                 }
             }
+            if whole > 0 && whole < n_cols {
+                let last = n_cols - S::WIDTH;
+                for r in 0..R {
+                    let x = S::load(rows.add(r * n_cols + last));
+                    for c in 0..C {
+                        sums[r][c] = S::fma(x, S::load(tails[c].as_ptr()), sums[r][c]);
+                    }
+                }
+            }
             for r in 0..R {
                 for c in 0..C {
                     let mut lanes = [F::ZERO; MOST_LANES];
@@ -246,8 +278,10 @@ impl<F: Float> Times<'_, F> {
                         width /= 2;
                     }
                     let mut total = lanes[0];
-                    for column in whole..n_cols {
-                        total += *rows.add(r * n_cols + column) * *vectors.add(c * n_cols + column);
+                    if whole == 0 {
+                        for column in 0..n_cols {
+                            total += *rows.add(r * n_cols + column) * *vectors.add(c * n_cols + column);
+                        }
                     }
                     self.out[(row + r) * self.count + vector + c] = total;
                 }
@@ -282,11 +316,12 @@ impl<F: Float> Kernel<F> for AddTimes<'_, F> {
                 2 | 3 => 2,
                 _ => 4,
             };
-            let mut column = 0;
-            while column < whole {
+            let mut taken = 0;
+            while taken < whole {
+                let column = taken * S::WIDTH;
                 // SAFETY: the instruction set is the caller's promise; the columns and factors exist by the conditions.
                 unsafe {
-                    column += match (width, whole - column) {
+                    taken += match (width, whole - taken) {
                         (1, 8..) => self.columns::<S, 1, 8>(vector, column),
                         (1, 4..) => self.columns::<S, 1, 4>(vector, column),
                         (1, 2..) => self.columns::<S, 1, 2>(vector, column),
@@ -300,12 +335,27 @@ impl<F: Float> Kernel<F> for AddTimes<'_, F> {
                     };
                 }
             }
+            if whole > 0 && whole * S::WIDTH < self.n_cols {
+                // Columns that are taken again get the same sums again.
+                let column = self.n_cols - S::WIDTH;
+                // SAFETY: as above.
+                unsafe {
+                    match width {
+                        1 => self.columns::<S, 1, 1>(vector, column),
+                        2 => self.columns::<S, 2, 1>(vector, column),
+                        _ => self.columns::<S, 4, 1>(vector, column),
+                    };
+                }
+            }
             vector += width;
         }
-        for column in whole * S::WIDTH..self.n_cols {
-            for (row, factors) in self.rows.chunks_exact(self.n_cols).zip(self.factors.chunks_exact(self.count)) {
-                for (vector, &factor) in factors.iter().enumerate() {
-                    self.sums[vector * self.n_cols + column] += factor * row[column];
+        if whole == 0 {
+            let Self { rows, factors, n_cols, count, sums } = self;
+            for row in 0..n_rows {
+                for vector in 0..count {
+                    for column in 0..n_cols {
+                        sums[vector * n_cols + column] += factors[row * count + vector] * rows[row * n_cols + column];
+                    }
                 }
             }
         }
@@ -313,7 +363,7 @@ impl<F: Float> Kernel<F> for AddTimes<'_, F> {
 }
 
 impl<F: Float> AddTimes<'_, F> {
-    /// `V` vectors of columns, from the `first`-th on, for `C` vectors; returns `V`.
+    /// Columns that fill `V` vectors, from the `first` on, for `C` vectors; returns `V`.
     ///
     /// # Safety
     /// The instruction set of `S`; the columns and factors exist.
@@ -322,7 +372,7 @@ impl<F: Float> AddTimes<'_, F> {
         let (n_cols, count) = (self.n_cols, self.count);
         // SAFETY: the caller's promise.
         unsafe {
-            let mut row = self.rows.as_ptr().add(first * S::WIDTH);
+            let mut row = self.rows.as_ptr().add(first);
             let mut factors = self.factors.as_ptr().add(vector);
             let mut sums = [[S::splat(F::ZERO); V]; C];
             for _ in 0..self.rows.len() / n_cols {
@@ -341,7 +391,7 @@ impl<F: Float> AddTimes<'_, F> {
             }
             for c in 0..C {
                 for v in 0..V {
-                    S::store(self.sums.as_mut_ptr().add((vector + c) * n_cols + (first + v) * S::WIDTH), sums[c][v]);
+                    S::store(self.sums.as_mut_ptr().add((vector + c) * n_cols + first + v * S::WIDTH), sums[c][v]);
                 }
             }
         }
@@ -365,20 +415,23 @@ impl<F: Float> Kernel<F> for TimesSparse<'_, '_, F> {
     unsafe fn run<S: Simd<F = F>>(mut self) {
         let (values, indices, starts) = self.x.parts();
         let out = std::mem::take(&mut self.out);
-        for (row, out) in self.rows.clone().zip(out.chunks_exact_mut(self.count)) {
+        for at in 0..self.rows.len() {
+            let (row, out) = (self.rows.start + at, &mut out[at * self.count..][..self.count]);
             let (values, indices) = (&values[starts[row]..starts[row + 1]], &indices[starts[row]..starts[row + 1]]);
             if let [out] = out {
-                // SAFETY: columns of CSR rows are below `n_cols`, which is the length of the vector.
-                let term = |value: F, index: u32| value * unsafe { *self.vectors.get_unchecked(index as usize) };
-                let (whole, columns) = (values.chunks_exact(GROUP), indices.chunks_exact(GROUP));
-                let rest = whole.remainder().iter().zip(columns.remainder());
-                let rest: F = rest.map(|(&value, &column)| term(value, column)).sum();
                 // Sums in turn, since each waits for the one before it.
                 let mut sums = [F::ZERO; GROUP];
-                for (values, columns) in whole.zip(columns) {
+                let whole = values.len() / GROUP * GROUP;
+                for at in (0..whole).step_by(GROUP) {
                     for lane in 0..GROUP {
-                        sums[lane] += term(values[lane], columns[lane]);
+                        // SAFETY: columns of CSR rows are below `n_cols`, which is the length of the vector.
+                        let factor = unsafe { *self.vectors.get_unchecked(indices[at + lane] as usize) };
+                        sums[lane] += values[at + lane] * factor;
                     }
+                }
+                let mut rest = F::ZERO;
+                for at in whole..values.len() {
+                    rest += values[at] * self.vectors[indices[at] as usize];
                 }
                 *out = (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
                 continue;
@@ -395,10 +448,11 @@ impl<F: Float> TimesSparse<'_, '_, F> {
     #[inline(always)]
     fn products<const C: usize>(&self, values: &[F], indices: &[u32], first: usize, out: &mut [F]) {
         let mut sums = [F::ZERO; C];
-        for (&value, &column) in values.iter().zip(indices) {
-            let vectors = &self.vectors[column as usize * self.count + first..][..C];
+        let indices = &indices[..values.len()];
+        for at in 0..values.len() {
+            let vectors = &self.vectors[indices[at] as usize * self.count + first..][..C];
             for c in 0..C {
-                sums[c] += value * vectors[c];
+                sums[c] += values[at] * vectors[c];
             }
         }
         out.copy_from_slice(&sums);
@@ -420,13 +474,14 @@ impl<F: Float> Kernel<F> for AddTimesSparse<'_, '_, F> {
     #[inline(always)]
     unsafe fn run<S: Simd<F = F>>(mut self) {
         let (values, indices, starts) = self.x.parts();
-        for (row, factors) in self.rows.clone().zip(self.factors.chunks_exact(self.count)) {
+        for at in 0..self.rows.len() {
+            let (row, factors) = (self.rows.start + at, &self.factors[at * self.count..][..self.count]);
             let (values, indices) = (&values[starts[row]..starts[row + 1]], &indices[starts[row]..starts[row + 1]]);
             if let [factor] = factors {
-                let factor = factor.to_f64();
-                for (value, &column) in values.iter().zip(indices) {
+                let (factor, indices) = (factor.to_f64(), &indices[..values.len()]);
+                for at in 0..values.len() {
                     // SAFETY: columns of CSR rows are below `n_cols`, which is the number of sums.
-                    unsafe { *self.sums.get_unchecked_mut(column as usize) += factor * value.to_f64() };
+                    unsafe { *self.sums.get_unchecked_mut(indices[at] as usize) += factor * values[at].to_f64() };
                 }
                 continue;
             }
@@ -442,10 +497,13 @@ impl<F: Float> AddTimesSparse<'_, '_, F> {
     #[inline(always)]
     fn add<const C: usize>(&mut self, values: &[F], indices: &[u32], first: usize, factors: &[F]) {
         let mut own = [0.0; C];
-        own.iter_mut().zip(factors).for_each(|(own, factor)| *own = factor.to_f64());
-        for (value, &column) in values.iter().zip(indices) {
-            let value = value.to_f64();
-            let sums = &mut self.sums[column as usize * self.count + first..][..C];
+        for c in 0..C {
+            own[c] = factors[c].to_f64();
+        }
+        let indices = &indices[..values.len()];
+        for at in 0..values.len() {
+            let value = values[at].to_f64();
+            let sums = &mut self.sums[indices[at] as usize * self.count + first..][..C];
             for c in 0..C {
                 sums[c] += value * own[c];
             }
@@ -472,7 +530,7 @@ mod tests {
     fn passed<F: Float>(x: &impl Skinny<F>, vectors: &[f64], count: usize) -> (Vec<f64>, Vec<f64>) {
         let packed = x.pack_vectors(vectors).expect("memory");
         let (mut seen, mut sums) = (Vec::new(), vec![1.0; x.room(count)]);
-        let weigh = |rows: Range<usize>, products: &mut [F]| {
+        let weigh = |rows: Range<usize>, products: &mut [F], _: &[F]| {
             assert_eq!(products.len(), rows.len() * count);
             seen.extend(products.iter().map(|value| value.to_f64()));
             products.iter_mut().for_each(|value| *value = *value + *value - F::ONE);

@@ -14,6 +14,8 @@ const PIECE: usize = 2 * LANES;
 const STORED_LANES: usize = 4;
 /// Bytes of a cache line.
 const LINE: usize = 64;
+/// Rows that are asked for before they are gathered.
+const AHEAD: usize = 8;
 
 /// The order in which products are summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +37,14 @@ pub struct Sums {
 
 /// Rows that are taken one at a time. Vectors have shape (n_cols,); a shift of the rows is not seen.
 pub trait Steps<F: Float>: Rows<F> {
+    /// Whether rows in any order are best copied side by side before they are taken.
+    const GATHERS: bool;
+
     /// Asks for a row that is needed soon.
     fn fetch(&self, row: usize);
+
+    /// Puts the listed rows behind `gathered`, one after the other, if [`Steps::GATHERS`].
+    fn append_rows(&self, rows: &[u32], gathered: &mut Vec<F>);
 
     /// The product of a row with a vector: each factor rounded to `F`, summed in double precision.
     fn product(&self, row: usize, vector: &[F], summation: Summation) -> f64;
@@ -112,9 +120,20 @@ impl<F: Float> Dense<'_, F> {
 }
 
 impl<F: Float> Steps<F> for Dense<'_, F> {
+    const GATHERS: bool = true;
+
     #[inline(always)]
     fn fetch(&self, row: usize) {
         fetch_all(self.at(row));
+    }
+
+    fn append_rows(&self, rows: &[u32], gathered: &mut Vec<F>) {
+        for (position, &row) in rows.iter().enumerate() {
+            if let Some(&row) = rows.get(position + AHEAD) {
+                self.fetch(row as usize);
+            }
+            gathered.extend_from_slice(self.at(row as usize));
+        }
     }
 
     #[inline(always)]
@@ -163,12 +182,16 @@ impl<F: Float> Csr<'_, F> {
 }
 
 impl<F: Float> Steps<F> for Csr<'_, F> {
+    const GATHERS: bool = false;
+
     #[inline(always)]
     fn fetch(&self, row: usize) {
         let (values, columns) = self.stored_in(row);
         fetch_all(values);
         fetch_all(columns);
     }
+
+    fn append_rows(&self, _rows: &[u32], _gathered: &mut Vec<F>) {}
 
     #[inline(always)]
     fn product(&self, row: usize, vector: &[F], summation: Summation) -> f64 {

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::losses::Loss;
 use crate::common::context::Blocks;
-use crate::common::simd::{Loops, compiled};
+use crate::common::simd::{Loops, compiled, prefetch};
 use crate::common::{Context, Float, Result, memory, pairwise, parallel};
 use crate::linalg::gram::{self, Gram};
 use crate::linalg::skinny::{Buffers, Skinny};
@@ -21,6 +21,12 @@ const HELD_SUMS: usize = 1 << 20;
 const LEAST_HELD: usize = 4;
 /// Scalars that the sums of products of all blocks may take, unless one block takes more.
 const MOST_SUMS: usize = 1 << 26;
+/// Rows that are weighed between two looks ahead.
+const GROUP: usize = 16;
+/// Sums in turn.
+const LANES: usize = 8;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// Rows with their targets and weights.
 #[derive(Debug)]
@@ -117,7 +123,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
     pub fn evaluate(&self, ctx: &Context, variables: &[f64], gradient: &mut [f64], states: &mut [f64]) -> Result<f64> {
-        let work = |rows: Range<usize>, scratch: &mut Weighing<'_>, products: &mut [F]| {
+        let work = |rows: Range<usize>, scratch: &mut Weighing<'_>, products: &mut [F], next: &[F]| {
             let targets = &self.data.y[rows.clone()];
             scratch.targets.resize(targets.len(), 0.0);
             scratch.losses.resize(targets.len(), 0.0);
@@ -127,6 +133,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
                 weights: self.data.weights.map(|weights| &weights[rows]),
                 share: 1.0 / self.total,
                 products,
+                next,
                 scratch,
             });
             // A value is compared with the next one to the last digits.
@@ -148,7 +155,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
     /// As [`Objective::evaluate`].
     pub fn curve(&self, ctx: &Context, states: &mut [f64], direction: &[f64], out: &mut [f64]) -> Result<()> {
         let (count, share) = (self.count(), 1.0 / self.total);
-        let work = |rows: Range<usize>, scratch: &mut Weighing<'_>, products: &mut [F]| {
+        let work = |rows: Range<usize>, scratch: &mut Weighing<'_>, products: &mut [F], _: &[F]| {
             let tile = rows.zip(products.chunks_exact_mut(count)).zip(scratch.states.chunks_exact(count));
             for ((row, products), states) in tile {
                 let margins = &mut scratch.margins[..count];
@@ -179,7 +186,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
         variables: &[f64],
         out: &mut [f64],
         states: &mut [f64],
-        work: impl Fn(Range<usize>, &mut Weighing<'_>, &mut [F]) -> f64 + Sync,
+        work: impl Fn(Range<usize>, &mut Weighing<'_>, &mut [F], &[F]) -> f64 + Sync,
     ) -> Result<f64> {
         let (x, count) = (self.data.x, self.count());
         let (coef, intercepts) = self.split(variables)?;
@@ -198,7 +205,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
                     sums: memory::filled(x.room(count), 0.0)?,
                     intercepts: memory::filled(count, 0.0)?,
                 };
-                let weigh = |rows: Range<usize>, products: &mut [F]| {
+                let weigh = |rows: Range<usize>, products: &mut [F], next: &[F]| {
                     margins.resize(products.len(), 0.0);
                     let len = states.len().min(products.len());
                     let (own, rest) = std::mem::take(&mut states).split_at_mut(len);
@@ -211,7 +218,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
                         states: own,
                         sums: &mut part.intercepts,
                     };
-                    part.value += work(rows, &mut weighing, products);
+                    part.value += work(rows, &mut weighing, products, next);
                 };
                 x.pass(block, &packed, count, buffers, weigh, &mut part.sums);
                 Ok(part)
@@ -308,6 +315,8 @@ struct Weigh<'k, 's, F, L> {
     weights: Option<&'k [F]>,
     share: f64,
     products: &'k mut [F],
+    /// What is read next.
+    next: &'k [F],
     scratch: &'k mut Weighing<'s>,
 }
 
@@ -315,21 +324,68 @@ impl<F: Float, L: Loss> Loops for Weigh<'_, '_, F, L> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
+        if self.loss.count() == 1 { self.single() } else { self.several() }
+    }
+}
+
+impl<F: Float, L: Loss> Weigh<'_, '_, F, L> {
+    /// Rows of one margin each. What comes next is asked for meanwhile: memory would have nothing to do.
+    #[inline(always)]
+    fn single(&mut self) {
+        let len = self.y.len();
+        let mut next = self.next.chunks(self.next.len().div_ceil(len.div_ceil(GROUP)).max(1));
+        for start in (0..len).step_by(GROUP) {
+            let next = next.next().unwrap_or_default();
+            for at in (0..next.len()).step_by(LINE / size_of::<F>()) {
+                prefetch(&raw const next[at]);
+            }
+            self.some(start, (start + GROUP).min(len));
+        }
+        self.scratch.sums[0] += in_lanes(&self.scratch.margins[..len]);
+    }
+
+    /// The rows of a range, of one margin each.
+    #[inline(always)]
+    fn some(&mut self, start: usize, end: usize) {
+        let Weighing { intercepts, margins, losses, targets, states, .. } = &mut *self.scratch;
+        let (len, share, intercept) = (end - start, self.share, intercepts[0]);
+        let (margins, losses) = (&mut margins[start..end], &mut losses[start..end]);
+        let (products, targets) = (&mut self.products[start..end], &mut targets[start..end]);
+        let y = &self.y[start..end];
+        for row in 0..len {
+            targets[row] = y[row].to_f64();
+            margins[row] = products[row].to_f64() + intercept;
+        }
+        let states = if states.is_empty() { &mut [][..] } else { &mut states[start..end] };
+        self.loss.derive(targets, margins, losses, states);
+        if let Some(weights) = self.weights {
+            let weights = &weights[start..end];
+            for row in 0..len {
+                let weight = weights[row].to_f64();
+                losses[row] *= weight;
+                margins[row] *= weight * share;
+            }
+        } else {
+            for row in 0..len {
+                margins[row] *= share;
+            }
+        }
+        for row in 0..len {
+            products[row] = F::from_f64(margins[row]);
+        }
+    }
+
+    /// Rows of several margins each.
+    #[inline(always)]
+    fn several(&mut self) {
         let (count, share) = (self.loss.count(), self.share);
-        let Weighing { intercepts, margins, losses, targets, states, sums } = self.scratch;
+        let Weighing { intercepts, margins, losses, targets, states, sums } = &mut *self.scratch;
         let margins = &mut margins[..self.products.len()];
         targets.iter_mut().zip(self.y).for_each(|(target, y)| *target = y.to_f64());
-        if let [intercept] = **intercepts {
-            margins
-                .iter_mut()
-                .zip(&*self.products)
-                .for_each(|(margin, product)| *margin = product.to_f64() + intercept);
-        } else {
-            for (margins, products) in margins.chunks_exact_mut(count).zip(self.products.chunks_exact(count)) {
-                let pairs = margins.iter_mut().zip(products.iter().zip(*intercepts));
-                pairs.for_each(|(margin, (product, intercept))| *margin = product.to_f64() + intercept);
-            }
+        for (margins, products) in margins.chunks_exact_mut(count).zip(self.products.chunks_exact(count)) {
+            let pairs = margins.iter_mut().zip(products.iter().zip(*intercepts));
+            pairs.for_each(|(margin, (product, intercept))| *margin = product.to_f64() + intercept);
         }
         self.loss.derive(targets, margins, losses, states);
         match self.weights {
@@ -348,4 +404,21 @@ impl<F: Float, L: Loss> Loops for Weigh<'_, '_, F, L> {
         }
         self.products.iter_mut().zip(&*margins).for_each(|(product, margin)| *product = F::from_f64(*margin));
     }
+}
+
+/// The sum of `values`, in several sums in turn.
+#[inline(always)]
+fn in_lanes(values: &[f64]) -> f64 {
+    let (groups, rest) = values.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for group in groups {
+        for lane in 0..LANES {
+            sums[lane] += group[lane];
+        }
+    }
+    for at in 0..rest.len() {
+        sums[at] += rest[at];
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
+    ((a + b) + (c + d)) + ((e + f) + (g + h))
 }

@@ -64,6 +64,9 @@ pub fn fit<F: Float, R: Steps<F>>(
     let n_rows = rows.n_rows();
     check_length("sample_weight", problem.weights.len(), n_rows)?;
     check_length("validation mask", problem.held_out.map_or(n_rows, <[bool]>::len), n_rows)?;
+    // A thread that has a task of its own brings no rows to another.
+    let alone = ctx.alone();
+    let inner = if tasks.len() < ctx.threads() { ctx } else { &alone };
     let numbered = tasks.into_iter().enumerate().collect();
     parallel::map(ctx, numbered, |(number, task): (usize, Task<F>)| {
         let made;
@@ -81,7 +84,7 @@ pub fn fit<F: Float, R: Steps<F>>(
         check_length("y", targets.len(), n_rows)?;
         let data = Data { rows, targets, weights: problem.weights, held_out: problem.held_out };
         let watcher = Watcher { data: &data, scoring: problem.scoring, report };
-        descend(ctx, &data, &task.start, &task.params, &watcher)
+        descend(inner, &data, &task.start, &task.params, &watcher)
     })
 }
 

@@ -88,7 +88,9 @@ pub fn minimize(ctx: &Context, f: &mut impl Curved, mut x: Vec<f64>, params: &Pa
             value = f.evaluate(&x, &mut gradient)?;
             let rise = value - value_before;
             let is_noise = rise.abs() <= (value_before * NOISE * params.precision).abs();
-            is_found = rise <= step * DECREASE * slope || (is_noise && sum_of_magnitudes(&gradient) < size_before);
+            // Where nothing but rounding is left of the gradient too, it need not become smaller.
+            let is_flat = sum_of_magnitudes(&gradient) < size_before || largest(&gradient) <= params.tol;
+            is_found = rise <= step * DECREASE * slope || (is_noise && is_flat);
             if is_found {
                 break;
             }

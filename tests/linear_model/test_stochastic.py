@@ -230,8 +230,10 @@ def test_what_is_printed(early_stopping, capsys):
     assert capsys.readouterr().out.count("-- Epoch 1\n") == 3
 
 
-def test_threads_change_nothing(threads):
-    X, _, classes, _, _ = table(9, n=3000, d=20)
+@pytest.mark.parametrize(("n", "d"), [(3000, 20), (24_000, 50)])
+def test_threads_change_nothing(threads, n, d):
+    """Shuffled rows of the larger table are brought by other threads."""
+    X, _, classes, _, _ = table(9, n=n, d=d)
     found = []
     for count in (1, 2, 7):
         threads(count)

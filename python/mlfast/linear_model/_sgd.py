@@ -4,6 +4,7 @@ scikit-learn's own methods validate, allocate and warn; what they call to fit a 
 """
 
 import numbers
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from sklearn.linear_model._sgd_fast import (
 from sklearn.linear_model._stochastic_gradient import MAX_INT
 from sklearn.utils import check_random_state
 
+from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition
@@ -75,6 +77,23 @@ def undrawn_if_refused(*sources: Any) -> Iterator[None]:
         raise
 
 
+_of_thread = threading.local()
+
+
+def generator(random_state: Any) -> np.random.RandomState:
+    """Return the generator of a ``random_state``, as scikit-learn does; one of a seed is good until the next call.
+
+    To make one asks the system for entropy, which takes as long as a small fit. It is kept, and seeded again.
+    """
+    if not isinstance(random_state, numbers.Integral):
+        return check_random_state(random_state)
+    random: np.random.RandomState | None = getattr(_of_thread, "random", None)
+    if random is None:
+        random = _of_thread.random = np.random.RandomState()
+    random.seed(random_state)  # type: ignore[arg-type]
+    return random
+
+
 def seed_after_that_of_rows(random: np.random.RandomState) -> int:
     """Return the seed of the shuffles, drawn after one that scikit-learn draws for its table and does not use."""
     random.randint(1, MAX_INT)
@@ -95,7 +114,7 @@ def descended(
     seeds: list[int],
     class_weights: list[tuple[float, float]],
     intercepts: list[float],
-    n_threads: int = 1,
+    n_threads: int | None = None,
     one_class: bool = False,
 ) -> dict[str, Any]:
     """Fit a validated problem in Rust.
@@ -122,8 +141,9 @@ def descended(
         Weights of positive and of other targets, for each task.
     intercepts : list of float
         Where the intercepts begin, for each task.
-    n_threads : int, default=1
-        Threads that tasks are shared out to.
+    n_threads : int, default=None
+        Threads that tasks, or what a single one needs beside its steps, are shared out to; None: what ``n_jobs`` of
+        the model says, where 0 is no error, since scikit-learn does not look at it for a single task.
     one_class : bool, default=False
         Whether alpha counts against the intercept too.
 
@@ -172,7 +192,7 @@ def descended(
             "is_reported": bool(est.verbose),
         },
         report=_printer() if est.verbose else None,
-        n_threads=n_threads,
+        n_threads=_threads.resolve(getattr(est, "n_jobs", None) or None) if n_threads is None else n_threads,
     )
     if any(found["diverged"]):
         raise RefusedError("numbers grew out of all bounds")

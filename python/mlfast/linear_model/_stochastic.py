@@ -1,5 +1,6 @@
 """Linear models by stochastic gradient descent."""
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from mlfast.linear_model._sgd import (
     FIT_CONDITIONS,
     LOSS_TYPES,
     descended,
+    generator,
     is_averaged,
     own,
     renewed,
@@ -59,7 +61,7 @@ class DescendingClassifier(LinearClassifierDropIn):
         sides = np.where(y == self.classes_[1], 1, 0 if is_log else -1).astype(X.dtype)
         intercept = (self._standard_intercept if self.average else self.intercept_)[0]
         with undrawn_if_refused(self.random_state):
-            random = check_random_state(self.random_state)
+            random = generator(self.random_state)
             random.randint(1, MAX_INT)  # scikit-learn's table of rows draws a seed, and does not use it
             mask = self._make_validation_split(sides, sample_mask=sample_weight > 0)
             found = descended(
@@ -99,7 +101,7 @@ class DescendingClassifier(LinearClassifierDropIn):
         n_threads = _threads.resolve(self.n_jobs)
         with undrawn_if_refused(self.random_state):
             mask = self._make_validation_split(y, sample_mask=sample_weight > 0)
-            seeds = check_random_state(self.random_state).randint(MAX_INT, size=len(self.classes_))
+            seeds = generator(self.random_state).randint(MAX_INT, size=len(self.classes_))
             found = descended(
                 self,
                 X,
@@ -110,7 +112,7 @@ class DescendingClassifier(LinearClassifierDropIn):
                 sample_weight=sample_weight,
                 validation_mask=mask,
                 max_iter=max_iter,
-                seeds=[seed_after_that_of_rows(np.random.RandomState(seed)) for seed in seeds],
+                seeds=[seed_after_that_of_rows(generator(seed)) for seed in seeds],
                 class_weights=[(weight, 1.0) for weight in self._expanded_class_weight],
                 intercepts=(self._standard_intercept if self.average else self.intercept_).tolist(),
                 n_threads=n_threads,
@@ -152,7 +154,7 @@ class DescendingRegressor(LinearDropIn):
         intercept = (self._standard_intercept if self.average else self.intercept_)[0]
         with undrawn_if_refused(self.random_state):
             mask = self._make_validation_split(y, sample_mask=sample_weight > 0)
-            random = check_random_state(self.random_state)
+            random = generator(self.random_state)
             seed = int(random.randint(0, MAX_INT))
             random.randint(1, MAX_INT)  # as scikit-learn's table of rows does
             found = descended(
@@ -365,8 +367,12 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
     def _descend(self: Any, X: Any, alpha: Any, sample_weight: Any, learning_rate: Any, max_iter: Any) -> None:
         intercept = (self._standard_intercept if self.average else 1 - self.offset_)[0]
         n_samples = X.shape[0]
-        with undrawn_if_refused(None, self.random_state):
-            check_random_state(None).randint(1, MAX_INT)  # as scikit-learn's table of rows does, told of no generator
+        # scikit-learn's table of rows, told of no generator, draws from the one that all share. A seed of one's own
+        # does not care when, and to note the state of that generator takes as long as a small fit.
+        draws_after = isinstance(self.random_state, numbers.Integral)
+        with undrawn_if_refused(*() if draws_after else (None, self.random_state)):
+            if not draws_after:
+                check_random_state(None).randint(1, MAX_INT)
             found = descended(
                 self,
                 X,
@@ -377,11 +383,13 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
                 sample_weight=sample_weight,
                 validation_mask=np.zeros(n_samples, dtype=bool),
                 max_iter=max_iter,
-                seeds=[int(check_random_state(self.random_state).randint(0, MAX_INT))],
+                seeds=[int(generator(self.random_state).randint(0, MAX_INT))],
                 class_weights=[(1.0, 1.0)],
                 intercepts=[float(intercept)],
                 one_class=True,
             )
+        if draws_after:
+            check_random_state(None).randint(1, MAX_INT)
         (self.n_iter_,) = found["n_iter"]
         self.t_ += self.n_iter_ * n_samples
         intercept = found["intercepts"]

@@ -2,22 +2,27 @@
 //!
 //! A step goes against the slope of the loss at one row; the penalty on the squared length is a multiplication of all
 //! coefficients, that on the magnitudes is paid in the columns that the row meets. Steps shrink by a [`Schedule`], or
-//! are as long as it takes to correct the prediction ([`Schedule::PassiveAggressive`]). Since a step needs the one
-//! before, there is one thread; what the next rows are is known, so that they are fetched ahead.
+//! are as long as it takes to correct the prediction ([`Schedule::PassiveAggressive`]). A step needs the one before, so
+//! that one thread takes them all; what the next rows are is known, and another one may bring them.
 //!
 //! References: L. Bottou, "Stochastic Gradient Descent Tricks" (2012); K. Crammer et al., "Online Passive-Aggressive
 //! Algorithms", JMLR 7 (2006); W. Xu, "Towards Optimal One Pass Large Scale Learning with Averaged Stochastic Gradient
 //! Descent" (2011).
 
+mod order;
 mod vector;
 
+use std::ops::Range;
+
+use order::{Gathered, Order, PIECES};
 use vector::{Measure, Vector};
 
 use super::losses::Loss;
+use crate::common::context::Blocks;
 use crate::common::error::check_length;
-use crate::common::random::OurRandR;
 use crate::common::simd::{Loops, compiled, prefetch};
-use crate::common::{Context, Error, Float, Result, memory};
+use crate::common::{Context, Error, Float, Result, memory, parallel};
+use crate::linalg::Dense;
 use crate::linalg::steps::{Steps, Summation};
 
 /// Slopes beyond it are cut, so that one row cannot carry the coefficients away.
@@ -30,6 +35,9 @@ const FEW_VALUES: usize = 1 << 20;
 const WORK_OF_CHUNK: usize = 1 << 22;
 /// Below it, [`Schedule::Adaptive`] does not shorten its steps.
 const LEAST_STEP: f64 = 1e-6;
+/// Rows that are looked at by one worker at a time, at least.
+const LEAST_ROWS: usize = 1024;
+const MOST_BLOCKS: usize = 64;
 const SHORTENED_BY: f64 = 5.0;
 
 /// How long steps are.
@@ -206,16 +214,16 @@ pub fn descend<F: Float, R: Steps<F>>(
     check_length("average of coef_", start.average_coef.as_ref().map_or(n_cols, Vec::len), n_cols)?;
     check_length("validation mask", data.held_out.map_or(n_rows, <[bool]>::len), n_rows)?;
     let count = u32::try_from(n_rows).map_err(|_| Error::InvalidArgument("more rows than stochastic steps take"))?;
-    let mut order = memory::with_capacity(n_rows)?;
-    order.extend(0..count);
+    let mut order = Order::new(count)?;
     let held_out = data.held_out.map_or(0, |mask| mask.iter().filter(|&&held| held).count());
     let n_learnt = (n_rows - held_out) as f64;
 
     let is_scored = data.held_out.is_some();
-    let mut walk = Walk::new(start, params, !is_scored || params.is_reported, steady_step(data, params))?;
+    let stopping = params.stopping;
+    let is_measured = params.is_reported || !is_scored && stopping.tol > f64::NEG_INFINITY;
+    let mut walk = Walk::new(start, params, is_measured, steady_step(ctx, data, params)?)?;
     let mut best = if is_scored { f64::NEG_INFINITY } else { f64::INFINITY };
     let (mut idle, mut n_iter, mut diverged) = (0, 0, false);
-    let stopping = params.stopping;
     while n_iter < stopping.max_iter {
         if params.is_reported {
             observer.report(Progress::Begins(n_iter + 1))?;
@@ -258,44 +266,41 @@ pub fn descend<F: Float, R: Steps<F>>(
 
 /// The longest step that does not make an error of the coefficients larger, whichever the row: one with a curvature of
 /// one along that row. None is asked for where time does not matter.
-fn steady_step<F: Float, R: Steps<F>>(data: &Data<R, F>, params: &Params) -> f64 {
+fn steady_step<F: Float, R: Steps<F>>(ctx: &Context, data: &Data<R, F>, params: &Params) -> Result<f64> {
     if data.rows.stored() <= FEW_VALUES {
-        return f64::NEG_INFINITY;
+        return Ok(f64::NEG_INFINITY);
     }
     let curvature = match params.schedule {
         Schedule::PassiveAggressive | Schedule::SoftPassiveAggressive => 0.0,
         _ => params.loss.curvature(),
     };
     if curvature == 0.0 {
-        return f64::INFINITY;
+        return Ok(f64::INFINITY);
     }
     let [positive, other] = params.side_weights;
-    let longest = compiled(Longest(data)) * positive.abs().max(other.abs());
-    1.0 / (curvature * longest)
+    let blocks = Blocks::new(data.weights.len(), LEAST_ROWS, MOST_BLOCKS).ranges().collect();
+    let longest = parallel::map(ctx, blocks, |rows| Ok(compiled(Longest { data, rows })))?;
+    let longest = longest.into_iter().fold(0.0, f64::max) * positive.abs().max(other.abs());
+    Ok(1.0 / (curvature * longest))
 }
 
 /// The largest product of the weight and the squared length of a row, that of the intercept included.
-struct Longest<'l, 'd, R, F>(&'l Data<'d, R, F>);
+struct Longest<'l, 'd, R, F> {
+    data: &'l Data<'d, R, F>,
+    rows: Range<usize>,
+}
 
 impl<F: Float, R: Steps<F>> Loops for Longest<'_, '_, R, F> {
     type Output = f64;
 
     #[inline(always)]
     fn run(self) -> f64 {
-        let weights = self.0.weights.iter().enumerate();
-        let lengths =
-            weights.map(|(row, weight)| weight.abs().to_f64() * (self.0.rows.squares(row, Summation::InLanes) + 1.0));
-        lengths.fold(0.0, f64::max)
-    }
-}
-
-/// Swaps every item with one of those from it on, drawn.
-fn shuffle(order: &mut [u32], seed: u32) {
-    let mut random = OurRandR::seeded(seed);
-    let n = order.len() as u32;
-    for i in 0..n.saturating_sub(1) {
-        let other = i + random.draw() % (n - i);
-        order.swap(i as usize, other as usize);
+        let mut longest = 0.0;
+        for row in self.rows {
+            let squares = self.data.rows.squares(row, Summation::InLanes) + 1.0;
+            longest = f64::max(longest, self.data.weights[row].abs().to_f64() * squares);
+        }
+        longest
     }
 }
 
@@ -359,10 +364,16 @@ impl<'p, F: Float> Walk<'p, F> {
     }
 
     /// Takes all rows once.
-    fn pass<R: Steps<F>>(&mut self, ctx: &Context, data: &Data<R, F>, order: &mut [u32]) -> Result<()> {
+    fn pass<R: Steps<F>>(&mut self, ctx: &Context, data: &Data<R, F>, order: &mut Order) -> Result<()> {
         (self.loss, self.objective) = (0.0, 0.0);
         if self.params.shuffle {
-            shuffle(order, self.params.seed);
+            order.shuffle(self.params.seed)?;
+        }
+        let order = order.rows();
+        // One thread alone has no time to lose by copying.
+        let has_help = ctx.threads() > 1 && data.rows.stored() > FEW_VALUES;
+        if R::GATHERS && self.params.shuffle && data.held_out.is_none() && has_help {
+            return self.gathering_pass(ctx, data, order);
         }
         let stored = (data.rows.stored() / order.len().max(1)).max(1);
         let rows = (WORK_OF_CHUNK / stored).max(1);
@@ -370,6 +381,34 @@ impl<'p, F: Float> Walk<'p, F> {
             ctx.check()?;
             let end = (start + rows).min(order.len());
             compiled(Chunk { walk: self, data, order, start, end });
+        }
+        Ok(())
+    }
+
+    /// Takes all rows once: some of them while the next are gathered.
+    fn gathering_pass<R: Steps<F>>(&mut self, ctx: &Context, data: &Data<R, F>, order: &[u32]) -> Result<()> {
+        let n_cols = data.rows.n_cols();
+        let most = Gathered::<F>::most_rows(n_cols);
+        let (mut ready, mut next) = (Gathered::pieces(n_cols)?, Gathered::pieces(n_cols)?);
+        let mut n_ready = 0;
+        for rows in order.chunks(most * PIECES).map(Some).chain([None]) {
+            let mut jobs = vec![Job::Take(&mut *self, &ready[..n_ready])];
+            let pieces = rows.unwrap_or_default().chunks(most);
+            n_ready = pieces.len();
+            jobs.extend(next.iter_mut().zip(pieces).map(|(gathered, rows)| Job::Gather(gathered, rows)));
+            parallel::map(ctx, jobs, |job| {
+                match job {
+                    Job::Take(walk, pieces) => {
+                        for gathered in pieces {
+                            let rows = gathered.rows()?;
+                            compiled(Side { walk: &mut *walk, data: &gathered.data(&rows) });
+                        }
+                    }
+                    Job::Gather(gathered, rows) => gathered.fill(data, rows),
+                }
+                Ok(())
+            })?;
+            std::mem::swap(&mut ready, &mut next);
         }
         Ok(())
     }
@@ -472,6 +511,31 @@ impl<'p, F: Float> Walk<'p, F> {
             loss: self.loss / n_learnt,
             objective: self.objective / n_learnt,
             score,
+        }
+    }
+}
+
+/// What there is to do at the same time.
+enum Job<'j, 'p, F> {
+    /// To take the rows of some pieces.
+    Take(&'j mut Walk<'p, F>, &'j [Gathered<F>]),
+    /// To gather the rows of these numbers.
+    Gather(&'j mut Gathered<F>, &'j [u32]),
+}
+
+/// Rows side by side.
+struct Side<'s, 'p, 'd, F: Clone> {
+    walk: &'s mut Walk<'p, F>,
+    data: &'s Data<'d, Dense<'d, F>, F>,
+}
+
+impl<F: Float> Loops for Side<'_, '_, '_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for row in 0..self.data.targets.len() {
+            self.walk.step(self.data, row);
         }
     }
 }
