@@ -332,7 +332,7 @@ impl<F: Float> Workspace<F> {
                     sums.fill(F::ZERO);
                     for block in blocks {
                         for errors in block.errors[layer].chunks_exact(width).take(block.n_rows) {
-                            sums.iter_mut().zip(errors).for_each(|(sum, &error)| *sum += error);
+                            gemm::add_scaled(F::ONE, errors, sums);
                         }
                     }
                 }

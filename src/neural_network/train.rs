@@ -395,11 +395,18 @@ impl<F: Float> Loops for Penalize<'_, F> {
         let Self { slopes, weights, alpha, size } = self;
         // So many sums, whatever the vectors are: no bit depends on them.
         let mut squares = [F::ZERO; LANES];
-        for (slopes, weights) in slopes.chunks_mut(LANES).zip(weights.chunks(LANES)) {
-            for ((slope, &weight), squares) in slopes.iter_mut().zip(weights).zip(&mut squares) {
-                *squares += weight * weight;
-                *slope = (*slope + alpha * weight) / size;
+        let (slopes, slopes_left) = slopes.as_chunks_mut::<LANES>();
+        let (weights, weights_left) = weights.as_chunks::<LANES>();
+        let slope_of = |slope: F, weight: F| (slope + alpha * weight) / size;
+        for (slopes, weights) in slopes.iter_mut().zip(weights) {
+            for lane in 0..LANES {
+                squares[lane] += weights[lane] * weights[lane];
+                slopes[lane] = slope_of(slopes[lane], weights[lane]);
             }
+        }
+        for ((slope, &weight), squares) in slopes_left.iter_mut().zip(weights_left).zip(&mut squares) {
+            *squares += weight * weight;
+            *slope = slope_of(*slope, weight);
         }
         squares.iter().map(|sum| sum.to_f64()).sum()
     }
