@@ -114,18 +114,29 @@ MAIN = [
 ]
 
 
-def small_row(name: str, method: str) -> Row:
+def small_row(name: str, method: str = "fit") -> Row:
     """A row on 100 x 5 data: mlfast must not be slower than scikit-learn."""
     job = fit(name) if method == "fit" else ask(name)
-    return row(
-        f"small-{name.lower()}-{method}",
-        f"100 x 5: {name}.{method}",
-        few_count(100, 5, 3),
-        job,
-        short=True,
-        minor=True,
-    )
+    data = tasks(100, 5, 3) if name.startswith("MultiTask") else few_count(100, 5, 3)
+    key, title = f"small-{name.lower()}-{method}", f"100 x 5: {name}.{method}"
+    return row(key, title, data, job, short=True, minor=True)
 
 
-SMALL = [("Lasso", "fit"), ("Lasso", "predict"), ("ElasticNet", "fit"), ("LassoCV", "fit")]
-ROWS = [*MAIN, *(small_row(name, method) for name, method in SMALL)]
+def path_row(name: str) -> Row:
+    """The same of a function."""
+
+    def job(peer: Peer, data: Data, threads: int) -> Work:
+        call = peer.get(f"linear_model.{name}")
+        return lambda: call(data["x"], data["y"])[1]
+
+    return row(f"small-{name}", f"100 x 5: {name}", few_count(100, 5, 3), job, short=True, minor=True)
+
+
+NAMES = ("Lasso", "ElasticNet", "LassoCV", "ElasticNetCV")
+SEVERAL = ("MultiTaskLasso", "MultiTaskElasticNet", "MultiTaskLassoCV", "MultiTaskElasticNetCV")
+ROWS = [
+    *MAIN,
+    small_row("Lasso", "predict"),
+    *(small_row(name) for name in (*NAMES, *SEVERAL)),
+    *(path_row(name) for name in ("lasso_path", "enet_path")),
+]

@@ -107,4 +107,14 @@ ROWS = [
         short=True,
         minor=True,
     ),
+    row(
+        "small-descent-classifier-fit",
+        "100 x 5: GradientDescentClassifier.fit, 10 epochs, SGDClassifier",
+        noisy(100, 5),
+        classify(1),
+        sgd_classify,
+        1,
+        short=True,
+        minor=True,
+    ),
 ]

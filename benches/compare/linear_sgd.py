@@ -108,5 +108,12 @@ def small_row(name: str, method: str) -> Row:
     return row(f"small-{name.lower()}-{method}", f"100 x 5: {name}.{method}", SMALL, job, short=True, minor=True)
 
 
-NAMES = ("SGDClassifier", "SGDRegressor", "SGDOneClassSVM", "Perceptron")
+NAMES = (
+    "SGDClassifier",
+    "SGDRegressor",
+    "SGDOneClassSVM",
+    "Perceptron",
+    "PassiveAggressiveClassifier",
+    "PassiveAggressiveRegressor",
+)
 ROWS = [*MAIN, *(small_row(name, method) for name in NAMES for method in ("fit", "predict"))]

@@ -298,5 +298,24 @@ def small_row(name: str, method: str) -> Row:
     return Row(f"small-{name.lower()}-{method}", title, data, jobs, judge, 1, "sklearn", short=True, minor=True)
 
 
+def own_row(name: str, like: str, **params: Any) -> Row:
+    """The same of a network that scikit-learn has under another name, or, the targets being the features, in pieces."""
+
+    def job(peer: Peer, data: Data, threads: int) -> Work:
+        ours = peer.name == "mlfast"
+        model, given = (name, {**TINY, **params}) if ours else (like, TINY)
+        y = data["x"] if name == "Autoencoder" else data["y"]
+        return lambda: peer.build(f"neural_network.{model}", threads, **given).fit(data["x"], y)
+
+    data = classes(100, 5, 3, np.float64) if like == "MLPClassifier" else numbers(100, 5)
+    jobs, title = dict.fromkeys(PAIR, job), f"100 x 5: {name}.fit, {like}"
+    return Row(f"small-{name.lower()}", title, data, jobs, losses, 1, "sklearn", short=True, minor=True)
+
+
 NAMES = ("MLPClassifier", "MLPRegressor")
-ROWS = [*MAIN, *(small_row(name, method) for name in NAMES for method in ("fit", "predict"))]
+OWN = (
+    own_row("NetworkClassifier", "MLPClassifier"),
+    own_row("NetworkRegressor", "MLPRegressor"),
+    own_row("Autoencoder", "MLPRegressor", n_components=10, hidden_layer_sizes=(), activation="relu"),
+)
+ROWS = [*MAIN, *(small_row(name, method) for name in NAMES for method in ("fit", "predict")), *OWN]

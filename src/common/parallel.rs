@@ -193,7 +193,11 @@ fn build(threads: usize) -> Option<rayon::ThreadPool> {
         return None;
     }
     let start = |threads: usize| {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("mlfast-{index}")).build().ok()
+        let named = rayon::ThreadPoolBuilder::new().thread_name(|index| format!("mlfast-{index}"));
+        let pool = named.num_threads(threads).build().ok()?;
+        // Until a worker has begun, the room that was found for it can still be taken by someone else.
+        pool.broadcast(|_| ());
+        Some(pool)
     };
     start(threads).or_else(|| start(1))
 }

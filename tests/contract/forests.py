@@ -61,6 +61,7 @@ ENTRIES = [
         typed=None,
         finish=FINISH,
         large_params={"n_estimators": 2},
+        decided=trees.decided_by_data,
         **KINDS[kind],
     )
     for forest in ("RandomForest", "ExtraTrees")

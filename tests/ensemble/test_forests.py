@@ -118,6 +118,16 @@ def test_class_weight(weighing, weights, bootstrap):
     both("RandomForestClassifier", sample_weight=weights, class_weight=weighing, bootstrap=bootstrap)
 
 
+@pytest.mark.parametrize("bootstrap", [True, False])
+@pytest.mark.parametrize("weighing", ["balanced", "balanced_subsample"])
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_balanced_class_that_weighs_nothing(name, weighing, bootstrap):
+    weights = np.where(Y[0] == Y, 0.0, 1.0)
+    pair = pair_of(name, class_weight=weighing, bootstrap=bootstrap)
+    mine, theirs = (outcome(est.fit, X, Y, sample_weight=weights) for est in pair)
+    assert_same_complaint(mine, theirs)
+
+
 def test_balanced_subsample_of_rare_classes_and_two_outputs():
     """Most trees miss one of the rare classes, and a leaf must have a share of a weight that is a sum of fractions."""
     y = np.column_stack([np.arange(len(X)) // 66, Y])

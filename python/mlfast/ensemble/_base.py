@@ -84,6 +84,8 @@ class ForestDropIn(Members):
         if sample_weight is not None and class_weights is not None:
             weights = sample_weight * class_weights
         self._sample_weight = weights
+        if not self.bootstrap and weights is not None and not np.isfinite(weights).all():
+            raise RefusedError("a balanced class that weighs nothing has no finite weights")
         if not self.bootstrap and (self.max_samples is not None or self.oob_score):
             raise RefusedError("max_samples and oob_score are for bootstrap=True")
         self._n_samples_bootstrap = (
