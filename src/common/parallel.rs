@@ -8,8 +8,9 @@
 //! Jobs are claimed one by one from a counter by at most `ctx.threads()` workers, and results are put in their job's
 //! slot, so that neither the number of threads nor their timing can change a result.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, Once, PoisonError, mpsc};
 
 use super::settings::settings;
 use super::{Context, Error, Result};
@@ -194,12 +195,29 @@ fn build(threads: usize) -> Option<rayon::ThreadPool> {
     }
     let start = |threads: usize| {
         let named = rayon::ThreadPoolBuilder::new().thread_name(|index| format!("mlfast-{index}"));
-        let pool = named.num_threads(threads).build().ok()?;
-        // Until a worker has begun, the room that was found for it can still be taken by someone else.
-        pool.broadcast(|_| ());
-        Some(pool)
+        named.num_threads(threads).spawn_handler(begin).build().ok()
     };
     start(threads).or_else(|| start(1))
+}
+
+/// Starts a worker and waits until it has its thread-local data: the heap of its own that the C library reserves next may
+/// take all the room that was left for another one.
+#[allow(clippy::disallowed_methods)] // of the pool's own workers
+fn begin(worker: rayon::ThreadBuilder) -> io::Result<()> {
+    if !has_address_space(THREAD_BYTES) {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
+    let (begun, begins) = mpsc::sync_channel(1);
+    let mut builder = std::thread::Builder::new();
+    if let Some(name) = worker.name() {
+        builder = builder.name(name.to_owned());
+    }
+    builder.spawn(move || {
+        if begun.send(()).is_ok() {
+            worker.run();
+        }
+    })?;
+    begins.recv().map_err(io::Error::other)
 }
 
 /// Whether so many bytes can be mapped now. (What the heap has free does not count: threads map their own.)
