@@ -91,11 +91,44 @@ fn scatter(from: &[u64], to: &mut [u64], low: u64, shift: u32, mask: u64) {
 
 /// Sorts by rank and leaves keys of one rank as scikit-learn does, given that they came in its order.
 pub(super) fn sort_as_parent(keys: &mut [u64]) {
+    sort_parts_as_parent(keys, |_, _, _| false);
+}
+
+/// [`sort_as_parent`] given the same keys `sorted` by rank, in any order among equals: what has no equals in it is taken
+/// from there.
+pub(super) fn sort_ties_as_parent(keys: &mut [u64], sorted: &[u64]) {
+    // A bit for each place whose key has the rank of the one before.
+    let mut ties = vec![0_u64; sorted.len().div_ceil(64)];
+    for (p, pair) in (1..).zip(sorted.windows(2)) {
+        ties[p / 64] |= u64::from(rank(pair[0]) == rank(pair[1])) << (p % 64);
+    }
+    let has_ties = |start: usize, end: usize| {
+        let (first, last) = ((start + 1) / 64, (end - 1) / 64);
+        let (from, to) = (!0 << ((start + 1) % 64), !0 >> (63 - (end - 1) % 64));
+        if first == last {
+            return ties[first] & from & to != 0;
+        }
+        ties[first] & from != 0 || ties[last] & to != 0 || ties[first + 1..last].iter().any(|&word| word != 0)
+    };
+    sort_parts_as_parent(keys, |part, start, end| {
+        let is_known = end - start < 2 || !has_ties(start, end);
+        if is_known {
+            part.copy_from_slice(&sorted[start..end]);
+        }
+        is_known
+    });
+}
+
+/// [`sort_as_parent`] of what `settle` does not sort: it is given each part, where it starts and where it ends.
+fn sort_parts_as_parent(keys: &mut [u64], mut settle: impl FnMut(&mut [u64], usize, usize) -> bool) {
     let depth = 2 * keys.len().checked_ilog2().unwrap_or(0);
     // Left parts wait here; the depth left bounds how many, so nothing recurses.
     let mut waiting = vec![(0, keys.len(), depth)];
     while let Some((start, end, depth)) = waiting.pop() {
         let part = &mut keys[start..end];
+        if settle(part, start, end) {
+            continue;
+        }
         if part.len() < PARENT_FEW {
             insert(part);
         } else if depth == 0 {
@@ -166,7 +199,8 @@ mod tests {
     #[test]
     fn every_sort_orders_by_rank_and_keeps_all_keys() {
         let mut random = OurRandR::seeded(5);
-        for (n, ranks) in [(0, 1), (1, 1), (2, 2), (19, 3), (20, 100), (127, 9), (128, 300), (3000, 70_000), (5000, 2)]
+        for (n, ranks) in
+            [(0, 1), (1, 1), (2, 2), (19, 3), (20, 100), (127, 9), (128, 300), (3000, 70_000), (3000, 900), (5000, 2)]
         {
             let keys: Vec<u64> = (0..n).map(|i| u64::from(random.draw() % ranks) << 32 | i).collect();
             let mut expected = keys.clone();
@@ -176,6 +210,9 @@ mod tests {
             assert_eq!(stable, expected);
             sort_as_parent(&mut parent);
             assert!(parent.windows(2).all(|pair| rank(pair[0]) <= rank(pair[1])));
+            let mut ties = keys.clone();
+            sort_ties_as_parent(&mut ties, &expected);
+            assert_eq!(ties, parent);
             parent.sort_unstable();
             assert_eq!(parent, expected);
         }

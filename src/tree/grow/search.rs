@@ -12,9 +12,11 @@ use crate::common::{Result, memory};
 
 /// Below this many samples scikit-learn's sort is insertion, so that equal values stay in the order in which they were.
 const INSERTED: usize = 16;
-/// Up to this many samples ties are left in scikit-learn's order. In larger nodes that would cost as much as sorting costs
-/// there, and is done for coarse columns only: where ties are few, they decide nothing.
+/// Up to this many samples ties are left in scikit-learn's order, whatever the weights. In larger nodes that is done for
+/// coarse columns, and for all where [weights round](Criterion::weights_round): else a few ties hardly decide anything.
 const FOLLOWED: usize = 1024;
+/// From this many samples on it pays to know where ties are, so that only those are left in scikit-learn's order.
+const LOCATED: usize = 128;
 
 /// Up to this many samples splits are weighed one by one.
 const FEW: usize = 8;
@@ -93,15 +95,15 @@ pub(super) struct Sorted {
 
 impl Sorted {
     /// Whether, in a node of `n`, the order in which samples were decides the order in which they are now.
-    pub(super) fn needs_order(&self, n: usize, is_coarse: bool) -> bool {
-        !self.is_uniform && (self.n_missing > 0 || (self.has_equals && (is_coarse || n <= FOLLOWED)))
+    pub(super) fn needs_order<C: Criterion>(&self, criterion: &C, n: usize, is_coarse: bool) -> bool {
+        !self.is_uniform && (self.n_missing > 0 || (self.has_equals && follows(criterion, n, is_coarse)))
     }
 }
 
 /// Whether `order`, the samples as scikit-learn has them, is kept in a node of `n` while features are looked at.
 /// `has_coarse` says whether some column is [coarse](Column::is_coarse).
-pub(super) fn follows<C: Criterion>(n: usize, has_coarse: bool) -> bool {
-    C::ORDERED && (n <= FOLLOWED || has_coarse)
+pub(super) fn follows<C: Criterion>(criterion: &C, n: usize, has_coarse: bool) -> bool {
+    C::ORDERED && (n <= FOLLOWED || has_coarse || criterion.weights_round())
 }
 
 /// Fills the keys of a node, sorted. `order`, if [`follows`] says that it is kept, are its samples as scikit-learn has them
@@ -118,7 +120,7 @@ pub(super) fn sort<C: Criterion>(
     let (ranks, keys) = (&mut ranks[..n], &mut keys[..n]);
     feature.column.gather(samples.rows, samples.at, samples.start, ranks);
     if let Some(order) = order {
-        follow(ranks, feature, order, (keys, &mut spare[..n]));
+        follow(criterion, ranks, feature, order, (keys, &mut spare[..n]), None);
     } else {
         for (i, (key, &rank)) in keys.iter_mut().zip(&*ranks).enumerate() {
             *key = u64::from(rank) << 32 | u64::from(criterion.payload(i));
@@ -166,39 +168,40 @@ fn has_equals(keys: &[u64]) -> bool {
 }
 
 /// Sorts the samples `order` and their keys as scikit-learn would; `ranks` has the rank of each sample by its number.
-pub(super) fn follow(ranks: &[u32], feature: Feature, order: &mut [u32], place: (&mut [u64], &mut [u64])) {
+/// `sorted` are the keys in any order among ties, if it is known.
+pub(super) fn follow<C: Criterion>(
+    criterion: &C,
+    ranks: &[u32],
+    feature: Feature,
+    order: &mut [u32],
+    (keys, spare): (&mut [u64], &mut [u64]),
+    sorted: Option<&[u64]>,
+) {
     let missing = feature.column.missing();
-    let values = match feature.column.has_missing() {
+    let n = match feature.column.has_missing() {
         true => part_missing(order, |i| ranks[i as usize] == missing),
         false => order.len(),
     };
-    sort_followed(ranks, order, place, values, feature.is_coarse);
-}
-
-/// Sorts keys and order as scikit-learn would; behind `values` samples are the missing ones, which stay.
-fn sort_followed(
-    ranks: &[u32],
-    order: &mut [u32],
-    (keys, spare): (&mut [u64], &mut [u64]),
-    values: usize,
-    is_coarse: bool,
-) {
-    let fill = |keys: &mut [u64], order: &[u32]| {
-        for (key, &i) in keys.iter_mut().zip(order) {
+    let fill = |keys: &mut [u64]| {
+        for (key, &i) in keys.iter_mut().zip(&*order) {
             *key = u64::from(ranks[i as usize]) << 32 | u64::from(i);
         }
     };
-    fill(keys, order);
-    let (sorted, unsorted) = (&mut keys[..values], &order[..values]);
-    if values < INSERTED {
-        order::insert(sorted);
-    } else if is_coarse {
-        order::sort_as_parent(sorted);
-    } else {
-        order::sort(sorted, &mut spare[..values]);
-        if values <= FOLLOWED && has_equals(sorted) {
-            fill(sorted, unsorted);
-            order::sort_as_parent(sorted);
+    fill(keys);
+    // Behind the values stand the missing ones, which stay.
+    let (values, spare) = (&mut keys[..n], &mut spare[..n]);
+    match sorted {
+        _ if n < INSERTED => order::insert(values),
+        _ if feature.is_coarse => order::sort_as_parent(values),
+        Some(sorted) if n >= LOCATED => order::sort_ties_as_parent(values, &sorted[..n]),
+        Some(_) => order::sort_as_parent(values),
+        None => {
+            order::sort(values, spare);
+            if follows(criterion, n, false) && has_equals(values) {
+                spare.copy_from_slice(values);
+                fill(values);
+                order::sort_ties_as_parent(values, spare);
+            }
         }
     }
     order.iter_mut().zip(keys).for_each(|(i, key)| *i = *key as u32);

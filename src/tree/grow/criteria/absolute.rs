@@ -7,7 +7,7 @@
 use super::super::order::sort_as_parent;
 use super::super::targets::Targets;
 use super::fenwick::Fenwick;
-use super::{Criterion, sample};
+use super::{Criterion, round, sample};
 use crate::common::{Error, Result, memory};
 
 /// The samples of a node.
@@ -22,6 +22,7 @@ pub(in super::super) struct Absolute<'a> {
     ranks: Vec<u32>,
     n_rows: usize,
     weight: f64,
+    weights_round: bool,
 }
 
 /// Errors and medians of all splits of one order of the samples.
@@ -66,7 +67,8 @@ impl<'a> Absolute<'a> {
         if by_row {
             samples.extend(0..n_rows as u32);
         }
-        Ok(Self { values, weights, n_outputs, samples, by_row, ranks, n_rows, weight: 0.0 })
+        let weights_round = round(weights);
+        Ok(Self { values, weights, n_outputs, samples, by_row, ranks, n_rows, weight: 0.0, weights_round })
     }
 
     #[inline]
@@ -150,6 +152,10 @@ impl Criterion for Absolute<'_> {
 
     fn weight(&self) -> f64 {
         self.weight
+    }
+
+    fn weights_round(&self) -> bool {
+        self.weights_round
     }
 
     fn impurity(&self, sides: &mut Sides, keys: &[u64]) -> f64 {

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use super::super::targets::Targets;
 use super::counts::clip_share;
 use super::impurity::Impurity;
-use super::{Criterion, SWEEP, from_left, mask, sample};
+use super::{Criterion, SWEEP, from_left, mask, round, sample};
 use crate::common::{Error, Result, memory};
 
 /// Share of the weights that the roundings of a measure stay below.
@@ -28,6 +28,7 @@ pub(in super::super) struct Classes<'a, I> {
     by_row: bool,
     /// Weight and class of the samples by their numbers, if they are swept.
     swept: Option<Vec<(f64, u32)>>,
+    weights_round: bool,
     totals: Vec<f64>,
     weight: f64,
     kind: PhantomData<I>,
@@ -84,6 +85,7 @@ impl<'a, I: Impurity> Classes<'a, I> {
             samples,
             by_row,
             swept,
+            weights_round: round(weights),
             totals: memory::filled(n_classes.iter().sum(), 0.0)?,
             starts,
             weight: 0.0,
@@ -204,6 +206,10 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
 
     fn weight(&self) -> f64 {
         self.weight
+    }
+
+    fn weights_round(&self) -> bool {
+        self.weights_round
     }
 
     fn impurity(&self, _sides: &mut Sides, _keys: &[u64]) -> f64 {

@@ -49,6 +49,11 @@ pub(super) trait Criterion: Sync {
     /// Sum of the weights in the node.
     fn weight(&self) -> f64;
 
+    /// Whether some weight is no whole number, so that every sum rounds.
+    fn weights_round(&self) -> bool {
+        false
+    }
+
     /// Impurity of the node; `keys` are those of all its samples, in order.
     fn impurity(&self, sides: &mut Self::Sides, keys: &[u64]) -> f64;
 
@@ -119,6 +124,11 @@ fn mask(n: usize, is_wanted: impl Fn(usize) -> bool) -> u64 {
         some |= is_wanted(i);
     }
     if some { (0..n).fold(0, |mask, i| mask | u64::from(is_wanted(i)) << i) } else { 0 }
+}
+
+/// Whether some weight is no whole number.
+fn round(weights: Option<&[f64]>) -> bool {
+    weights.is_some_and(|weights| weights.iter().any(|weight| weight.fract() != 0.0))
 }
 
 fn clipped(value: f64, lower: f64, upper: f64) -> f64 {

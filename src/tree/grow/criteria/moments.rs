@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 
 use super::super::targets::Targets;
-use super::{Criterion, SWEEP, from_left, log2, mask, sample};
+use super::{Criterion, SWEEP, from_left, log2, mask, round, sample};
 use crate::common::{Error, Result, memory};
 
 /// Sums that rounding could have left where zero belongs; a Poisson mean has to be larger.
@@ -162,6 +162,7 @@ pub(in super::super) struct Moments<'a, L, const SINGLE: bool> {
     squares: f64,
     /// Whether no weight is negative.
     is_positive: bool,
+    weights_round: bool,
     kind: PhantomData<L>,
 }
 
@@ -194,7 +195,9 @@ impl<'a, L: Loss, const SINGLE: bool> Moments<'a, L, SINGLE> {
             node.load(values, n_outputs, weights, 0..values.len() / n_outputs);
         }
         let kind = PhantomData;
-        Ok(Self { values, weights, n_outputs, by_row, node, totals, weight: 0.0, squares: 0.0, is_positive, kind })
+        let weights_round = round(weights);
+        let (weight, squares) = (0.0, 0.0);
+        Ok(Self { values, weights, n_outputs, by_row, node, totals, weight, squares, is_positive, weights_round, kind })
     }
 
     #[inline]
@@ -262,6 +265,10 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
 
     fn weight(&self) -> f64 {
         self.weight
+    }
+
+    fn weights_round(&self) -> bool {
+        self.weights_round
     }
 
     fn impurity(&self, _sides: &mut Sides, keys: &[u64]) -> f64 {

@@ -49,7 +49,7 @@ impl<C: Criterion> Splitter<'_, C> {
     pub(super) fn best_listed(&mut self, ctx: &Context, lists: &Lists, task: &Task, rules: &Rules) -> Result<Searched> {
         let node = task.start..task.end;
         let n = node.len();
-        let follow = search::follows::<C>(n, self.has_coarse);
+        let follow = search::follows(&self.criterion, n, self.has_coarse);
         let mut known = vec![];
         if n * self.features.open(task.n_constants).len() * C::COST >= SHARED {
             ctx.check()?;
@@ -74,10 +74,11 @@ impl<C: Criterion> Splitter<'_, C> {
             if C::ORDERED && may_tie && !sorted.has_ties && !sorted.is_uniform {
                 distinct[feature] = Within { start: node.start, end: node.end };
             }
-            let reorder = follow && sorted.needs_order(n, is_coarse);
+            let reorder = follow && sorted.needs_order(criterion, n, is_coarse);
             if reorder {
                 let place = (&mut scratch.keys[..n], &mut scratch.spare[..n]);
-                search::follow(column.bits().unwrap_or(&[]), columns[feature], order.get(), place);
+                let ranks = column.bits().unwrap_or(&[]);
+                search::follow(criterion, ranks, columns[feature], order.get(), place, Some(list));
             } else if C::ORDERED && !sorted.is_uniform {
                 order.list = Some((list, if sorted.is_constant { 0 } else { sorted.n_missing }));
             }
@@ -115,7 +116,7 @@ impl<C: Criterion> Splitter<'_, C> {
         let node = task.start..task.end;
         let n = node.len();
         let Self { columns, params, criterion, .. } = self;
-        let follow = search::follows::<C>(n, self.has_coarse);
+        let follow = search::follows(&self.criterion, n, self.has_coarse);
         let open = memory::copied(self.features.open(task.n_constants))?;
         let rotates = columns.iter().any(|feature| feature.column.has_missing());
         let scratch = || Ok((memory::filled(if rotates { n } else { 0 }, 0)?, criterion.sides(n)?));
@@ -124,7 +125,7 @@ impl<C: Criterion> Splitter<'_, C> {
             let Feature { column, is_coarse, .. } = columns[feature];
             let list = lists.of(feature, node.clone());
             let sorted = search::look::<C>(column, list, !self.distinct[feature].has(&node));
-            if follow && sorted.needs_order(n, is_coarse) {
+            if follow && sorted.needs_order(criterion, n, is_coarse) {
                 return Ok((feature, None));
             }
             let sign = params.monotonic.map_or(0, |signs| signs[feature]);

@@ -10,7 +10,7 @@ impl<C: Criterion> Splitter<'_, C> {
     /// The best split over all thresholds of the features drawn; leaves `order` as scikit-learn has the samples then.
     pub(super) fn best_sorted(&mut self, ctx: &Context, task: &Task, rules: &Rules) -> Result<Searched> {
         let n = task.end - task.start;
-        let follow = search::follows::<C>(n, self.has_coarse);
+        let follow = search::follows(&self.criterion, n, self.has_coarse);
         let monotonic = self.params.monotonic;
         let samples = Samples { rows: &self.samples[task.start..task.end], at: &self.at, start: task.start };
         let n_looks = self.params.max_features.min(self.features.open(task.n_constants).len());
