@@ -240,7 +240,7 @@ def _by_rows(
     n_samples, n_targets = given["y"].shape
     roots = np.ones(n_samples) if weights is None else np.sqrt(weights)
     if sp.issparse(given["x"]):
-        table = SparseRows(given["x"], given["y"], roots, given["fit_intercept"])
+        table: Any = SparseRows(given["x"], given["y"], roots, given["fit_intercept"])
         means, target_means, targets, unit = table.means, table.target_means, table.targets, 1.0
     else:
         found = core.reduce(**given)
