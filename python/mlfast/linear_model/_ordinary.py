@@ -15,6 +15,7 @@ import sklearn.linear_model
 from sklearn.base import _fit_context
 
 from mlfast import _threads
+from mlfast._beside import beside
 from mlfast._core import linear_model as core
 from mlfast._dispatch import dispatch
 from mlfast._state import keeps_state
@@ -128,7 +129,7 @@ def _shortest(found: dict[str, Any], tol: float) -> tuple[np.ndarray, int, np.nd
     """
     coef, rows, unit = found["coef"], found["rows"], found["unit"]
     if coef is not None:
-        singular = np.linalg.svd(rows, compute_uv=False)
+        singular = beside(np.linalg.svd, rows, compute_uv=False)
         if singular[-1] > tol * singular[0]:
             return coef, len(singular), singular / unit
     solution, _, rank, singular = scipy.linalg.lstsq(rows, found["targets"], cond=tol, check_finite=False)

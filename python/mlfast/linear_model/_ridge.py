@@ -17,6 +17,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mlfast import _threads
+from mlfast._beside import beside
 from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
@@ -122,7 +123,7 @@ class RidgeDropIn(LinearDropIn):
                 if n_features > n_samples:
                     found = core.reduce(**given)
                     rows = found["rows"] / found["unit"]
-                    return found, _dual(rows @ rows.T, found["targets"], alphas) @ rows
+                    return found, _dual(beside(np.matmul, rows, rows.T), found["targets"], alphas) @ rows
                 found = core.moments(**given)
                 squares, products = found["squares"], found["products"]
                 if found["unit"] != 1:
@@ -131,7 +132,7 @@ class RidgeDropIn(LinearDropIn):
             except np.linalg.LinAlgError:
                 self.solver_ = "svd"  # as scikit-learn does with a singular matrix
         found = core.reduce(**given)
-        left, singular, right = scipy.linalg.svd(found["rows"] / found["unit"], full_matrices=False)
+        left, singular, right = beside(np.linalg.svd, found["rows"] / found["unit"], full_matrices=False)
         # What scikit-learn takes for zero, and what rounding leaves of it.
         kept = singular > max(1e-15, np.finfo(float).eps * max(n_samples, n_features) * singular[0])
         shares = np.zeros((len(singular), len(alphas)))

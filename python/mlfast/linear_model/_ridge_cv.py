@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mlfast import _threads
+from mlfast._beside import beside
 from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
@@ -203,12 +204,12 @@ def _by_features(
     """Return the means, those of the targets, and the errors, for more rows than features."""
     if is_svd:
         found = core.reduce(**given)
-        _, singular, right = scipy.linalg.svd(found["rows"])
+        _, singular, right = beside(np.linalg.svd, found["rows"])
         values, directions = singular**2, right.T
         along = directions.T @ (found["rows"].T @ found["targets"])
     else:
         found = core.moments(**given)
-        values, directions = np.linalg.eigh(found["squares"])
+        values, directions = beside(np.linalg.eigh, found["squares"])
         along = directions.T @ found["products"]
     unit = found["unit"]
     inverse = 1 / (values[:, None] + alphas * unit**2)
@@ -239,17 +240,18 @@ def _by_rows(
     n_samples, n_targets = given["y"].shape
     roots = np.ones(n_samples) if weights is None else np.sqrt(weights)
     if sp.issparse(given["x"]):
-        table = SparseRows(given["x"], given["y"], roots, given["fit_intercept"])
+        table: Any = SparseRows(given["x"], given["y"], roots, given["fit_intercept"])
         means, target_means, targets, unit = table.means, table.target_means, table.targets, 1.0
     else:
         found = core.reduce(**given)
         table = found["rows"]
         means, target_means, targets, unit = (found[name] for name in ("means", "target_means", "targets", "unit"))
     if is_svd:
-        directions, singular, _ = scipy.linalg.svd(table, full_matrices=False)
+        directions, singular, _ = beside(np.linalg.svd, table, full_matrices=False)
         values = singular**2
     else:
-        values, directions = np.linalg.eigh(table.products() if isinstance(table, SparseRows) else table @ table.T)
+        products = table.products() if isinstance(table, SparseRows) else beside(np.matmul, table, table.T)
+        values, directions = beside(np.linalg.eigh, products)
     inverse = 1 / (values[:, None] + alphas * unit**2)
     along = inverse[:, :, None] * (directions.T @ targets)[:, None, :]
     factors = (directions @ along.reshape(n_samples, -1)).reshape(n_samples, len(alphas), n_targets)
