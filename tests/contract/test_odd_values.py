@@ -1,8 +1,10 @@
-"""Values that few tables hold, and fits that go on from other shapes: refused in the parent's words, or with a reason."""
+"""Odd values, and fits that go on from other shapes: refused in the parent's words, or with a reason."""
 
 import numpy as np
 import pytest
+import sklearn.ensemble
 import sklearn.linear_model
+import sklearn.model_selection
 import sklearn.neighbors
 
 import mlfast.ensemble
@@ -77,3 +79,39 @@ def test_too_few_priors():
     X, y = odd.table(), np.arange(odd.N) % 2
     pair = (m.NearestCentroid(priors=[1.0]).fit(X, y) for m in (mlfast.neighbors, sklearn.neighbors))
     assert_same_complaint(*(outcome(est.predict, X) for est in pair))
+
+
+@pytest.mark.parametrize("solver", ["sag", "saga"])
+def test_folds_without_the_last_class(solver):
+    """The solver counts classes from the coefficients: sorted classes leave each fold without one."""
+    X, y = odd.table() / 5, np.repeat([0, 1, 2], 14)[: odd.N]
+    settings = {
+        "cv": sklearn.model_selection.KFold(3),
+        "Cs": [1.0],
+        "random_state": 0,
+        "tol": 1e-8,
+        "max_iter": 20_000,
+    }
+    settings |= {"use_legacy_attributes": True, "l1_ratios": (0,), "scoring": "accuracy"}
+    ours = mlfast.linear_model.LogisticRegressionCV(solver=solver, **settings).fit(X, y)
+    theirs = sklearn.linear_model.LogisticRegressionCV(solver="lbfgs", **settings).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=0.02, atol=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cholesky"])
+def test_mean_of_zero_has_no_deviance(solver):
+    X, y = odd.table(), np.abs(numbers(0, odd.N))
+    settings = {"power": -1, "fit_intercept": False, "solver": solver}
+    pair = (m.TweedieRegressor(**settings) for m in (mlfast.linear_model, sklearn.linear_model))
+    ours, theirs = (outcome(est.fit, X, y) for est in pair)
+    assert [category for category, _ in theirs.warned]
+    assert [text.split("(")[0] for _, text in ours.warned] == [text.split("(")[0] for _, text in theirs.warned]
+
+
+@pytest.mark.fallback
+@pytest.mark.parametrize("name", ["RandomForestRegressor", "BaggingRegressor"])
+def test_more_draws_than_a_machine_word_counts(name):
+    X, y, weights = odd.table(), numbers(0, odd.N), np.full(odd.N, 1e300)
+    settings = {"n_estimators": 2, "max_samples": 0.5, "random_state": 0}
+    pair = (getattr(m, name)(**settings) for m in (mlfast.ensemble, sklearn.ensemble))
+    assert_same_complaint(*(outcome(est.fit, X, y, weights) for est in pair))
