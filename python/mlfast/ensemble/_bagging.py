@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import sklearn.ensemble
 from sklearn.base import _fit_context
-from sklearn.ensemble._bootstrap import _get_n_samples_bootstrap
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -23,7 +22,15 @@ from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
-from mlfast.ensemble._members import AnyMembers, Portioned, _Cache, are_trees, probabilities, seeds_behind
+from mlfast.ensemble._members import (
+    AnyMembers,
+    Portioned,
+    _Cache,
+    are_trees,
+    drawn_count,
+    probabilities,
+    seeds_behind,
+)
 
 #: How X is read.
 READ: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "dtype": None, "ensure_all_finite": False}
@@ -118,7 +125,7 @@ class BaggingDropIn(Portioned, AnyMembers):
 
     def _set_sizes(self: Any, n_samples: int, weights: np.ndarray | None) -> None:
         """Set how many rows and features are drawn for each estimator."""
-        self._max_samples = int(_get_n_samples_bootstrap(n_samples, self.max_samples, weights))
+        self._max_samples = drawn_count(n_samples, self.max_samples, weights)
         if not self.bootstrap and self._max_samples > n_samples:
             raise RefusedError("there are more rows to draw than there are")
         n_features = self.max_features

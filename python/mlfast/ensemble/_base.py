@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import _fit_context, clone, is_classifier
-from sklearn.ensemble._bootstrap import _get_n_samples_bootstrap
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _align_api_if_sparse, check_random_state
 from sklearn.utils.multiclass import type_of_target
@@ -23,7 +22,7 @@ from mlfast._core import tree as tree_core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.ensemble._members import Members, _Cache, planted, probabilities, seeds_behind
+from mlfast.ensemble._members import Members, _Cache, drawn_count, planted, probabilities, seeds_behind
 from mlfast.tree._base import readable
 
 FIT_CONDITIONS = (
@@ -88,9 +87,7 @@ class ForestDropIn(Members):
             raise RefusedError("a balanced class that weighs nothing has no finite weights")
         if not self.bootstrap and (self.max_samples is not None or self.oob_score):
             raise RefusedError("max_samples and oob_score are for bootstrap=True")
-        self._n_samples_bootstrap = (
-            _get_n_samples_bootstrap(X.shape[0], self.max_samples, weights) if self.bootstrap else None
-        )
+        self._n_samples_bootstrap = drawn_count(X.shape[0], self.max_samples, weights) if self.bootstrap else None
         self._validate_estimator()
         random = check_random_state(self.random_state)
         known = self.estimators_ if self.warm_start and hasattr(self, "estimators_") else []
@@ -171,6 +168,7 @@ class ForestDropIn(Members):
             raise RefusedError("no out-of-bag score of such targets")
         if is_classifier(self) and len(set(self.n_classes_)) > 1:
             raise RefusedError("the outputs differ in their number of classes")
+        self._refuse_other_features(self.estimators_)
         sums, asked = core.Forest(self.estimators_).out_of_bag(
             x=X.tocsr() if sp.issparse(X) else X,
             draws=self._draws(),

@@ -4,11 +4,13 @@ What Rust needs to walk a forest, where the nodes of each tree lie, is looked up
 the fitted state. It copies no node, and it is looked up again when a tree was replaced or has moved.
 """
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
+from sklearn.ensemble._bootstrap import _get_n_samples_bootstrap
 from sklearn.tree._tree import Tree
 from sklearn.utils.validation import check_is_fitted
 
@@ -50,6 +52,7 @@ class Members(DropIn):
         cache = self._known()
         forest, trees = cache.forest, self._trees()
         if forest is None or not forest.holds(trees):
+            self._refuse_other_features(trees)
             forest = cache.forest = self._looked_up(trees)
         return forest
 
@@ -57,6 +60,14 @@ class Members(DropIn):
         """Return the fitted trees."""
         trees: list[Any] = self.estimators_
         return trees
+
+    def _refuse_other_features(self: Any, trees: list[Any]) -> None:
+        """Refuse trees that an earlier fit with ``warm_start`` grew on other numbers of features, as they would say."""
+        n_features = self._shape(self.__dict__)[0]
+        for tree in trees:
+            if (known := tree.n_features_in_) != n_features:
+                name = type(tree).__name__
+                raise ValueError(f"X has {n_features} features, but {name} is expecting {known} features as input.")
 
     def _is_walked(self) -> bool:
         """Whether what a fitted ensemble says follows from its trees, and in the usual way."""
@@ -165,6 +176,29 @@ def seeds_behind(known: list[Any], n_more: int, random: np.random.RandomState) -
     if known:
         random.randint(SEEDS, size=len(known))
     return random.randint(SEEDS, size=n_more)
+
+
+def drawn_count(n_samples: int, max_samples: Any, weights: np.ndarray | None) -> int:
+    """Return how many rows are drawn for each member, as ``max_samples`` says.
+
+    Parameters
+    ----------
+    n_samples : int
+        Rows that there are.
+    max_samples : int, float or None
+        A number, or a share of the rows or of their weights.
+    weights : ndarray of shape (n_samples,) or None
+        Weights; None: all 1.
+
+    Raises
+    ------
+    RefusedError
+        If a machine word does not count so many.
+    """
+    count = int(_get_n_samples_bootstrap(n_samples, max_samples, weights))
+    if count > sys.maxsize:
+        raise RefusedError("there are more rows to draw than a machine word counts")
+    return count
 
 
 def probabilities(weights: np.ndarray | None) -> np.ndarray | None:

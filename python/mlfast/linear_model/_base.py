@@ -157,6 +157,8 @@ def checked_data(
         multi_output=True,
         ensure_all_finite=ensure_all_finite,
     )
+    if sp.issparse(y):
+        raise RefusedError("y is sparse")
     weights = sample_weight
     if weights is not None:
         weights = _check_sample_weight(weights, X, dtype=X.dtype, ensure_non_negative=True)

@@ -77,6 +77,38 @@ def of_mean_one(weights: np.ndarray) -> np.ndarray:
     return scaled
 
 
+def checked_start(est: Any, coef: Any, X: Any, n_targets: int) -> None:
+    """Refuse to go on from coefficients that are not of the data: scikit-learn's solvers read and write past them.
+
+    Parameters
+    ----------
+    est : estimator
+        What has them from an earlier fit.
+    coef : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients to begin with.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Features.
+    n_targets : int
+        Targets that are to be fitted.
+
+    Raises
+    ------
+    ValueError
+        If there are coefficients for other features, or for fewer targets.
+    """
+    known, n_features = np.atleast_2d(coef).shape, np.shape(X)[1]
+    if known[1] != n_features:
+        raise ValueError(
+            f"X has {n_features} features, but with warm_start=True {type(est).__name__} goes on from coef_, which has "
+            f"{known[1]} features."
+        )
+    if known[0] < n_targets:
+        raise ValueError(
+            f"y has {n_targets} targets, but with warm_start=True {type(est).__name__} goes on from coef_, which has "
+            f"{known[0]} targets."
+        )
+
+
 def found_paths(x: Any, y: np.ndarray, alphas: Any, **given: Any) -> dict[str, np.ndarray]:
     """Return what Rust finds for all targets and penalties, and warn where it did not converge.
 
@@ -156,8 +188,14 @@ class CoordinateDescentDropIn(LinearDropIn):
             FIT_CONDITIONS,
             (self, X, check_input),
             lambda: self._fit_in_rust(X, y, sample_weight, check_input),
-            lambda: parent.fit(X, y, sample_weight, check_input),
+            lambda: self._fit_by_parent(parent, X, y, sample_weight, check_input),
         )
+
+    def _fit_by_parent(self: Any, parent: Any, X: Any, y: Any, sample_weight: Any, check_input: bool) -> Any:
+        shapes = np.shape(X), np.shape(y)
+        if self.warm_start and hasattr(self, "coef_") and len(shapes[0]) == 2 and len(shapes[1]) in (1, 2):
+            checked_start(self, self.coef_, X, shapes[1][1] if len(shapes[1]) == 2 else 1)
+        return parent.fit(X, y, sample_weight, check_input)
 
     def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any, check_input: bool) -> Any:
         if self.max_iter is None:
@@ -170,8 +208,9 @@ class CoordinateDescentDropIn(LinearDropIn):
         shape = (by_target.shape[1], n_features)
         start, dtype = np.zeros(shape), X.dtype
         if self.warm_start and hasattr(self, "coef_"):
+            checked_start(self, self.coef_, X, shape[0])
             if np.shape(np.atleast_2d(self.coef_)) != shape:
-                raise RefusedError("coef_ has another shape")
+                raise RefusedError("coef_ is of more targets")
             start = np.ascontiguousarray(self.coef_, dtype=np.float64).reshape(shape)
             dtype = X.dtype if self.fit_intercept else self.coef_.dtype
         draws = [drawn_seeds(self.random_state, self.selection, 1) for _ in range(shape[0])]

@@ -80,6 +80,8 @@ class CrossValidatedDropIn(LinearDropIn):
         X, y, weights = self._checked(X, y, sample_weight)
         shares = np.atleast_1d(getattr(self, "l1_ratio", 1.0))
         grids = self._grids(X, y, weights, shares)
+        if not np.isfinite(grids).all():
+            raise RefusedError("the penalties are not finite")
         rows = np.arange(len(y))
         splits = [(rows[train], rows[test]) for train, test in check_cv(self.cv).split(X, y)]
         if any(len(part) == 0 for split in splits for part in split):

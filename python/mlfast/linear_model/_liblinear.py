@@ -100,7 +100,6 @@ def fit_liblinear(
     """
     if verbose:
         raise RefusedError("verbose is set: LIBLINEAR prints as it goes along")
-    solver = _get_liblinear_solver_type(multi_class, penalty, loss, dual)
     if loss in TUBES:
         if epsilon < 0:
             raise RefusedError("epsilon is negative")
@@ -115,6 +114,7 @@ def fit_liblinear(
         raise RefusedError("intercept_scaling is not positive")
     random = check_random_state(random_state)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    solver = _get_liblinear_solver_type(multi_class, penalty, loss, dual)
     found = core.train(
         x=X,
         y=targets,

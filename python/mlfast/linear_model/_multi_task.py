@@ -16,6 +16,7 @@ from mlfast._state import keeps_state
 from mlfast.linear_model._coordinate_descent import (
     CoordinateDescentDropIn,
     checked_apart,
+    checked_start,
     drawn_seeds,
     found_paths,
     of_mean_one,
@@ -65,8 +66,9 @@ class MultiTaskElasticNet(CoordinateDescentDropIn, sklearn.linear_model.MultiTas
         (n_samples, n_features), n_targets = X.shape, y.shape[1]
         start = np.zeros((n_targets, n_features))
         if self.warm_start and hasattr(self, "coef_"):
+            checked_start(self, self.coef_, X, n_targets)
             if np.shape(self.coef_) != start.shape or self.coef_.dtype != X.dtype:
-                raise RefusedError("coef_ is of another shape or type")
+                raise RefusedError("coef_ is of more targets or of another type")
             start = np.ascontiguousarray(self.coef_, dtype=np.float64)
         found = found_paths(
             X.tocsr() if sp.issparse(X) else X,

@@ -77,7 +77,8 @@ def _found(
     shape = (y.shape[1], n_features) if together else (n_features,)
     start = np.zeros(shape) if coef_init is None else np.asarray(coef_init, dtype=np.float64)
     if start.shape != shape:
-        raise RefusedError("coef_init has another shape")
+        # scikit-learn's solvers believe it, and read and write past it.
+        raise ValueError(f"coef_init has shape {start.shape}, but coefficients of these X and y have shape {shape}.")
     found = found_paths(
         X.tocsr() if sp.issparse(X) else X,
         y.reshape(n_samples, -1),

@@ -120,7 +120,11 @@ class RidgeCVDropIn(LinearDropIn):
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=X.dtype)
         if weights is not None and (weights < 0).any():
             raise RefusedError("weights are negative")
+        if sp.issparse(y):
+            raise RefusedError("y is sparse")
         targets = np.ascontiguousarray(y, dtype=np.float64).reshape(len(y), -1)
+        if np.isnan(targets).any():
+            raise RefusedError("y holds None")
         given = {
             "x": X.tocsr() if sp.issparse(X) else X,
             "y": targets,
@@ -212,8 +216,9 @@ def _by_features(
         values, directions = beside(np.linalg.eigh, found["squares"])
         along = directions.T @ found["products"]
     unit = found["unit"]
-    inverse = 1 / (values[:, None] + alphas * unit**2)
-    shares = inverse[:, :, None] * along[:, None, :]  # (n_features, n_penalties, n_targets)
+    inverse, factor = _inverses(values, alphas, unit)
+    slopes = inverse[:, :, None] * along[:, None, :] * factor  # (n_features, n_penalties, n_targets)
+    inverse, shares = inverse * (factor / unit), slopes / unit
     n_features, n_alphas, n_targets = shares.shape
     left_out = core.leave_one_out(
         **given,
@@ -225,11 +230,35 @@ def _by_features(
         shares=shares.reshape(n_features, -1),
         keep=is_kept,
     )
-    coef = (directions @ shares.reshape(n_features, -1)).reshape(shares.shape).transpose(2, 0, 1) * unit
+    coef = (directions @ slopes.reshape(n_features, -1)).reshape(slopes.shape).transpose(2, 0, 1)
     errors = left_out["errors"]
     if errors is not None:
         errors = errors.reshape(-1, n_alphas, n_targets).transpose(0, 2, 1)
     return found["means"], found["target_means"], Errors(left_out["squares"].T, errors, coef)
+
+
+def _inverses(values: np.ndarray, alphas: np.ndarray, unit: float) -> tuple[np.ndarray, float]:
+    """Return the inverses of values plus penalties, and what makes coefficients of products with them.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        What the products of rows, which are ``unit`` times the data, are in their own directions.
+    alphas : ndarray of shape (n_penalties,)
+        Penalties.
+    unit : float
+        A power of two. Its square may be out of range, so penalties are brought into it only where it is small.
+
+    Returns
+    -------
+    inverses : ndarray of shape (n, n_penalties)
+        Of the products of the data themselves where the unit is larger than 1, else of those of the rows.
+    factor : float
+        The unit or its inverse.
+    """
+    if unit > 1:
+        return 1 / (values[:, None] / unit / unit + alphas), 1 / unit
+    return 1 / (values[:, None] + alphas * unit * unit), unit
 
 
 def _by_rows(
@@ -252,7 +281,7 @@ def _by_rows(
     else:
         products = table.products() if isinstance(table, SparseRows) else beside(np.matmul, table, table.T)
         values, directions = beside(np.linalg.eigh, products)
-    inverse = 1 / (values[:, None] + alphas * unit**2)
+    inverse, factor = _inverses(values, alphas, unit)
     along = inverse[:, :, None] * (directions.T @ targets)[:, None, :]
     factors = (directions @ along.reshape(n_samples, -1)).reshape(n_samples, len(alphas), n_targets)
     free = directions**2 @ inverse
@@ -260,7 +289,7 @@ def _by_rows(
         free -= directions @ (inverse * (directions.T @ roots)[:, None]) * (roots / (roots @ roots))[:, None]
     errors = (factors / free[:, :, None]).transpose(0, 2, 1)
     coef = (table.T @ factors.reshape(n_samples, -1)).reshape(-1, len(alphas), n_targets).transpose(2, 0, 1)
-    return means, target_means, Errors((errors**2).sum(axis=0), errors, coef * unit)
+    return means, target_means, Errors((errors**2).sum(axis=0), errors, coef * factor)
 
 
 class SparseRows:

@@ -87,8 +87,11 @@ def sag_solver(
     given = warm_start_mem or {}
     n_samples, n_features = X.shape
     max_iter = 1000 if max_iter is None else max_iter
-    n_classes = int(y.max()) + 1 if loss == "multinomial" else 1
-    coef = given.get("coef", np.zeros((n_features, n_classes), dtype=X.dtype))
+    if "coef" in given:
+        coef = given["coef"]  # of all classes; a fold may lack the last of them
+    else:
+        coef = np.zeros((n_features, int(y.max()) + 1 if loss == "multinomial" else 1), dtype=X.dtype)
+    n_classes = coef.shape[1]
     fit_intercept = coef.shape[0] == n_features + 1
     sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
     if max_squared_sum is None:

@@ -168,6 +168,8 @@ class NeighborsDropIn(DropIn):
         parent(X, y)
         self.algorithm = algorithm
         self._fit_method = self._method_of_parent()
+        if self._fit_method in TREES and not is_numeric(self._fit_X):
+            self._tree  # noqa: B018  # its check of the rows is the only one that sees what objects in lists are
         return self
 
     def _is_brute_alike(self: Any) -> bool:
@@ -207,6 +209,8 @@ class NeighborsDropIn(DropIn):
             if metric == "minkowski":
                 p = float(self.effective_metric_params_.get("p", 2))
                 metric = BY_EXPONENT.get(p, metric)
+            if not is_numeric(self._fit_X):
+                raise RefusedError("the rows are objects")
             rows = _floats(self._fit_X)
             if metric == "braycurtis":
                 _refuse_two_meanings(rows)
@@ -230,6 +234,18 @@ class NeighborsDropIn(DropIn):
         if self.effective_metric_ == "braycurtis":
             _refuse_two_meanings(X)
         return _floats(X)
+
+    def _meets_zeros(self: Any, X: Any) -> bool:
+        """Whether the fitted rows themselves are searched for, where scikit-learn puts zeros on the diagonal.
+
+        It matters to the cosine alone, whose rows of zeros are at 1 of everything, and so of copies of themselves.
+        """
+        return X is not None and X is self._fit_X and self.effective_metric_ == "cosine"
+
+    def _refuse_zeros(self: Any, X: Any) -> None:
+        """Refuse to take a vote of neighbours where a row of zeros is its own neighbour."""
+        if self._meets_zeros(X) and _are_zero(X).any():
+            raise RefusedError("rows of zeros are their own neighbors by cosine")
 
     def _rounded(self: Any, distances: np.ndarray, X: Any, queries: Any) -> np.ndarray:
         """Return distances to ``X``, read by Rust as ``queries``, in the type in which scikit-learn gives them."""
@@ -286,6 +302,8 @@ class KNeighborsDropIn(NeighborsDropIn):
             distances, indices = index.neighbors_of_rows(**search)
         else:
             distances, indices = index.kneighbors(x=queries, **search)
+        if self._meets_zeros(X):
+            _put_first(np.flatnonzero(_are_zero(queries)), distances, indices)
         return (self._rounded(distances, X, queries), indices) if return_distance else indices
 
     def _queries_for(self: Any, X: Any, k: Any) -> Any:
@@ -348,6 +366,9 @@ class RadiusNeighborsDropIn(NeighborsDropIn):
             sort=sort,
             n_threads=_threads.resolve(self.n_jobs),
         )
+        if self._meets_zeros(X):
+            zeros = np.flatnonzero(_are_zero(queries))
+            starts, distances, indices = _with_own(zeros, starts, distances, indices, sort)
         if X is None:
             keep = indices != np.repeat(np.arange(len(starts) - 1), np.diff(starts))
             starts = np.concatenate(([0], np.cumsum(keep)))[starts]
@@ -380,6 +401,56 @@ def _refuse_two_meanings(X: np.ndarray) -> None:
 def _floats(X: Any) -> Any:
     """Return dense or sparse ``X`` in float32 or float64."""
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+
+
+def _are_zero(X: Any) -> np.ndarray:
+    """Return which rows of dense or sparse ``X`` are zero, shape (n_rows,)."""
+    return np.asarray(abs(X).sum(axis=1) == 0).ravel() if sp.issparse(X) else ~X.any(axis=1)
+
+
+def _put_first(rows: np.ndarray, distances: np.ndarray | None, indices: np.ndarray) -> None:
+    """Make rows that are at 1 of all others their own first neighbours, at 0.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_zeros,)
+        Positions of these rows, among the queries as among what is searched.
+    distances, indices : ndarray of shape (n_queries, n_neighbors)
+        What was found, changed in place. Distances may be None.
+    """
+    for row in rows:
+        found = indices[row]
+        others = found[found != row][: len(found) - 1]
+        indices[row, 0], indices[row, 1:] = row, others
+        if distances is not None:
+            distances[row, 0] = 0.0
+
+
+def _with_own(
+    rows: np.ndarray, starts: np.ndarray, distances: np.ndarray | None, indices: np.ndarray, sort: bool
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Return what was found within a radius, with some rows among their own neighbours, at 0.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_zeros,)
+        Positions of these rows, among the queries as among what is searched.
+    starts, distances, indices : ndarray
+        As `RadiusNeighborsDropIn._within` has them.
+    sort : bool
+        Whether lists are in order of distance rather than of position.
+    """
+    lists = np.split(indices, starts[1:-1])
+    spans = None if distances is None else np.split(distances, starts[1:-1])
+    for row in rows:
+        is_other = lists[row] != row
+        others = lists[row][is_other]
+        at = 0 if sort else int(np.searchsorted(others, row))
+        lists[row] = np.insert(others, at, row)
+        if spans is not None:
+            spans[row] = np.insert(spans[row][is_other], at, 0.0)
+    starts = np.concatenate(([0], np.cumsum([len(found) for found in lists]))).astype(starts.dtype)
+    return starts, None if spans is None else np.concatenate(spans), np.concatenate(lists)
 
 
 def _listed(starts: np.ndarray, values: Any) -> np.ndarray:

@@ -74,7 +74,12 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         state = self.__dict__
         cache = state.get("_cache")
         votes = None if cache is None else cache.votes
-        if votes is not None and type(X) is np.ndarray and "feature_names_in_" not in state:
+        if (
+            votes is not None
+            and type(X) is np.ndarray
+            and X is not state["_fit_X"]
+            and "feature_names_in_" not in state
+        ):
             n_neighbors, weights, classify_few, arguments = votes
             if n_neighbors is self.n_neighbors and weights is self.weights and not _profile.is_wanted():
                 codes = classify_few(X, *arguments)
@@ -91,6 +96,7 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         is_weighted = by_distance(self.weights)
         if is_weighted is None:
             return super().predict(X)
+        self._refuse_zeros(X)
         k = self.n_neighbors
         queries, index, coded = self._queries_for(X, k), self._index(), self._coded()
         codes = index.classify(
@@ -124,6 +130,7 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         is_weighted = by_distance(self.weights)
         if is_weighted is None:
             return super().predict_proba(X)
+        self._refuse_zeros(X)
         shares = self._index().vote(
             x=self._queries_for(X, self.n_neighbors),
             n_neighbors=self.n_neighbors,
@@ -180,6 +187,7 @@ class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn
         is_weighted = by_distance(self.weights)
         if is_weighted is None or X is None:
             return super().predict_proba(X)
+        self._refuse_zeros(X)
         _num_samples(X)  # what has no length is refused in these words, before it is looked at as rows
         votes, counts = self._index().vote_radius(
             x=self._queries(X),

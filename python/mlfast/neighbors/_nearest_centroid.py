@@ -163,12 +163,15 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
 
     def _scores(self, X: np.ndarray) -> np.ndarray:
         """Return the discriminant scores of ``X``, which is overwritten."""
+        n_classes = len(self.classes_)
+        if self.class_prior_.ndim != 1 or len(self.class_prior_) < n_classes:
+            raise RefusedError("some class has no prior")
         units = np.where(self.within_class_std_dev_ == 0, 1.0, self.within_class_std_dev_)
         X /= units
         scores = core.scores(
             x=X,
             centroids=self.centroids_ / units,
-            log_priors=np.log(self.class_prior_),
+            log_priors=np.log(self.class_prior_)[:n_classes],
             metric=self.metric,
             n_threads=_threads.resolve(),
         )

@@ -71,6 +71,7 @@ class KNeighborsRegressor(RegressorDropIn, KNeighborsDropIn, sklearn.neighbors.K
         is_weighted = by_distance(self.weights)
         if is_weighted is None:
             return super().predict(X)
+        self._refuse_zeros(X)
         means = self._index().average(
             x=self._queries_for(X, self.n_neighbors),
             n_neighbors=self.n_neighbors,
@@ -106,6 +107,7 @@ class RadiusNeighborsRegressor(RegressorDropIn, RadiusNeighborsDropIn, sklearn.n
         is_weighted = by_distance(self.weights)
         if is_weighted is None or X is None:
             return super().predict(X)
+        self._refuse_zeros(X)
         means, counts = self._index().average_radius(
             x=self._queries(X),
             radius=self._checked_radius(),

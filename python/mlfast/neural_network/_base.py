@@ -556,7 +556,7 @@ def _table(X: Any, y: np.ndarray, sample_weight: np.ndarray | None, dtype: np.dt
 
 
 def _refuse_no_numbers(y: np.ndarray) -> None:
-    if y.dtype.kind not in "fiub":
+    if sp.issparse(y) or y.dtype.kind not in "fiub":
         raise RefusedError("y holds no numbers")
 
 

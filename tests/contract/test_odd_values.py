@@ -1,0 +1,117 @@
+"""Odd values, and fits that go on from other shapes: refused in the parent's words, or with a reason."""
+
+import numpy as np
+import pytest
+import sklearn.ensemble
+import sklearn.linear_model
+import sklearn.model_selection
+import sklearn.neighbors
+
+import mlfast.ensemble
+import mlfast.linear_model
+import mlfast.neighbors
+
+from ..compare import assert_same_complaint, outcome
+from . import odd
+from .entry import numbers
+from .registry import BY_NAME
+
+TARGETS = ("None in objects", "None in a list", "CSR column", "CSR table", "None in a table of objects")
+
+
+@pytest.mark.fallback
+@pytest.mark.parametrize("case", TARGETS)
+@pytest.mark.parametrize("name", ["RidgeCV", "LinearRegression", "Ridge", "Lasso"])
+def test_target(name, case):
+    entry, X = BY_NAME[name], odd.table()
+    y = odd.TARGETS[case](numbers(0, odd.N))
+    assert_same_complaint(*(outcome(entry.make(parent).fit, X, y) for parent in (False, True)))
+
+
+@pytest.mark.fallback
+@pytest.mark.parametrize("case", ["None in a list", "None in objects", "categories of words"])
+@pytest.mark.parametrize("name", ["NearestNeighbors", "KNeighborsClassifier", "RadiusNeighborsRegressor"])
+def test_rows(name, case):
+    entry = BY_NAME[name]
+    ours, theirs = (outcome(entry.fit, odd.ROWS[case](), parent=parent) for parent in (False, True))
+    assert theirs.error is not None
+    assert_same_complaint(ours, theirs)
+
+
+@pytest.mark.parametrize("fallback", ["sklearn", "raise"])
+@pytest.mark.parametrize("name", ["Lasso", "MultiTaskLasso"])
+def test_warm_start_of_another_shape(name, fallback):
+    """The parent reads and writes past its arrays, so it is not asked."""
+    rng = np.random.RandomState(0)
+    y = rng.standard_normal((40, 2))
+    est = getattr(mlfast.linear_model, name)(warm_start=True)
+    with mlfast.config_context(fallback=fallback):
+        est.fit(rng.standard_normal((40, 3)), y)
+        with pytest.raises(ValueError, match="40 features"):
+            est.fit(rng.standard_normal((40, 40)), y)
+        with pytest.raises(ValueError, match="4 targets"):
+            est.fit(rng.standard_normal((40, 3)), np.c_[y, y])
+
+
+@pytest.mark.parametrize("name", ["RandomForestRegressor", "ExtraTreesClassifier", "GradientBoostingRegressor"])
+def test_members_of_another_width(name):
+    X, y = odd.table(), np.arange(odd.N) % 2
+    est = getattr(mlfast.ensemble, name)(n_estimators=2, warm_start=True).fit(X[:, :3], y)
+    with pytest.raises(ValueError, match="X has 4 features"):
+        est.set_params(n_estimators=3).fit(X, y).predict(X)
+
+
+def test_tiny_features_of_ridge_cv():
+    X, y = odd.table() * 1e-300, numbers(0, odd.N)
+    ours, theirs = (m.RidgeCV().fit(X, y).coef_ for m in (mlfast.linear_model, sklearn.linear_model))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+def test_row_of_zeros_is_its_own_neighbor_by_cosine():
+    X = odd.table()
+    X[7] = 0
+    distances, indices = mlfast.neighbors.NearestNeighbors(n_neighbors=2, metric="cosine").fit(X).kneighbors(X)
+    assert (indices[7, 0], distances[7].tolist()) == (7, [0.0, 1.0])
+
+
+@pytest.mark.fallback
+def test_too_few_priors():
+    X, y = odd.table(), np.arange(odd.N) % 2
+    pair = (m.NearestCentroid(priors=[1.0]).fit(X, y) for m in (mlfast.neighbors, sklearn.neighbors))
+    assert_same_complaint(*(outcome(est.predict, X) for est in pair))
+
+
+@pytest.mark.parametrize("solver", ["sag", "saga"])
+def test_folds_without_the_last_class(solver):
+    """The solver counts classes from the coefficients: sorted classes leave each fold without one."""
+    X, y = odd.table() / 5, np.repeat([0, 1, 2], 14)[: odd.N]
+    settings = {
+        "cv": sklearn.model_selection.KFold(3),
+        "Cs": [1.0],
+        "random_state": 0,
+        "tol": 1e-8,
+        "max_iter": 20_000,
+    }
+    settings |= {"use_legacy_attributes": True, "l1_ratios": (0,), "scoring": "accuracy"}
+    ours = mlfast.linear_model.LogisticRegressionCV(solver=solver, **settings).fit(X, y)
+    theirs = sklearn.linear_model.LogisticRegressionCV(solver="lbfgs", **settings).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=0.02, atol=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cholesky"])
+def test_mean_of_zero_has_no_deviance(solver):
+    X, y = odd.table(), np.abs(numbers(0, odd.N))
+    settings = {"power": -1, "fit_intercept": False, "solver": solver}
+    pair = (m.TweedieRegressor(**settings) for m in (mlfast.linear_model, sklearn.linear_model))
+    ours, theirs = (outcome(est.fit, X, y) for est in pair)
+    assert [category for category, _ in theirs.warned]
+    assert [text.split("(")[0] for _, text in ours.warned] == [text.split("(")[0] for _, text in theirs.warned]
+
+
+@pytest.mark.fallback
+@pytest.mark.parametrize("name", ["RandomForestRegressor", "BaggingRegressor"])
+def test_more_draws_than_a_machine_word_counts(name):
+    X, y, weights = odd.table(), numbers(0, odd.N), np.full(odd.N, 1e300)
+    settings = {"n_estimators": 2, "max_samples": 0.5, "random_state": 0}
+    pair = (getattr(m, name)(**settings) for m in (mlfast.ensemble, sklearn.ensemble))
+    assert_same_complaint(*(outcome(est.fit, X, y, weights) for est in pair))
