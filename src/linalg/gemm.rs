@@ -327,6 +327,7 @@ impl<F: Float> Multiply<'_, F> {
 mod tests {
     use super::*;
     use crate::common::random::Mt19937;
+    use crate::common::simd::emulated::Emulated;
     use crate::common::simd::{Isa, dispatch_to};
 
     fn noise(random: &mut Mt19937, len: usize) -> Vec<f64> {
@@ -386,6 +387,10 @@ mod tests {
                     assert!(isa == Isa::Portable || alone == expected);
                 }
                 let factors = &[(left, &panels[..])];
+                f64::narrow(Multiply { factors, start, out: &mut out, n_rows, stride });
+                assert_eq!(unpadded(&out, n_cols), expected);
+                f64::wide(Multiply { factors, start, out: &mut out, n_rows, stride });
+                assert_eq!(unpadded(&out, n_cols), expected);
                 dispatch_to(isa, Multiply { factors, start, out: &mut out, n_rows, stride });
                 let found = unpadded(&out, n_cols);
                 if isa == Isa::Portable {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::{Csr, Dense, Rows};
-use crate::common::simd::{Kernel, Simd, dispatch};
+use crate::common::simd::{Kernel, Simd, dispatch, dispatch_to_half};
 use crate::common::{Float, Result, memory};
 
 /// Bytes of rows in a tile that meets one vector: they stay in the first cache.
@@ -19,8 +19,9 @@ const TILE_ROWS: (usize, usize) = (16, 256);
 const GROUP: usize = 4;
 /// Vectors that a CSR row meets at a time, at most.
 const MOST_VECTORS: usize = 8;
-/// Lanes of the widest vector.
+/// Lanes of the widest vector, and its bytes.
 const MOST_LANES: usize = 16;
+const WIDEST: usize = 64;
 /// Rows that share what is loaded of a vector.
 const SHARING: usize = 8;
 /// Vectors that dense rows meet at a time, at most.
@@ -98,11 +99,11 @@ impl<F: Float> Skinny<F> for Dense<'_, F> {
             let end = (start + height).min(rows.end);
             let tile = &self.values()[start * n_cols..end * n_cols];
             let products = &mut products[..(end - start) * count];
-            dispatch(Times { rows: tile, vectors, n_cols, count, out: products });
+            times(Times { rows: tile, vectors, n_cols, count, out: products });
             let next = &self.values()[end * n_cols..(end + height).min(rows.end) * n_cols];
             weigh(start..end, products, next);
             own.fill(F::ZERO);
-            dispatch(AddTimes { rows: tile, factors: products, n_cols, count, sums: own });
+            add_times(AddTimes { rows: tile, factors: products, n_cols, count, sums: own });
             sums.iter_mut().zip(own.iter()).for_each(|(sum, value)| *sum += value.to_f64());
         }
     }
@@ -175,6 +176,17 @@ macro_rules! for_vectors {
             _ => $self.$method::<MOST_VECTORS>($($argument),*),
         }
     };
+}
+
+/// The products are sums across lanes.
+fn times<F: Float>(kernel: Times<'_, F>) {
+    dispatch_to_half(kernel);
+}
+
+/// Each lane is a sum of its own, but that rows which do not fill a vector are met without one.
+fn add_times<F: Float>(kernel: AddTimes<'_, F>) {
+    let fills_any = kernel.n_cols >= WIDEST / size_of::<F>();
+    if fills_any { dispatch(kernel) } else { dispatch_to_half(kernel) }
 }
 
 /// Products of dense rows with vectors.
@@ -515,6 +527,7 @@ impl<F: Float> AddTimesSparse<'_, '_, F> {
 mod tests {
     use super::*;
     use crate::common::random::Mt19937;
+    use crate::common::simd::emulated::Emulated;
     use crate::common::simd::{Isa, dispatch_to};
 
     /// A table with zeros, vectors, and the table as CSR parts.
@@ -585,5 +598,28 @@ mod tests {
             assert!(out.iter().zip(out_first).all(|(a, b)| (a - *b).abs() < 1e-13));
             assert!(sums.iter().zip(sums_first).all(|(a, b)| (a - *b).abs() < 1e-12));
         }
+    }
+
+    /// What [`add_times`] sends to either, and that rows of more columns may go to both.
+    fn check_widths<F: Float + Emulated>() {
+        let least = WIDEST / size_of::<F>();
+        for n_cols in [least, least + 1, 2 * least - 1, 2 * least + 3, 77] {
+            for count in [1, 2, 3, 7] {
+                let (rows, factors) = table(13, n_cols, count);
+                let rows: Vec<F> = rows.iter().map(|&value| F::from_f64(value)).collect();
+                let factors: Vec<F> = factors[..].iter().cycle().take(13 * count).map(|&x| F::from_f64(x)).collect();
+                let mut found = [(); 2].map(|()| vec![F::ZERO; count * n_cols]);
+                let [narrow, wide] = &mut found;
+                F::narrow(AddTimes { rows: &rows, factors: &factors, n_cols, count, sums: narrow });
+                F::wide(AddTimes { rows: &rows, factors: &factors, n_cols, count, sums: wide });
+                assert!(found[0] == found[1], "{n_cols} {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_of_wide_rows_have_the_same_bits_with_avx2_and_avx512() {
+        check_widths::<f32>();
+        check_widths::<f64>();
     }
 }

@@ -86,9 +86,9 @@ impl<F: Float> Kernel<F> for AddRows<'_, F> {
     }
 }
 
-/// The largest magnitude, zero of no numbers. A NaN is not seen.
-pub fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |most: f64, value| most.max(value.abs()))
+/// Whether no magnitude is above `limit`. That of a NaN is.
+pub fn is_within(values: &[f64], limit: f64) -> bool {
+    values.iter().all(|value| value.abs() <= limit)
 }
 
 /// The sum of magnitudes.
@@ -110,8 +110,11 @@ mod tests {
             let mut c = a.clone();
             add_multiple(&mut c, 2.0, &b);
             assert!(c.iter().zip(a.iter().zip(&b)).all(|(c, (a, b))| *c == a + 2.0 * b));
-            assert_eq!(largest(&a), a.iter().fold(0.0, |most: f64, value| most.max(value.abs())));
+            let most = a.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+            assert!(is_within(&a, most) && is_within(&a, f64::INFINITY));
+            assert_eq!(is_within(&a, most - 0.5), len == 0);
             assert_eq!(sum_of_magnitudes(&[-1.0, 2.0, -3.5]), 6.5);
+            assert!(!is_within(&[0.0, f64::NAN, 0.0], f64::INFINITY));
         }
     }
 

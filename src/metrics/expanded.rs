@@ -2,10 +2,13 @@
 //!
 //! All in f64, whatever the input. Products and norms are chains of the same operations over the features in order, and
 //! the norms are added to each other first: so equal rows are at distance 0 and a pair has the same bits whichever of
-//! the two comes first. The error of a square is relative to the norms, not to the distance, here as there.
+//! the two comes first. The error of a square is relative to the norms, not to the distance, here as there: so where all
+//! rows lie far from the origin they are seen from a point in their midst, and where norms overflow differences are taken
+//! ([`super::range`]).
 
 use super::block::to_unit;
 use super::matrix::Pairs;
+use super::range::{may_overflow, midst, scaled_distance};
 use super::strips::{COLUMNS, Cells, scratch, widened};
 use crate::common::error::check_length;
 use crate::common::simd::{Kernel, Simd, dispatch};
@@ -47,23 +50,17 @@ pub fn expanded<F: Float, O: Float>(
 ) -> Result<()> {
     let (shape, n_cols) = (pairs.shape(), pairs.n_cols());
     let cells = Cells::new(out, shape)?;
-    let norms_of = |values: &[F], known: Option<&[f64]>| match known {
-        _ if kind == Kind::Cosine => memory::filled(values.len() / n_cols, 1.0),
-        Some(norms) => memory::copied(norms),
-        None => squared_norms(ctx, values, n_cols),
-    };
-    let x_norms = norms_of(pairs.x(), known.x)?;
-    let y_norms = if shape.symmetric { None } else { Some(norms_of(pairs.y(), known.y)?) };
-    let y_norms = y_norms.as_ref().unwrap_or(&x_norms);
+    let (origin, x_norms, y_norms) = measured(ctx, kind, pairs, known)?;
+    let (origin, y_norms) = (origin.as_deref(), y_norms.as_ref().unwrap_or(&x_norms));
     check_length("norms of X", x_norms.len(), shape.n_rows)?;
     check_length("norms of Y", y_norms.len(), shape.n_columns)?;
     let buffers = || Ok((scratch(shape.n_rows)?, Side::default(), Side::default(), Vec::new()));
     parallel::map_with(ctx, shape.strips(), buffers, |(distances, x_side, y_side, buffer), strip| {
-        let points = x_side.rows(pairs.rows(pairs.x(), &strip.rows), n_cols, kind);
+        let points = x_side.rows(pairs.rows(pairs.x(), &strip.rows), n_cols, kind, origin);
         let mut points = Panels::side_by_side(points, n_cols)?;
         points.norms[..strip.rows.len()].copy_from_slice(&x_norms[strip.rows.clone()]);
         for columns in strip.blocks() {
-            let rows = y_side.rows(pairs.rows(pairs.y(), &columns), n_cols, kind);
+            let rows = y_side.rows(pairs.rows(pairs.y(), &columns), n_cols, kind, origin);
             let norms = &y_norms[columns.clone()];
             dispatch(Squares { rows, norms, points: &points, buffer: &mut *buffer, out: &mut *distances });
             // SAFETY: the strip is this job's, the block is one of its blocks.
@@ -73,6 +70,68 @@ pub fn expanded<F: Float, O: Float>(
                     Kind::Squared => cells.put(&strip, &columns, distances, |it| finished::<O>(Kind::Squared, it)),
                     Kind::Cosine => cells.put(&strip, &columns, distances, |it| finished::<O>(Kind::Cosine, it)),
                 }
+            }
+        }
+        Ok(())
+    })?;
+    let most = |norms: &[f64]| norms.iter().fold(0.0, |most, &norm| if norm < most { most } else { norm });
+    if kind != Kind::Cosine && shape.n_rows > 0 && may_overflow(most(&x_norms), most(y_norms)) {
+        take_differences(ctx, kind, pairs, (&x_norms, y_norms), out)?;
+    }
+    Ok(())
+}
+
+/// From where rows are seen, None: from the origin, and their squared norms; None where the other side is the same.
+fn measured<F: Float>(
+    ctx: &Context,
+    kind: Kind,
+    pairs: Pairs<'_, F>,
+    known: KnownNorms<'_>,
+) -> Result<(Option<Vec<f64>>, Vec<f64>, Option<Vec<f64>>)> {
+    let (n_cols, is_symmetric) = (pairs.n_cols(), pairs.shape().symmetric);
+    let both = |of: &dyn Fn(&[F], Option<&[f64]>) -> Result<Vec<f64>>| -> Result<(Vec<f64>, Option<Vec<f64>>)> {
+        let x = of(pairs.x(), known.x)?;
+        let y = if is_symmetric { None } else { Some(of(pairs.y(), known.y)?) };
+        Ok((x, y))
+    };
+    if kind == Kind::Cosine {
+        let (x, y) = both(&|values, _| memory::filled(values.len() / n_cols, 1.0))?;
+        return Ok((None, x, y));
+    }
+    let (x, y) = both(&|values, known| match known {
+        Some(norms) => memory::copied(norms),
+        None => squared_norms(ctx, values, n_cols, None),
+    })?;
+    let are_own = known.x.is_none() && (is_symmetric || known.y.is_none());
+    if let Some(point) = are_own.then(|| midst(pairs)).flatten() {
+        let (x_there, y_there) = both(&|values, _| squared_norms(ctx, values, n_cols, Some(&point)))?;
+        // Every row: of a few that are not far the others know nothing.
+        let are_less = |there: &[f64], here: &[f64]| there.iter().zip(here).all(|(there, here)| there <= here);
+        if are_less(&x_there, &x) && are_less(y_there.as_deref().unwrap_or(&[]), y.as_deref().unwrap_or(&[])) {
+            return Ok((Some(point), x_there, y_there));
+        }
+    }
+    Ok((None, x, y))
+}
+
+/// Puts distances by differences where the norms may have overflowed.
+fn take_differences<F: Float, O: Float>(
+    ctx: &Context,
+    kind: Kind,
+    pairs: Pairs<'_, F>,
+    (x_norms, y_norms): (&[f64], &[f64]),
+    out: &mut [O],
+) -> Result<()> {
+    let n_cols = pairs.n_cols();
+    let jobs = pairs.x().chunks_exact(n_cols).zip(x_norms).zip(out.chunks_exact_mut(y_norms.len())).collect();
+    let buffers = || Ok((Vec::new(), Vec::new()));
+    parallel::map_with(ctx, jobs, buffers, |(x_buffer, y_buffer), ((x, &x_norm), out)| {
+        let x = widened(x, x_buffer);
+        for ((y, &y_norm), out) in pairs.y().chunks_exact(n_cols).zip(y_norms).zip(out) {
+            if may_overflow(x_norm, y_norm)
+                && let Some(distance) = scaled_distance(x, widened(y, y_buffer), kind == Kind::Squared)
+            {
+                *out = O::from_f64(distance);
             }
         }
         Ok(())
@@ -100,10 +159,16 @@ pub(super) fn finished<O: Float>(kind: Kind, square: f64) -> f64 {
 pub(super) struct Side(Vec<f64>);
 
 impl Side {
-    /// `values` as f64, scaled to length 1 for the cosine.
-    fn rows<'b, F: Float>(&'b mut self, values: &'b [F], n_cols: usize, kind: Kind) -> &'b [f64] {
+    /// `values` as f64, less `origin` if there is one, or scaled to length 1 for the cosine.
+    fn rows<'b, F: Float>(
+        &'b mut self,
+        values: &'b [F],
+        n_cols: usize,
+        kind: Kind,
+        origin: Option<&[f64]>,
+    ) -> &'b [f64] {
         if kind != Kind::Cosine {
-            return widened(values, &mut self.0);
+            return seen_from(origin, values, &mut self.0);
         }
         self.0.clear();
         self.0.extend(values.iter().map(|value| value.to_f64()));
@@ -112,8 +177,23 @@ impl Side {
     }
 }
 
-/// Squared norms of rows, each the chain that the product of the row with itself is.
-pub(super) fn squared_norms<F: Float>(ctx: &Context, values: &[F], n_cols: usize) -> Result<Vec<f64>> {
+/// Rows as f64, less `origin` if there is one.
+fn seen_from<'b, F: Float>(origin: Option<&[f64]>, values: &'b [F], buffer: &'b mut Vec<f64>) -> &'b [f64] {
+    let Some(origin) = origin else { return widened(values, buffer) };
+    buffer.clear();
+    for row in values.chunks_exact(origin.len()) {
+        buffer.extend(row.iter().zip(origin).map(|(value, origin)| value.to_f64() - origin));
+    }
+    buffer
+}
+
+/// Squared norms of rows, less `origin` if there is one, each the chain that the product of the row with itself is.
+pub(super) fn squared_norms<F: Float>(
+    ctx: &Context,
+    values: &[F],
+    n_cols: usize,
+    origin: Option<&[f64]>,
+) -> Result<Vec<f64>> {
     let mut norms = memory::filled(values.len() / n_cols, 0.0)?;
     let jobs: Vec<_> = values.chunks(4096 * n_cols).zip(norms.chunks_mut(4096)).collect();
     parallel::map_with(
@@ -122,7 +202,7 @@ pub(super) fn squared_norms<F: Float>(ctx: &Context, values: &[F], n_cols: usize
         || Ok((Vec::new(), Vec::new())),
         |(wide, buffer), (values, norms)| {
             for (values, norms) in values.chunks(COLUMNS * n_cols).zip(norms.chunks_mut(COLUMNS)) {
-                dispatch(Norms { rows: widened(values, wide), n_cols, buffer: &mut *buffer, out: norms });
+                dispatch(Norms { rows: seen_from(origin, values, wide), n_cols, buffer: &mut *buffer, out: norms });
             }
             Ok(())
         },
@@ -277,7 +357,7 @@ mod tests {
             n_rows in 1usize..=COLUMNS, n_points in 1usize..30, n_cols in prop_oneof![1usize..20, 250usize..600], seed in 0u32..99
         ) {
             let (rows, points) = (noise(n_rows * n_cols, seed), noise(n_points * n_cols, seed + 1));
-            let Ok(norms) = squared_norms(&Context::serial(), &rows, n_cols) else { return Err(TestCaseError::fail("memory")) };
+            let Ok(norms) = squared_norms(&Context::serial(), &rows, n_cols, None) else { return Err(TestCaseError::fail("memory")) };
             let Ok(panels) = Panels::side_by_side(&points, n_cols) else { return Err(TestCaseError::fail("memory")) };
             for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()) {
                 let mut out = vec![0.0; (n_points + 1) * COLUMNS];
@@ -293,10 +373,11 @@ mod tests {
 
         #[test]
         fn a_pair_has_the_same_bits_from_either_side(
-            n in 1usize..230, n_cols in prop_oneof![9 => 1usize..9, 1 => 1000usize..2100], seed in 0u32..99
+            n in 1usize..230, n_cols in prop_oneof![9 => 1usize..9, 1 => 1000usize..2100], seed in 0u32..99,
+            offset in prop_oneof![Just(0.0), Just(61.3), Just(1e6)]
         ) {
             let n = if n_cols < 9 { n } else { n.div_ceil(10) };
-            let x = noise(n * n_cols, seed);
+            let x: Vec<f64> = noise(n * n_cols, seed).iter().map(|value| value + offset).collect();
             for kind in [Kind::Euclidean, Kind::Squared, Kind::Cosine] {
                 let mut out = [vec![0.0; n * n], vec![0.0; n * n]];
                 for (y, out) in [None, Some(&x[..])].into_iter().zip(&mut out) {
@@ -325,6 +406,44 @@ mod tests {
         assert!(expanded(&Context::serial(), Kind::Squared, pairs, KnownNorms::default(), &mut out).is_ok());
         let expected = step * step * n_cols as f64;
         assert!((out[0] / expected - 1.0).abs() < 1e-4, "{} {expected}", out[0]);
+    }
+
+    fn squares(x: &[f64], y: &[f64], n_cols: usize) -> Vec<f64> {
+        let mut out = vec![0.0; x.len() / n_cols * (y.len() / n_cols)];
+        let pairs = Pairs::new(x, Some(y), n_cols).unwrap();
+        assert!(expanded(&Context::serial(), Kind::Squared, pairs, KnownNorms::default(), &mut out).is_ok());
+        out
+    }
+
+    #[test]
+    fn far_from_the_origin_distances_keep_their_digits() {
+        for offset in [61.0, 1e6, -1e12] {
+            let [x, y] = [1, 2].map(|seed| noise(40 * 64, seed).iter().map(|it| it + offset).collect::<Vec<f64>>());
+            for (at, found) in squares(&x, &y, 64).iter().enumerate() {
+                let expected = plain(&x[at / 40 * 64..][..64], &y[at % 40 * 64..][..64]);
+                assert!((found / expected - 1.0).abs() < 1e-13, "{offset}: {found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_near_the_origin_keep_their_digits_beside_others_that_are_far() {
+        let mut x: Vec<f64> = noise(200 * 3, 1).iter().map(|value| value + 1e6).collect();
+        x[3 * 7..3 * 8].copy_from_slice(&[0.0, 0.25, 0.5]);
+        assert_eq!(squares(&x[3 * 7..3 * 8], &x, 3)[7], 0.0);
+        assert_eq!(squares(&[x.clone(), vec![0.0; 3]].concat(), &x, 3)[200 * 200 + 7], 0.3125);
+    }
+
+    #[test]
+    fn no_distance_of_finite_rows_is_lost() {
+        let x = [5e153, 5e153, 1e300, -1e300, 3.0, 4.0, 5e153, 5e153];
+        let mut out = [0.0; 16];
+        let pairs = Pairs::new(&x, Some(&x), 2).unwrap();
+        assert!(expanded(&Context::serial(), Kind::Euclidean, pairs, KnownNorms::default(), &mut out).is_ok());
+        assert!((0..4).all(|i| out[5 * i] == 0.0) && out[3] == 0.0);
+        assert!(
+            (out[6] / 2f64.sqrt() / 1e300 - 1.0).abs() < 1e-15 && (out[2] / 2f64.sqrt() / 5e153 - 1.0).abs() < 1e-15
+        );
     }
 
     #[test]

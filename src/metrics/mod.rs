@@ -9,6 +9,7 @@ pub mod metric;
 pub mod nan_euclidean;
 pub mod nearest;
 pub mod pairwise;
+mod range;
 pub mod sieve;
 pub mod sparse;
 mod strips;

@@ -30,7 +30,7 @@ pub struct NearestRows {
 pub fn nearest<F: Float>(ctx: &Context, metric: Metric, pairs: Pairs<'_, F>) -> Result<NearestRows> {
     let shape = Shape { symmetric: false, zero_diagonal: false, ..pairs.shape() };
     let by_products = matches!(metric, Metric::Euclidean | Metric::SquaredEuclidean);
-    let y_norms = if by_products { squared_norms(ctx, pairs.y(), pairs.n_cols())? } else { Vec::new() };
+    let y_norms = if by_products { squared_norms(ctx, pairs.y(), pairs.n_cols(), None)? } else { Vec::new() };
     let scratch = || {
         let (queries, rows, products) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Scratch { distances: scratch(shape.n_rows)?, queries, rows, products })
@@ -109,7 +109,7 @@ fn nearest_by_products<F: Float>(
     let n_cols = pairs.n_cols();
     let queries = widened(pairs.rows(pairs.x(), &strip.rows), &mut scratch.queries);
     let mut points = Panels::side_by_side(queries, n_cols)?;
-    let norms = squared_norms(&Context::serial(), queries, n_cols)?;
+    let norms = squared_norms(&Context::serial(), queries, n_cols, None)?;
     points.norms[..norms.len()].copy_from_slice(&norms);
     let mut exact = BlockDistances::new(Metric::SquaredEuclidean, queries, n_cols)?;
     let mut best = memory::filled(strip.rows.len(), Best::default())?;

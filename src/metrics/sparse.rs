@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::expanded::{Kind, KnownNorms, finished};
+use super::range::{may_overflow, scaled_distance};
 use super::strips::{COLUMNS, Cells, Shape, scratch};
 use crate::common::error::check_length;
 use crate::common::simd::{Kernel, Simd, dispatch};
@@ -71,6 +72,15 @@ impl<'a> Operand<'a> {
         Ok(operand)
     }
 
+    /// A row with its zeros.
+    fn dense(&self, row: usize) -> Vec<f64> {
+        let range = self.range(row);
+        let Some((indices, _)) = self.structure else { return self.values[range].to_vec() };
+        let mut dense = vec![0.0; self.n_cols];
+        range.for_each(|at| dense[indices[at] as usize] = self.values[at]);
+        dense
+    }
+
     /// Where the values of a row are.
     fn range(&self, row: usize) -> Range<usize> {
         match self.structure {
@@ -123,6 +133,11 @@ pub fn sparse_products<F: Float, O: Float>(
         let norms = &y_norms[first..first + products.len()];
         for ((out, product), norm) in out[first..].iter_mut().zip(products).zip(norms) {
             *out = O::from_f64(finished::<O>(kind, (x_norms[row] + norm) - 2.0 * product));
+        }
+        for at in (0..norms.len()).filter(|&at| may_overflow(x_norms[row], norms[at])) {
+            if let Some(found) = scaled_distance(&x.dense(row), &y.dense(first + at), kind == Kind::Squared) {
+                out[first + at] = O::from_f64(found);
+            }
         }
     };
     match (x.structure, y.structure) {

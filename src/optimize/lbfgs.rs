@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use super::more_thuente::{Rules, Search, Verdict};
 use crate::common::{Result, memory};
-use crate::linalg::vectors::{add_multiple, dot, largest};
+use crate::linalg::vectors::{add_multiple, dot, is_within};
 
 /// Conditions of the search along a direction.
 const RULES: Rules = Rules { decrease: 1e-3, curvature: 0.9, width: 0.1, least: 0.0, most: 1e10 };
@@ -84,9 +84,8 @@ pub fn minimize(
     let mut gradient = memory::filled(n, 0.0)?;
     let mut value = evaluate(&x, &mut gradient)?;
     let (mut steps, mut evaluations) = (0, 1);
-    // A value that is no number is no minimum, however small its gradient.
-    let is_flat = |value: f64, gradient: &[f64]| value.is_finite() && largest(gradient) <= params.gradient_tol;
-    let mut end = is_flat(value, &gradient).then_some(End::Gradient);
+    // As SciPy does, whatever the value is: where it is no number, its gradient may be zero, as that of 0 * log(0) is.
+    let mut end = is_within(&gradient, params.gradient_tol).then_some(End::Gradient);
     let (mut x_before, mut gradient_before) = (memory::copied(&x)?, memory::copied(&gradient)?);
     let mut direction = memory::filled(n, 0.0)?;
     let mut memory = Memory { pairs: VecDeque::new(), most: params.memory, scale: 1.0 };
@@ -133,7 +132,7 @@ pub fn minimize(
             Some(End::Evaluations)
         } else if asks_to_stop {
             Some(End::Observer)
-        } else if is_flat(value, &gradient) {
+        } else if is_within(&gradient, params.gradient_tol) {
             Some(End::Gradient)
         } else if fall <= params.value_tol * value_before.abs().max(value.abs()).max(1.0) {
             Some(End::Value)
@@ -276,7 +275,27 @@ mod tests {
         };
         let fit = minimize(lie, |_, _| Ok(false), vec![1.0], &PARAMS).expect("memory");
         assert_eq!((fit.x[0], fit.value, fit.end), (1.0, 1.0, End::Stuck));
-        let fit = minimize(|_, _| Ok(f64::NAN), |_, _| Ok(false), vec![1.0], &PARAMS).expect("memory");
-        assert_eq!((fit.steps, fit.end), (0, End::Stuck));
+    }
+
+    /// scipy.optimize.minimize(lambda x: (value, gradient), [0.0, 0.0], jac=True, method="L-BFGS-B") ends in the same way.
+    #[test]
+    fn out_of_range_nothing_counts_as_found_but_a_gradient_of_zero() {
+        let at = |value: f64, slopes: [f64; 2]| {
+            let evaluate = |_: &[f64], gradient: &mut [f64]| {
+                gradient.copy_from_slice(&slopes);
+                Ok(value)
+            };
+            let fit = minimize(evaluate, |_, _| Ok(false), vec![0.0; 2], &PARAMS).expect("memory");
+            assert_eq!((fit.steps, &fit.x[..]), (0, &[0.0, 0.0][..]));
+            fit.end
+        };
+        let (nan, infinite) = (f64::NAN, f64::INFINITY);
+        for value in [nan, infinite, 1.0] {
+            assert_eq!(at(value, [0.0; 2]), End::Gradient);
+        }
+        for slopes in [[nan, nan], [nan, 0.0], [0.0, nan], [infinite, 1.0], [1e200, 1.0], [1.0, 1e155]] {
+            assert_eq!(at(1.0, slopes), End::Stuck, "{slopes:?}");
+        }
+        assert_eq!(at(nan, [1.0; 2]), End::Stuck);
     }
 }

@@ -78,9 +78,9 @@ pub struct Search {
 
 impl Search {
     /// Begins with a step to try, given the value and the slope of the function at zero; None if the slope does not
-    /// fall or the step is out of range.
+    /// fall, or falls beyond all numbers, so that no decrease is enough, or the step is out of range.
     pub fn new(rules: Rules, step: f64, value: f64, slope: f64) -> Option<Self> {
-        let falls = slope < 0.0;
+        let falls = slope < 0.0 && slope.is_finite();
         if !falls || !(rules.least..=rules.most).contains(&step) {
             return None;
         }
@@ -277,7 +277,9 @@ mod tests {
 
     #[test]
     fn a_rising_slope_has_no_search_and_a_falling_line_no_end() {
-        assert!(Search::new(RULES, 1.0, 0.0, 0.0).is_none() && Search::new(RULES, 1.0, 0.0, f64::NAN).is_none());
+        for slope in [0.0, 1.0, f64::NAN, f64::NEG_INFINITY] {
+            assert!(Search::new(RULES, 1.0, 0.0, slope).is_none());
+        }
         assert_eq!(search(1.0, |x| (-x, -1.0)).0, Verdict::Stuck);
     }
 }

@@ -7,7 +7,7 @@ use super::Curved;
 use crate::common::{Context, Result, memory};
 use crate::linalg::cholesky::{factorize, inverse_norm, solve_transposed, solve_upper};
 use crate::linalg::syrk::OCTET;
-use crate::linalg::vectors::{add_multiple, dot, largest, sum_of_magnitudes};
+use crate::linalg::vectors::{add_multiple, dot, is_within, sum_of_magnitudes};
 
 /// Share of the expected fall that a step must bring.
 const DECREASE: f64 = 1.0 / 2048.0;
@@ -89,7 +89,7 @@ pub fn minimize(ctx: &Context, f: &mut impl Curved, mut x: Vec<f64>, params: &Pa
             let rise = value - value_before;
             let is_noise = rise.abs() <= (value_before * NOISE * params.precision).abs();
             // Where nothing but rounding is left of the gradient too, it need not become smaller.
-            let is_flat = sum_of_magnitudes(&gradient) < size_before || largest(&gradient) <= params.tol;
+            let is_flat = sum_of_magnitudes(&gradient) < size_before || is_within(&gradient, params.tol);
             is_found = rise <= step * DECREASE * slope || (is_noise && is_flat);
             if is_found {
                 break;
@@ -99,7 +99,7 @@ pub fn minimize(ctx: &Context, f: &mut impl Curved, mut x: Vec<f64>, params: &Pa
         if !is_found {
             return Ok(Fit { x, steps, end: End::Stuck });
         }
-        if largest(&gradient) <= params.tol {
+        if is_within(&gradient, params.tol) {
             let decrement: f64 =
                 newton.iter().zip(hessian.chunks_exact(n)).map(|(value, row)| value * dot(row, &newton)).sum();
             if 0.5 * decrement <= params.tol {
@@ -157,7 +157,7 @@ mod tests {
         assert!(fit.end == End::Gradient && fit.steps < 15, "{fit:?}");
         let mut gradient = [0.0; 2];
         lopsided().evaluate(&fit.x, &mut gradient).expect("a value");
-        assert!(largest(&gradient) < 1e-8);
+        assert!(is_within(&gradient, 1e-8));
         assert_eq!(from(&mut lopsided(), &[4.0, -3.0], &Params { most_steps: 1, ..PARAMS }).end, End::Steps);
     }
 

@@ -8,7 +8,7 @@
 use super::Curved;
 use super::more_thuente::{Rules, Search, Verdict};
 use crate::common::{Result, memory};
-use crate::linalg::vectors::{add_multiple, dot, largest, sum_of_magnitudes};
+use crate::linalg::vectors::{add_multiple, dot, is_within, sum_of_magnitudes};
 
 /// Conditions of the search along a direction.
 const RULES: Rules = Rules { decrease: 1e-4, curvature: 0.9, width: 1e-14, least: 1e-8, most: 50.0 };
@@ -63,7 +63,7 @@ pub fn minimize(f: &mut impl Curved, mut x: Vec<f64>, params: &Params) -> Result
     let mut value = f.evaluate(&x, &mut gradient)?;
     let mut value_before = None;
     for steps in 0..params.most_steps {
-        if largest(&gradient) <= params.tol && value.is_finite() {
+        if is_within(&gradient, params.tol) {
             return Ok(Fit { x, value, steps, end: End::Gradient });
         }
         let direction = direction(f, &gradient, params.precision)?;

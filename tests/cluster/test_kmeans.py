@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sklearn.cluster as parent
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from mlfast.cluster import KMeans, k_means
 
@@ -280,3 +281,14 @@ def test_pandas_output(iris):
     ]
     assert frames[0].columns.tolist() == frames[1].columns.tolist()
     np.testing.assert_allclose(frames[0], frames[1], atol=1e-7)
+
+
+@pytest.mark.parametrize("step", [0.001, 0.1, 1.0])
+def test_ties_on_a_grid_fall_as_on_one_thread_of_the_parent(step):
+    """Rows half-way between centres, iteration after iteration: the order of the sums decides where they go."""
+    X = np.arange(1000).reshape(-1, 1) * step
+    with threadpool_limits(1, user_api="openmp"):
+        mine, theirs = (kind(10, init=X[:10], n_init=1).fit(X) for kind in (KMeans, parent.KMeans))
+    assert mine.n_iter_ == theirs.n_iter_
+    np.testing.assert_array_equal(mine.labels_, theirs.labels_)
+    np.testing.assert_array_equal(mine.cluster_centers_, theirs.cluster_centers_)

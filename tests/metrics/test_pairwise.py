@@ -358,3 +358,43 @@ def test_nan_let_through_goes_to_the_parent(ensure_all_finite):
         ours.pairwise_distances(X, **options)
     with config_context(fallback="sklearn"):
         np.testing.assert_array_equal(ours.pairwise_distances(X, **options), parent.pairwise_distances(X, **options))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "offset"), [(np.float64, 61), (np.float64, -1e6), (np.float32, 61), (np.float32, 1e6)]
+)
+@pytest.mark.parametrize("shape", [(40, 64), (150, 3), (20, 600)])
+def test_far_from_the_origin_squares_are_not_worse_than_the_parents(shape, dtype, offset):
+    X, Y = rows(*shape, 0, dtype, offset), rows(*shape, 1, dtype, offset)
+    wide = [side.astype(np.longdouble) for side in (X, Y)]
+    exact = np.square(wide[0][:, None] - wide[1][None]).sum(axis=2)
+    for args in [(X, Y), (Y, X)]:
+        expected = exact if args[0] is X else exact.T
+        mine, theirs = (np.abs(e.euclidean_distances(*args, squared=True) - expected).max() for e in (ours, parent))
+        assert mine <= theirs
+    np.testing.assert_array_equal(ours.euclidean_distances(X, Y), ours.euclidean_distances(Y, X).T)
+    assert not ours.euclidean_distances(X, X.copy()).diagonal().any()
+
+
+def test_whole_numbers_far_from_the_origin_are_exact():
+    X = np.random.RandomState(0).randint(1000, 1020, (50, 3)).astype(float)
+    squares = np.square(X[:, None] - X[None]).sum(axis=2)
+    np.testing.assert_array_equal(ours.euclidean_distances(X, squared=True), squares)
+    np.testing.assert_array_equal(ours.euclidean_distances(X, X.copy()), np.sqrt(squares))
+
+
+@pytest.mark.parametrize("storage", [np.asarray, csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("scale", [5e153, 1e200, 8e307])
+def test_finite_rows_have_finite_distances(scale, storage):
+    X = np.full((3, 4), scale)
+    X[1] = 1
+    X[2] /= 2
+    sides = storage(X), storage(X.copy())
+    exact = 2 * np.abs(X[:, None, 0] - X[None, :, 0])
+    np.testing.assert_allclose(ours.euclidean_distances(*sides), exact, rtol=1e-15)
+    assert not np.isnan(ours.euclidean_distances(storage(X), storage(-X), squared=True)).any()
+    single = (X / X.max() * 3e38).astype(np.float32)
+    assert not np.isnan(ours.euclidean_distances(storage(single), storage(single.copy()))).any()
+    if scale == 5e153:
+        norms = {"X_norm_squared": np.square(X).sum(axis=1)}
+        assert not np.isnan(ours.euclidean_distances(*sides, **norms)).any()

@@ -33,13 +33,15 @@ def nonnegative(squares: np.ndarray, products: np.ndarray, alphas: np.ndarray) -
     Raises
     ------
     RefusedError
-        If a matrix is singular, or rounding decides which coefficients are zero.
+        If a matrix is singular or out of range, or rounding decides which coefficients are zero.
 
     References
     ----------
     L. Portugal, J. Judice, L. Vicente, "A comparison of block pivoting and interior-point algorithms for linear least
     squares problems with nonnegative variables", Mathematics of Computation 63 (1994).
     """
+    if not (np.isfinite(squares).all() and np.isfinite(products).all()):
+        raise RefusedError("products of features are out of range")
     found = np.zeros(products.T.shape)
     for target, alpha in enumerate(alphas):
         penalized = squares + alpha * np.eye(len(squares))

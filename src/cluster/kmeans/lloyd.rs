@@ -16,8 +16,11 @@ const STRIPE_BYTES: usize = 24 * 1024;
 const STRIPE_STEP: usize = 48;
 /// Rows that are tested against their bounds at a time: many enough that those which fail fill tiles.
 const CHUNK: usize = 1024;
-/// Rows per block at least; so few rows are summed as scikit-learn sums them, in one go.
+/// Rows per block at least.
 const LEAST_BLOCK: usize = 256;
+/// Rows, and products of them with centres, that are one block: no other thread would help with so few. They are summed
+/// as scikit-learn sums them on one thread, in one go: so centres of rows on a grid have the same bits, and their ties.
+const ONE_BLOCK: (usize, usize) = (1 << 13, 1 << 18);
 /// Blocks at most: enough to share out evenly, few enough to merge quickly.
 const MOST_BLOCKS: usize = 32;
 
@@ -283,8 +286,10 @@ impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
             return Err(Error::InvalidArgument("more than 2**32 - 1 samples"));
         }
         let n_clusters = centers.len() / n_cols;
+        let is_one = n_rows <= ONE_BLOCK.0 && memory::area(n_rows, centers.len())? <= ONE_BLOCK.1;
         // Partial sums take at most an eighth of the memory of the rows.
-        let blocks = Blocks::new(n_rows, LEAST_BLOCK.max(8 * n_clusters), MOST_BLOCKS);
+        let least = if is_one { n_rows } else { LEAST_BLOCK.max(8 * n_clusters) };
+        let blocks = Blocks::new(n_rows, least, MOST_BLOCKS);
         let partial = if R::FUSED_SUMS { memory::area(blocks.count(), centers.len() + n_clusters)? } else { 0 };
         Ok(Self {
             sums: memory::filled(centers.len(), F::ZERO)?,

@@ -4,7 +4,8 @@
 //! for each instruction set and calls the one in use. Every function that such a kernel calls must be
 //! `#[inline(always)]`: only then is it compiled with the instructions of the set.
 //!
-//! The same kernel gives the same bits with AVX2 and AVX-512 (both fuse multiply and add, lane by lane); the portable
+//! Every kernel gives the same bits with AVX2 and AVX-512: both fuse multiply and add, and no answer depends on how many
+//! lanes a vector has. Sums across lanes are taken in a fixed number of them, or by [`dispatch_to_half`]. The portable
 //! path rounds the product first, so it may differ in the last bit.
 
 #[cfg(target_arch = "x86_64")]
@@ -69,7 +70,7 @@ impl Isa {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("fma")
+                    && Self::Avx2.is_available()
             }
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 => false,
@@ -108,6 +109,8 @@ pub trait SimdFloat:
     fn abs(self) -> Self;
     /// The square root, correctly rounded.
     fn sqrt(self) -> Self;
+    /// `self * factor + term`, rounded once.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
 
     /// The index that [`Simd::splat_index`] put into a lane.
     fn index(self) -> u32;
@@ -138,6 +141,11 @@ macro_rules! simd_float {
             #[inline(always)]
             fn sqrt(self) -> Self {
                 self.sqrt()
+            }
+
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                self.mul_add(factor, term)
             }
 
             #[inline(always)]
@@ -256,6 +264,12 @@ pub fn dispatch<F: SimdFloat, K: Kernel<F>>(kernel: K) -> K::Output {
     dispatch_to(settings().isa, kernel)
 }
 
+/// Runs a kernel with vectors of at most 256 bits: for sums across lanes, whose bits depend on how many there are.
+pub fn dispatch_to_half<F: SimdFloat, K: Kernel<F>>(kernel: K) -> K::Output {
+    let isa = settings().isa;
+    dispatch_to(if isa == Isa::Avx512 { Isa::Avx2 } else { isa }, kernel)
+}
+
 /// Runs a kernel with an instruction set that this machine has: tests compare them.
 #[doc(hidden)]
 pub fn dispatch_to<F: SimdFloat, K: Kernel<F>>(isa: Isa, kernel: K) -> K::Output {
@@ -270,6 +284,40 @@ pub fn dispatch_to<F: SimdFloat, K: Kernel<F>>(isa: Isa, kernel: K) -> K::Output
         // SAFETY: the baseline is always there.
         _ => unsafe { kernel.run::<F::Portable>() },
     }
+}
+
+/// What a kernel computes with AVX2 and with AVX-512, on any machine: tests compare them.
+#[cfg(test)]
+pub(crate) mod emulated {
+    use super::portable::Lanes;
+    use super::{Kernel, SimdFloat};
+
+    /// Vectors of 256 and of 512 bits.
+    pub(crate) trait Emulated: SimdFloat {
+        /// Runs a kernel as AVX2 does.
+        fn narrow<K: Kernel<Self>>(kernel: K) -> K::Output;
+        /// Runs a kernel as AVX-512 does.
+        fn wide<K: Kernel<Self>>(kernel: K) -> K::Output;
+    }
+
+    macro_rules! emulated {
+        ($type:ty, $narrow:literal, $wide:literal) => {
+            impl Emulated for $type {
+                fn narrow<K: Kernel<Self>>(kernel: K) -> K::Output {
+                    // SAFETY: these vectors need no instruction set.
+                    unsafe { kernel.run::<Lanes<Self, $narrow, true>>() }
+                }
+
+                fn wide<K: Kernel<Self>>(kernel: K) -> K::Output {
+                    // SAFETY: as above.
+                    unsafe { kernel.run::<Lanes<Self, $wide, true>>() }
+                }
+            }
+        };
+    }
+
+    emulated!(f32, 8, 16);
+    emulated!(f64, 4, 8);
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -1,104 +1,108 @@
-//! Vectors without intrinsics: four lanes that the compiler maps to the baseline's registers.
+//! Vectors without intrinsics, which the compiler maps to the registers that there are.
 #![allow(clippy::undocumented_unsafe_blocks)] // one contract for all: that of `Simd`
 
 use std::marker::PhantomData;
 
 use super::{Simd, SimdFloat, transpose_plainly};
 
-/// Four lanes of `F`.
+/// Four lanes of `F`, for the baseline.
+pub(super) type Portable<F> = Lanes<F, 4, false>;
+
+/// `W` lanes of `F`. Multiply and add are fused if `FUSED`: then it stands for the instruction set with vectors of that
+/// width, on machines that lack it.
 #[derive(Debug, Clone, Copy)]
-pub struct Portable<F>(PhantomData<F>);
+pub struct Lanes<F, const W: usize, const FUSED: bool>(PhantomData<F>);
 
-impl<F: SimdFloat> Simd for Portable<F> {
+impl<F: SimdFloat, const W: usize, const FUSED: bool> Simd for Lanes<F, W, FUSED> {
     type F = F;
-    type V = [F; 4];
-    type M = [bool; 4];
-    const WIDTH: usize = 4;
-    const VECTORS: usize = 2;
-    const COLUMNS: usize = 3;
+    type V = [F; W];
+    type M = [bool; W];
+    const WIDTH: usize = W;
+    const VECTORS: usize = if W * size_of::<F>() == 64 { 3 } else { 2 };
+    const COLUMNS: usize = if FUSED { 6 } else { 3 };
 
     #[inline(always)]
-    unsafe fn splat(value: F) -> [F; 4] {
-        [value; 4]
+    unsafe fn splat(value: F) -> [F; W] {
+        [value; W]
     }
 
     #[inline(always)]
-    unsafe fn load(source: *const F) -> [F; 4] {
-        unsafe { source.cast::<[F; 4]>().read_unaligned() }
+    unsafe fn load(source: *const F) -> [F; W] {
+        unsafe { source.cast::<[F; W]>().read_unaligned() }
     }
 
     #[inline(always)]
-    unsafe fn store(target: *mut F, value: [F; 4]) {
-        unsafe { target.cast::<[F; 4]>().write_unaligned(value) }
+    unsafe fn store(target: *mut F, value: [F; W]) {
+        unsafe { target.cast::<[F; W]>().write_unaligned(value) }
     }
 
     #[inline(always)]
-    unsafe fn add(a: [F; 4], b: [F; 4]) -> [F; 4] {
+    unsafe fn add(a: [F; W], b: [F; W]) -> [F; W] {
         std::array::from_fn(|lane| a[lane] + b[lane])
     }
 
     #[inline(always)]
-    unsafe fn sub(a: [F; 4], b: [F; 4]) -> [F; 4] {
+    unsafe fn sub(a: [F; W], b: [F; W]) -> [F; W] {
         std::array::from_fn(|lane| a[lane] - b[lane])
     }
 
     #[inline(always)]
-    unsafe fn mul(a: [F; 4], b: [F; 4]) -> [F; 4] {
+    unsafe fn mul(a: [F; W], b: [F; W]) -> [F; W] {
         std::array::from_fn(|lane| a[lane] * b[lane])
     }
 
     #[inline(always)]
-    unsafe fn div(a: [F; 4], b: [F; 4]) -> [F; 4] {
+    unsafe fn div(a: [F; W], b: [F; W]) -> [F; W] {
         std::array::from_fn(|lane| a[lane] / b[lane])
     }
 
     #[inline(always)]
-    unsafe fn abs(a: [F; 4]) -> [F; 4] {
+    unsafe fn abs(a: [F; W]) -> [F; W] {
         a.map(F::abs)
     }
 
     #[inline(always)]
-    unsafe fn sqrt(a: [F; 4]) -> [F; 4] {
+    unsafe fn sqrt(a: [F; W]) -> [F; W] {
         a.map(F::sqrt)
     }
 
     #[inline(always)]
-    unsafe fn min(a: [F; 4], b: [F; 4]) -> [F; 4] {
+    unsafe fn min(a: [F; W], b: [F; W]) -> [F; W] {
         std::array::from_fn(|lane| if a[lane] < b[lane] { a[lane] } else { b[lane] })
     }
 
     #[inline(always)]
-    unsafe fn max(a: [F; 4], b: [F; 4]) -> [F; 4] {
+    unsafe fn max(a: [F; W], b: [F; W]) -> [F; W] {
         std::array::from_fn(|lane| if a[lane] > b[lane] { a[lane] } else { b[lane] })
     }
 
     #[inline(always)]
-    unsafe fn fma(a: [F; 4], b: [F; 4], c: [F; 4]) -> [F; 4] {
-        std::array::from_fn(|lane| a[lane] * b[lane] + c[lane])
+    unsafe fn fma(a: [F; W], b: [F; W], c: [F; W]) -> [F; W] {
+        std::array::from_fn(|lane| if FUSED { a[lane].mul_add(b[lane], c[lane]) } else { a[lane] * b[lane] + c[lane] })
     }
 
     #[inline(always)]
-    unsafe fn lt(a: [F; 4], b: [F; 4]) -> [bool; 4] {
+    unsafe fn lt(a: [F; W], b: [F; W]) -> [bool; W] {
         std::array::from_fn(|lane| a[lane] < b[lane])
     }
 
     #[inline(always)]
-    unsafe fn or(a: [bool; 4], b: [bool; 4]) -> [bool; 4] {
+    unsafe fn or(a: [bool; W], b: [bool; W]) -> [bool; W] {
         std::array::from_fn(|lane| a[lane] | b[lane])
     }
 
     #[inline(always)]
-    unsafe fn bits(mask: [bool; 4]) -> u32 {
+    unsafe fn bits(mask: [bool; W]) -> u32 {
         mask.iter().rev().fold(0, |bits, &set| bits * 2 + u32::from(set))
     }
 
     #[inline(always)]
-    unsafe fn eq(a: [F; 4], b: [F; 4]) -> [bool; 4] {
+    unsafe fn eq(a: [F; W], b: [F; W]) -> [bool; W] {
         std::array::from_fn(|lane| a[lane] == b[lane])
     }
 
     #[inline(always)]
-    unsafe fn select(mask: [bool; 4], a: [F; 4], b: [F; 4]) -> [F; 4] {
+    unsafe fn select(mask: [bool; W], a: [F; W], b: [F; W]) -> [F; W] {
         std::array::from_fn(|lane| if mask[lane] { a[lane] } else { b[lane] })
     }
 
