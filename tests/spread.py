@@ -70,20 +70,21 @@ def distance(ours, theirs):
     return float(np.max(np.nan_to_num(apart, nan=np.inf), initial=0.0))
 
 
-def assert_within(compare, ours, theirs, ask, *args):
+def assert_within(compare, ours, theirs, ask, *args, orders=()):
     """
     Compare two answers, and if they differ, ours with all that the parent gives on this machine.
 
     compare : (ours, theirs) -> None, raises AssertionError. It is the plain comparison.
     ours, theirs : answers, as dictionaries of values by name. ask : function that gives the parent's answer, in any
-    process, to `args`.
+    process, to `args`. orders : it also answers to `ask(*args, order=order)`, where the order in which equals are added
+    is another.
     """
     try:
         compare(ours, theirs)
         return
     except AssertionError as error:
         plain = error
-    others = elsewhere(ask, *args)
+    others = [*elsewhere(ask, *args), *(ask(*args, order=order) for order in orders)]
     if any(agrees(compare, ours, other) for other in others):
         return
     answers = [theirs, *others]
