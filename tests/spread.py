@@ -9,6 +9,7 @@ A test that no comparison fails pays nothing for this.
 
 import functools
 import itertools
+import sys
 
 import numpy as np
 
@@ -110,3 +111,18 @@ def near(name, ours, answers, compare):
         return True
     spread = max(distance(a, b) for a, b in itertools.combinations(values, 2))
     return min(distance(ours[name], value) for value in values) <= spread < np.inf
+
+
+def main():
+    """Print the settings of `make test-machines`, one a line: kernel, NumPy's features to switch off, MLFAST_ISA."""
+    with open("/proc/cpuinfo") as f:
+        flags = f.read().split()
+    sets = [name for name, flag in {"avx2": "avx2", "avx512": "avx512vl"}.items() if flag in flags]
+    for kernel in kernels():
+        for isa in ["portable", *sets]:
+            off = vector_functions() if isa == "portable" else ""
+            sys.stdout.write(f"{kernel}|{off}|{isa}\n")
+
+
+if __name__ == "__main__":
+    main()
