@@ -17,7 +17,7 @@ PYTHON_CODE := python tests benches examples
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint bench bench-rust wheel clean clean-all fmt lint-static stubs test-rust test-python \
-        test-upstream conformance conformance-all nightly dev rust
+        test-upstream conformance conformance-all nightly test-machines dev rust
 
 # PyO3 reads the settings of this interpreter whenever the feature `python` is on.
 export PYO3_PYTHON := $(abspath $(PY))
@@ -92,6 +92,15 @@ conformance-all: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's t
 
 nightly: $(HAVE)/extra-test $(HAVE)/installed ## The Python tests with many more Hypothesis examples (hours)
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 $(PYTEST_ARGS)
+
+# Kernel of OpenBLAS, NumPy's vector functions that are switched off, instruction set of mlfast. Others than the
+# processor has are left out.
+test-machines: $(HAVE)/extra-test $(HAVE)/installed ## The Python tests under the BLAS kernels and instruction sets of other machines (hours)
+	@$(PY) -m tests.spread | while IFS='|' read -r kernel off isa; do \
+	   echo "OPENBLAS_CORETYPE=$$kernel NPY_DISABLE_CPU_FEATURES=$$off MLFAST_ISA=$$isa"; \
+	   OPENBLAS_CORETYPE="$$kernel" NPY_DISABLE_CPU_FEATURES="$$off" MLFAST_ISA="$$isa" \
+	     $(PYTEST) $(PYTEST_ARGS) </dev/null || exit 1; \
+	 done
 
 dev: rust $(HAVE)/extra-build $(HAVE)/extra-test $(HAVE)/extra-lint ## Install in place (maturin develop --release)
 	@rm -f $(HAVE)/installed

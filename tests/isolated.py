@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("MLFAST_", "RAYON_", "OMP_", "OPENBLAS_", "MKL_", "BLIS_", "NUMEXPR_", "NUMBA_", "VECLIB_")
+MACHINE = ("MLFAST_ISA", "OPENBLAS_CORETYPE")  # what `make test-machines` sets holds in all processes
 
 BOOT = """
 import faulthandler, pickle, sys
@@ -37,7 +38,7 @@ if __name__ == "__main__":
 
 def clean_environment(**changes):
     """The environment without any thread or mlfast setting, plus `changes`; Rust paths only unless told otherwise."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+    env = {k: v for k, v in os.environ.items() if k in MACHINE or not k.startswith(OURS)}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
     env["MLFAST_FALLBACK"] = "raise"
     env["OMP_WAIT_POLICY"] = "PASSIVE"  # see conftest.py

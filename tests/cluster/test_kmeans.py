@@ -52,8 +52,6 @@ def test_init_and_algorithm(real, name, kind, init, algorithm):
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 @pytest.mark.parametrize("name", ["digits", "photo", "california"])
 def test_weights(real, name, kind, algorithm, dtype):
-    if name == "photo" and dtype is np.float32:
-        name = "iris"  # a photograph in float32 has rows between two centres to within rounding: see test_float32.py
     X = as_kind(real(name, dtype), kind)
     weights = np.random.RandomState(0).gamma(1.0, size=X.shape[0])
     weights[::7] = 0

@@ -6,7 +6,8 @@ import scipy.sparse as sp
 
 import mlfast
 
-from ..compare import assert_close, assert_same_complaint, fitted, leaves, outcome
+from ..compare import assert_same_complaint, fitted, outcome
+from .answers import assert_same_fit
 from .entry import mixture
 from .registry import ENTRIES, FUNCTIONS
 
@@ -28,26 +29,14 @@ def policy(request):
 
 def compare(entry, X, sample_weight=None, **params):
     """Fit both on X: same complaint, else the same attributes and outputs, or as good ones if rounding decides them."""
-    ours = outcome(entry.fit, X.copy(), sample_weight=sample_weight, **params)
-    theirs = outcome(entry.fit, X.copy(), parent=True, sample_weight=sample_weight, **params)
-    assert_same_complaint(ours, theirs)
-    if theirs.error is not None:
-        return
     if entry.as_good and not entry.decided(X, sample_weight, {**entry.params, **params}):
-        entry.as_good(ours.value, theirs.value, X, sample_weight)
+        ours = outcome(entry.fit, X.copy(), sample_weight=sample_weight, **params)
+        theirs = outcome(entry.fit, X.copy(), parent=True, sample_weight=sample_weight, **params)
+        assert_same_complaint(ours, theirs)
+        if theirs.error is None:
+            entry.as_good(ours.value, theirs.value, X, sample_weight)
         return
-    dtype = X.dtype.name
-    mine, parents = fitted(ours.value), fitted(theirs.value)
-    for name in parents:
-        assert_close(name, mine[name], parents[name], X, dtype, **entry.marks)
-    for method in entry.outputs:
-        mine, parents = (outcome(entry.output, est, method, X) for est in (ours.value, theirs.value))
-        assert_same_complaint(mine, parents)
-        if parents.error is None:
-            mine, parents = leaves(method, mine.value), leaves(method, parents.value)
-            assert mine.keys() == parents.keys()
-            for name in parents:
-                assert_close(name, mine[name], parents[name], X, dtype, **entry.marks)
+    assert_same_fit(entry, X, sample_weight, params)
 
 
 def partition(labels):

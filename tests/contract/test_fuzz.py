@@ -6,7 +6,8 @@ import scipy.sparse as sp
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
-from ..compare import assert_close, assert_same_complaint, bits, fitted, leaves, outcome
+from ..compare import bits, outcome
+from .answers import assert_parity, assert_same_fit, input_copy, of_batches, of_call
 from .entry import sparse_mixture
 from .registry import ENTRIES, FUNCTIONS
 
@@ -74,10 +75,6 @@ def settings_of(draw, fuzz):
     return {name: value for name, value in choices.items() if value is not KEEP}
 
 
-def input_copy(X):
-    return X.copy(order="K") if isinstance(X, np.ndarray) else X.copy()
-
-
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 @given(data=st.data())
 def test_fit_and_outputs(entry, data):
@@ -87,28 +84,10 @@ def test_fit_and_outputs(entry, data):
     assume(entry.decided(X, weights, {**entry.params, **params}))
     if entry.random:
         params["random_state"] = data.draw(st.integers(0, 1000), label="random_state")
-    dtype = X.dtype.name
-    copies = [input_copy(X), input_copy(X)]  # copy_x=False may change the input
-    ours = outcome(entry.fit, copies[0], sample_weight=weights, **params)
-    theirs = outcome(entry.fit, copies[1], parent=True, sample_weight=weights, **params)
-    note(f"shape {X.shape}, {type(X).__name__}, {dtype}, parent: {theirs.complaint} {theirs.warned}")
-    assert_same_complaint(ours, theirs)
-    if theirs.error is not None:
-        return
-    mine, parents = fitted(ours.value), fitted(theirs.value)
-    assert mine.keys() == parents.keys()
-    for name in parents:
-        assert_close(name, mine[name], parents[name], X, dtype, **entry.marks)
     new = entry.data(data.draw(SEEDS, label="new rows"), 20, X.shape[1], X.dtype)
     new = sp.csr_array(new) if sp.issparse(X) else new
-    for method in entry.outputs:
-        args = {"sample_weight": np.linspace(0, 2, 20)} if method in entry.weighted_outputs else {}
-        both = [outcome(entry.output, est, method, input_copy(new), **args) for est in (ours.value, theirs.value)]
-        assert_same_complaint(*both)
-        mine, parents = (leaves(method, done.value) for done in both)
-        assert mine.keys() == parents.keys()
-        for name in parents:
-            assert_close(name, mine[name], parents[name], new, dtype, **entry.marks)
+    note(f"shape {X.shape}, {type(X).__name__}, {X.dtype}")
+    assert_same_fit(entry, X, weights, params, new, weighted=entry.weighted_outputs)
 
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.incremental], ids=lambda e: e.name)
@@ -121,18 +100,11 @@ def test_partial_fit(entry, data):
     params["random_state"] = data.draw(st.integers(0, 1000))
     assume(entry.decided(entry.data(0, sizes[0], d), None, {**entry.params, **params}))
     kind = data.draw(st.sampled_from([np.asarray, sp.csr_array]))
-    pair = [entry.make(parent, **params) for parent in (False, True)]
+    batches = []
     for seed, n in enumerate(sizes):
-        batch = kind(entry.data(seed, n, d, dtype))
         weights = data.draw(st.sampled_from([None, np.linspace(0.5, 2, n)]))
-        both = [outcome(entry.go_on, est, batch, weights) for est in pair]
-        assert_same_complaint(*both)
-        if both[1].error is not None:
-            return
-        mine, parents = fitted(pair[0]), fitted(pair[1])
-        assert mine.keys() == parents.keys()
-        for name in parents:
-            assert_close(name, mine[name], parents[name], batch, np.dtype(dtype).name, **entry.marks)
+        batches.append((kind(entry.data(seed, n, d, dtype)), weights))
+    assert_parity(entry, of_batches, batches, params, rows_of=lambda name: batches[int(name.partition(":")[0])][0])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
@@ -144,13 +116,8 @@ def test_function(function, data):
     assume(function.decided(X, weights, {**function.params, **params}))
     params |= {"sample_weight": weights} if function.sample_weight else {}
     params |= {"random_state": data.draw(st.integers(0, 1000))} if function.random else {}
-    ours = outcome(function.call, input_copy(X), **params)
-    theirs = outcome(function.call, input_copy(X), parent=True, **params)
-    assert_same_complaint(ours, theirs)
-    if theirs.error is not None:
+    ours, theirs = (outcome(function.call, input_copy(X), parent=parent, **params) for parent in (False, True))
+    tied = function.tied and ours.error is theirs.error is None and bits(ours.value) != bits(theirs.value)
+    if tied and function.tied(X, weights, ours.value, theirs.value):
         return
-    if function.tied and bits(ours.value) != bits(theirs.value) and function.tied(X, weights, ours.value, theirs.value):
-        return
-    assert ours.value.keys() == theirs.value.keys()
-    for name in theirs.value:
-        assert_close(name, ours.value[name], theirs.value[name], X, X.dtype.name, **function.marks)
+    assert_parity(function, of_call, X, params, rows_of=lambda name: X)
