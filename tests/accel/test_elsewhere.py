@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from mlfast.accel._registry import KNOWN
+
 from ..isolated import clean_environment
 
 
@@ -15,7 +17,7 @@ def output_of(words, **changes):
     )
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
-    return found.stdout.split()
+    return found.stdout.splitlines()
 
 
 def test_the_wheel_brings_what_python_reads_at_its_start():
@@ -27,31 +29,74 @@ LOADED = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}
 
 @pytest.mark.parametrize(("value", "loaded"), [(None, []), ("", []), ("0", []), ("1", ["mlfast"])])
 def test_the_variable_alone_loads_little(value, loaded):
-    assert output_of(["-c", LOADED], **({} if value is None else {"MLFAST_ACCEL": value})) == loaded
+    assert output_of(["-c", LOADED], **({} if value is None else {"MLFAST_ACCEL": value})) == [" ".join(loaded)]
 
 
 NOTEBOOK = """
 from sklearn.cluster import KMeans
 %load_ext mlfast
-from sklearn.cluster import MiniBatchKMeans
-print(KMeans.__module__, MiniBatchKMeans.__module__)
+from sklearn.cluster import MiniBatchKMeans, BisectingKMeans as Halves
+import sklearn.tree
+from mlfast.linear_model import Ridge
+Tree = sklearn.tree.DecisionTreeClassifier
+models = KMeans, MiniBatchKMeans, Halves, Tree, Ridge
+print(*(model.__module__ for model in models))
 %unload_ext mlfast
+print(*(model.__module__ for model in (KMeans, MiniBatchKMeans, Halves, Tree, Ridge)))
+print(*(model.__module__ for model in models))
 from sklearn.cluster import MiniBatchKMeans
-print(KMeans.__module__, MiniBatchKMeans.__module__)
+print(MiniBatchKMeans.__module__)
+"""
+
+CELLS = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "mlfast")
+shell.run_cell("from sklearn.cluster import KMeans").raise_error()
+shell.run_cell("%%mlfast_profile\\nmodel = KMeans(2, random_state=0).fit([[0.0], [1.0], [9.0]])").raise_error()
+shown = shell.user_ns["_"]
+assert shell.user_ns["model"].n_clusters == 2
+assert [(call.estimator, call.method, call.engine) for call in shown.records] == [("KMeans", "fit", "rust")]
+assert shell.display_formatter.format(shown)[0]["text/html"].startswith("<table>")
+waiting = "await __import__('asyncio').sleep(0)"
+shell.run_cell("%%mlfast_profile\\n" + waiting + "\\nlabels = model.predict([[1.0]])").raise_error()
+shown = shell.user_ns["_"]
+assert [call.method for call in shown.records] == ["predict"]
+shell.run_line_magic("reload_ext", "mlfast")
+assert "mlfast_profile" in shell.magics_manager.magics["cell"]
+shell.run_line_magic("unload_ext", "mlfast")
+assert "mlfast_profile" not in shell.magics_manager.magics["cell"]
 """
 
 
 def test_notebook(tmp_path):
-    """A name of the notebook that was bound before is bound anew, and given back."""
+    """A name that was bound before is bound anew; that and what was imported meanwhile is given back."""
     path = tmp_path / "cells.ipy"
     path.write_text(NOTEBOOK)
     words = ["-m", "IPython", "--quick", "--colors=NoColor", "--HistoryManager.enabled=False", str(path)]
-    assert output_of(words, IPYTHONDIR=tmp_path) == [
+    first, *lines = output_of(words, IPYTHONDIR=tmp_path)
+    assert first.startswith(f"mlfast stands in for {len(KNOWN)} names of scikit-learn")
+    while_loaded = [
         "mlfast.cluster._kmeans",
         "mlfast.cluster._minibatch_kmeans",
-        "sklearn.cluster._kmeans",
-        "sklearn.cluster._kmeans",
+        "mlfast.cluster._bisecting_kmeans",
+        "mlfast.tree._classes",
+        "mlfast.linear_model._ridge",
     ]
+    afterwards = [
+        "sklearn.cluster._kmeans",
+        "sklearn.cluster._kmeans",
+        "sklearn.cluster._bisect_k_means",
+        "sklearn.tree._classes",
+        "mlfast.linear_model._ridge",
+    ]
+    assert lines == [" ".join(while_loaded), " ".join(afterwards), " ".join(while_loaded), "sklearn.cluster._kmeans"]
+
+
+def test_cell_magic(tmp_path):
+    first, *shown = output_of(["-W", "ignore", "-c", CELLS], IPYTHONDIR=tmp_path)
+    assert "%%mlfast_profile" in first
+    assert sum("KMeans  " in line for line in shown) == 2, "each profile is displayed"
 
 
 STRANGE = """
@@ -87,4 +132,4 @@ except ImportError:
 
 def test_a_scikit_learn_that_is_not_supported():
     """The switch leaves it alone with one warning; whoever asks for mlfast itself is told that it cannot work."""
-    assert output_of(["-c", STRANGE]) == ["sklearn.cluster._kmeans", "sklearn.impute._knn", "refused"]
+    assert output_of(["-c", STRANGE]) == ["sklearn.cluster._kmeans sklearn.impute._knn", "refused"]

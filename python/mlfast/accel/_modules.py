@@ -9,6 +9,7 @@ anew is theirs and is given as it is.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from types import ModuleType
@@ -28,6 +29,14 @@ originals: dict[str, dict[str, Any]] = {}
 active: frozenset[str] = frozenset()
 #: Whether it was said that this version of scikit-learn is not supported.
 has_warned = False
+
+#: Whether a report is made, here or in the process that started this one, of what mlfast does not replace.
+has_report = bool(os.environ.get("MLFAST_REPORT"))
+
+#: The names of a notebook (None: there is none), and the full names of what its code was given of mlfast's instead of
+#: scikit-learn's, to be taken back when it wants that.
+notebook: dict[str, Any] | None = None
+given: set[str] = set()
 
 #: Goes by exact classes, so it keeps scikit-learn's and is told of mlfast's by `mlfast.onnx`.
 CONVERTER = "skl2onnx"
@@ -74,6 +83,8 @@ class ReplacedModule(ModuleType):
         # pickle stores a function as its module and name, and insists on finding the same function there.
         if value.__module__ == module and _is_call(frame):
             return value
+        if frame.f_globals is notebook:
+            given.add(f"{module}.{name}")
         return counterpart(module, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -118,6 +129,11 @@ def give_back(module: ModuleType) -> None:
         module.__class__ = ModuleType
 
 
+def _is_reported(module: str) -> bool:
+    top, *rest = module.split(".")
+    return has_report and top == "sklearn" and not any(part.startswith("_") or part == "tests" for part in rest)
+
+
 class _Loader:
     """Loads a module as another loader does, then takes it over; answers all other questions as that loader."""
 
@@ -145,7 +161,7 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in REGISTRY and fullname != CONVERTER:
+        if fullname not in REGISTRY and fullname != CONVERTER and not _is_reported(fullname):
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(fullname, path, target)
@@ -165,5 +181,8 @@ def on_load(module: ModuleType) -> None:
         return
     if module.__name__ == CONVERTER:
         importlib.import_module("mlfast.onnx")
-    else:
+        return
+    if module.__name__ in REGISTRY:
         take_over(module)
+    if _is_reported(module.__name__):
+        importlib.import_module("mlfast._report").watch(module)

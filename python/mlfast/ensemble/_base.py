@@ -20,7 +20,7 @@ from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._core import tree as tree_core
-from mlfast._dispatch import Condition, callers_level, dispatch
+from mlfast._dispatch import Condition, callers_level, dispatch, named
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.ensemble._members import Members, _Cache, planted, probabilities, seeds_behind
@@ -28,7 +28,7 @@ from mlfast.tree._base import readable
 
 FIT_CONDITIONS = (
     Condition(
-        "criterion is an object, not a name",
+        lambda est: f"criterion is {named(est.criterion)}, an object and not a name",
         lambda est: not (isinstance(est.criterion, str) and est.criterion in est._tree._criteria),
     ),
 )

@@ -9,7 +9,7 @@ from sklearn.base import _fit_context
 from sklearn.linear_model._glm import glm as parents
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
 from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
@@ -17,7 +17,10 @@ from mlfast.linear_model import _smooth
 from mlfast.linear_model._base import PREDICT_CONDITIONS, SPARSE, LinearDropIn
 
 FIT_CONDITIONS = (
-    Condition("the solver is not built", lambda model: model.solver not in ("lbfgs", "newton-cholesky")),
+    Condition(
+        lambda model: f"solver={named(model.solver)} is not covered",
+        lambda model: model.solver not in ("lbfgs", "newton-cholesky"),
+    ),
     Condition("Newton's method is to print its steps", lambda model: model.solver != "lbfgs" and bool(model.verbose)),
 )
 

@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
 from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
@@ -36,7 +36,9 @@ MOST_FEATURES = 5_000
 
 FIT_CONDITIONS = (
     Condition(
-        "the solver is built for other data only",
+        lambda call: (
+            f"solver={named(call[0].solver)} is not covered for {'sparse' if sp.issparse(call[1]) else 'dense'} X"
+        ),
         lambda call: call[0].solver not in (SPARSE_SOLVERS if sp.issparse(call[1]) else DENSE_SOLVERS),
     ),
 )

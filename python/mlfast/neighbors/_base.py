@@ -18,7 +18,7 @@ from sklearn.utils.validation import _to_object_array, check_is_fitted, validate
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import neighbors as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
 from mlfast._state import DropIn, keeps_state
 
 TREES = {"kd_tree": KDTree, "ball_tree": BallTree}
@@ -44,9 +44,9 @@ METRICS = {
 BY_EXPONENT = {1.0: "manhattan", 2.0: "euclidean", np.inf: "chebyshev"}
 
 
-def _has_other_params(call: Any) -> bool:
+def _other_params(call: Any) -> list[str]:
     known = {"p"} if METRICS[call.metric] == "minkowski" else set()
-    return any(value is not None and name not in known for name, value in call.params.items())
+    return [name for name, value in call.params.items() if value is not None and name not in known]
 
 
 def _is_no_exponent(call: Any) -> bool:
@@ -55,11 +55,17 @@ def _is_no_exponent(call: Any) -> bool:
 
 
 CONDITIONS = (
-    Condition("metric is a function or an object, not a name", lambda call: not isinstance(call.metric, str)),
+    Condition(
+        lambda call: f"metric is {named(call.metric)}, a function or an object and not a name",
+        lambda call: not isinstance(call.metric, str),
+    ),
     Condition("the distances are precomputed", lambda call: call.metric == "precomputed"),
-    Condition(f"metric is none of {', '.join(METRICS)}", lambda call: call.metric not in METRICS),
-    Condition("metric_params holds more than the exponent p", _has_other_params),
-    Condition("p is not a positive number", _is_no_exponent),
+    Condition(lambda call: f"metric={call.metric!r} is not covered", lambda call: call.metric not in METRICS),
+    Condition(
+        lambda call: f"metric={call.metric!r} with {', '.join(sorted(_other_params(call)))} is not covered",
+        lambda call: bool(_other_params(call)),
+    ),
+    Condition(lambda call: f"p={named(call.params.get('p', 2))} is not a positive number", _is_no_exponent),
     Condition("the rows are held by a tree or an estimator that was given to fit", lambda call: call.is_held),
 )
 
