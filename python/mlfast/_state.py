@@ -3,7 +3,7 @@
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
@@ -13,7 +13,13 @@ from mlfast._core import __version__
 #: Changes when the meaning of a fitted attribute changes.
 STATE_VERSION = 1
 
-T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+if TYPE_CHECKING:  # sklearn.base says nothing about types, and a decorator must not hide what a fit returns
+
+    def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]: ...
+else:
+    from sklearn.base import _fit_context  # noqa: F401  for the rooms
 
 
 class VersionWarning(InconsistentVersionWarning):
@@ -98,11 +104,11 @@ class DropIn:
         return state
 
 
-def keeps_state(method: Callable[..., T]) -> Callable[..., T]:
+def keeps_state(method: Method) -> Method:
     """Make a fitting method leave its estimator as it was when it fails or is interrupted."""
 
     @functools.wraps(method)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> T:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         before = self.__dict__.copy()
         try:
             return method(self, *args, **kwargs)
@@ -111,4 +117,4 @@ def keeps_state(method: Callable[..., T]) -> Callable[..., T]:
             self.__dict__.update(before)
             raise
 
-    return wrapper
+    return cast(Method, wrapper)

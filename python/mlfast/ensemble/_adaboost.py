@@ -6,18 +6,17 @@ machine, and every bit of a weight counts for the next tree. So the rounds are a
 own. Around any other estimator, all of it is scikit-learn's.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.ensemble
-from sklearn.base import _fit_context
 
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import dispatch
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
 from mlfast.ensemble._members import AnyMembers, _Cache, are_trees
 from mlfast.tree._base import SEEDS
@@ -26,6 +25,7 @@ from mlfast.tree._base import SEEDS
 class AdaBoostDropIn(AnyMembers):
     """Rounds over trees."""
 
+    estimator: Any
     #: Depth of the trees that are made without an estimator.
     _depth: int
 
@@ -39,7 +39,7 @@ class AdaBoostDropIn(AnyMembers):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the estimators, one after the other.
 
         Parameters

@@ -3,12 +3,12 @@
 import warnings
 from math import ceil, log2
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 import sklearn.ensemble
-from sklearn.base import _fit_context, clone
+from sklearn.base import clone
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -19,7 +19,7 @@ from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._members import Members, Portioned, _Cache, probabilities, seeds_behind
 from mlfast.tree._base import few, refuse_unreadable
 
@@ -31,7 +31,7 @@ class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "IsolationForest":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Grow the trees, each on a few rows.
 
         Parameters

@@ -1,7 +1,7 @@
 """Imputation by nearest neighbours."""
 
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.impute
@@ -33,7 +33,7 @@ class KNNImputer(DropIn, sklearn.impute.KNNImputer):
     __doc__ = sklearn.impute.KNNImputer.__doc__
 
     @keeps_state
-    def fit(self, X: Any, y: Any = None) -> "KNNImputer":
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Keep the rows that later serve as donors.
 
         Parameters

@@ -1,7 +1,7 @@
 """Classification by a vote of the neighbours."""
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import sklearn.neighbors
@@ -24,6 +24,10 @@ VOTE_CONDITIONS = (
 
 class ClassifierDropIn(NeighborsDropIn):
     """Labels as numbers and back."""
+
+    if TYPE_CHECKING:  # scikit-learn's own, which says nothing about types
+
+        def fit(self, X: Any, y: Any) -> Self: ...
 
     def _check_state(self, state: dict[str, Any]) -> None:
         super()._check_state(state)
@@ -138,7 +142,7 @@ class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn
     __doc__ = sklearn.neighbors.RadiusNeighborsClassifier.__doc__
 
     @keeps_state
-    def fit(self, X: Any, y: Any) -> "RadiusNeighborsClassifier":
+    def fit(self, X: Any, y: Any) -> Self:
         """Keep the rows and their labels.
 
         Parameters

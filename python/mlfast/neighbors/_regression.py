@@ -1,7 +1,7 @@
 """Regression by the mean of the neighbours' targets."""
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import sklearn.neighbors
@@ -27,6 +27,10 @@ MEAN_CONDITIONS = (Condition("y is not an array of real numbers", _has_odd_targe
 
 class RegressorDropIn(NeighborsDropIn):
     """Targets as Rust reads them, and means as scikit-learn returns them."""
+
+    if TYPE_CHECKING:  # scikit-learn's own, which says nothing about types
+
+        def fit(self, X: Any, y: Any) -> Self: ...
 
     def _targets(self: Any) -> np.ndarray:
         """Return the targets in float64, of shape (n_samples, n_outputs)."""
