@@ -193,7 +193,9 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
         """
         # A few plain rows need no more checks than Rust makes by itself.
         state = self.__dict__
-        if type(X) is np.ndarray and "feature_names_in_" not in state and not _profile.is_wanted():
+        if type(X) is np.ndarray and "feature_names_in_" not in state and (
+            _profile.is_idle or not _profile.is_wanted()
+        ):
             labels = core.predict_few(X, state.get("cluster_centers_"))
             if labels is not None:
                 return labels

@@ -76,7 +76,9 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         votes = None if cache is None else cache.votes
         if votes is not None and type(X) is np.ndarray and "feature_names_in_" not in state:
             n_neighbors, weights, classify_few, arguments = votes
-            if n_neighbors is self.n_neighbors and weights is self.weights and not _profile.is_wanted():
+            if n_neighbors is self.n_neighbors and weights is self.weights and (
+                _profile.is_idle or not _profile.is_wanted()
+            ):
                 codes = classify_few(X, *arguments)
                 if codes is not None:
                     return self._decoded(codes)
