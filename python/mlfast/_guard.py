@@ -142,7 +142,7 @@ def _is_patch(definition: Any) -> bool:
     else:
         module = type(definition).__module__
     top = module.partition(".")[0]
-    return is_users(module) and top != "builtins"
+    return top not in ("builtins", "mlfast", "sklearn") or (top == "sklearn" and is_users(module))
 
 
 def _reason(home: Home, name: str, estimator: Any) -> str | None:

@@ -31,6 +31,9 @@ has_warned = False
 
 #: Goes by exact classes, so it keeps scikit-learn's and is told of mlfast's by `mlfast.onnx`.
 CONVERTER = "skl2onnx"
+#: Patch what modules and classes hold, and insist on finding the same by attribute and in the dictionary. What they put
+#: there is given to everyone, and mlfast's methods go to it (`mlfast._guard`).
+PATCHERS = ("gorilla", "mlflow")
 
 _IMPORT_SYSTEM = ("importlib._bootstrap", "_frozen_importlib")
 
@@ -44,7 +47,7 @@ def is_users(module: str) -> bool:
     top, *rest = module.split(".")
     if top == "sklearn":
         return "tests" in rest or "_test_common" in rest or rest == ["conftest"]
-    return top not in ("mlfast", CONVERTER) and module not in _IMPORT_SYSTEM
+    return top not in ("mlfast", CONVERTER, *PATCHERS) and module not in _IMPORT_SYSTEM
 
 
 def counterpart(module: str, name: str) -> Any:
