@@ -1,5 +1,6 @@
 """Classification by a vote of the neighbours."""
 
+import operator
 import warnings
 from typing import Any
 
@@ -25,10 +26,8 @@ VOTE_CONDITIONS = (
 class ClassifierDropIn(NeighborsDropIn):
     """Labels as numbers and back."""
 
-    def _check_state(self, state: dict[str, Any]) -> None:
-        super()._check_state(state)
-        if "_fit_method" not in state:
-            return
+    def _check_rows(self, state: dict[str, Any]) -> None:
+        super()._check_rows(state)
         codes, classes = np.asarray(state.get("_y")), state.get("classes_")
         columns = codes.reshape(state["n_samples_fit_"], -1).T if codes.dtype.kind == "i" else ()
         classes = [classes] if isinstance(classes, np.ndarray) else (classes or ())
@@ -41,7 +40,10 @@ class ClassifierDropIn(NeighborsDropIn):
         """Return the fitted labels as Rust reads them."""
         classes = self.classes_ if self.outputs_2d_ else [self.classes_]
         codes = np.ascontiguousarray(self._y.reshape(len(self._y), -1), dtype=np.int64)
-        return {"codes": codes, "n_classes": [len(known) for known in classes]}
+        n_classes = [len(known) for known in classes]
+        if not all(n_classes):
+            raise ValueError("corrupt state: classes_ must hold a class for each output")
+        return {"codes": codes, "n_classes": n_classes}
 
     def _decoded(self: Any, codes: np.ndarray) -> np.ndarray:
         """Return the labels of codes of shape (n_queries, n_outputs)."""
@@ -75,8 +77,8 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         cache = state.get("_cache")
         votes = None if cache is None else cache.votes
         if votes is not None and type(X) is np.ndarray and "feature_names_in_" not in state:
-            n_neighbors, weights, classify_few, arguments = votes
-            if n_neighbors is self.n_neighbors and weights is self.weights and not _profile.is_wanted():
+            known, classify_few, arguments = votes
+            if _is_same(known, self._settings()) and not _profile.is_wanted():
                 codes = classify_few(X, *arguments)
                 if codes is not None:
                     return self._decoded(codes)
@@ -96,8 +98,14 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         codes = index.classify(
             x=queries, n_neighbors=k, by_distance=is_weighted, n_threads=_threads.resolve(self.n_jobs), **coded
         )
-        self._cached().votes = (k, self.weights, index.classify_few, (int(k), is_weighted, *coded.values()))
+        self._cached().votes = (self._settings(), index.classify_few, (int(k), is_weighted, *coded.values()))
         return self._decoded(codes)
+
+    def _settings(self: Any) -> tuple[Any, ...]:
+        """Return the objects that a vote hangs on, and the shapes of the arrays among them."""
+        rows, labels, p = self._fit_X, self._y, self.effective_metric_params_.get("p")
+        objects = rows, labels, rows.dtype, labels.dtype, self.classes_, self.effective_metric_, p
+        return (*objects, self.n_neighbors, self.weights), (rows.shape, labels.shape)
 
     def predict_proba(self, X: Any) -> Any:
         """Estimate the probability of each class: its share of the votes.
@@ -132,6 +140,10 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
             **self._coded(),
         )
         return shares if self.outputs_2d_ else shares[0]
+
+
+def _is_same(known: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
+    return known[1] == now[1] and all(map(operator.is_, known[0], now[0]))
 
 
 class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn.neighbors.RadiusNeighborsClassifier):
