@@ -8,6 +8,7 @@ nor what is no `Exception`.
 import itertools
 import pickle
 import resource
+import sys
 import warnings
 
 import numpy as np
@@ -252,7 +253,8 @@ def edited(name, start, count, step=1):
             est = pickle.loads(data)
             is_used = (number // len(ways) + number) % 2 == 0
             label += " after use" if is_used else ""
-            print(f"{name}: {label}", flush=True)
+            sys.stdout.write(f"{name}: {label}\n")
+            sys.stdout.flush()  # what comes last is what ended the process
             if is_used:
                 for output in entry.outputs:
                     leaves(output, entry.output(est, output, X))

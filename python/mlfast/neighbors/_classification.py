@@ -1,6 +1,5 @@
 """Classification by a vote of the neighbours."""
 
-import operator
 import warnings
 from typing import Any
 
@@ -77,8 +76,18 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         cache = state.get("_cache")
         votes = None if cache is None else cache.votes
         if votes is not None and type(X) is np.ndarray and "feature_names_in_" not in state:
-            known, classify_few, arguments = votes
-            if _is_same(known, self._settings()) and not _profile.is_wanted():
+            n_neighbors, weights, rows, labels, classes, metric, p, layout, classify_few, arguments = votes
+            if (
+                n_neighbors is self.n_neighbors
+                and weights is self.weights
+                and rows is state.get("_fit_X")
+                and labels is state.get("_y")
+                and classes is state.get("classes_")
+                and metric is state.get("effective_metric_")
+                and p is self.effective_metric_params_.get("p")
+                and layout == (rows.shape, rows.dtype, labels.shape, labels.dtype)
+                and not _profile.is_wanted()
+            ):
                 codes = classify_few(X, *arguments)
                 if codes is not None:
                     return self._decoded(codes)
@@ -98,14 +107,14 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         codes = index.classify(
             x=queries, n_neighbors=k, by_distance=is_weighted, n_threads=_threads.resolve(self.n_jobs), **coded
         )
-        self._cached().votes = (self._settings(), index.classify_few, (int(k), is_weighted, *coded.values()))
-        return self._decoded(codes)
-
-    def _settings(self: Any) -> tuple[Any, ...]:
-        """Return the objects that a vote hangs on, and the shapes of the arrays among them."""
         rows, labels, p = self._fit_X, self._y, self.effective_metric_params_.get("p")
-        objects = rows, labels, rows.dtype, labels.dtype, self.classes_, self.effective_metric_, p
-        return (*objects, self.n_neighbors, self.weights), (rows.shape, labels.shape)
+        self._cached().votes = (
+            *(k, self.weights, rows, labels, self.classes_, self.effective_metric_, p),
+            (rows.shape, rows.dtype, labels.shape, labels.dtype),
+            index.classify_few,
+            (int(k), is_weighted, *coded.values()),
+        )
+        return self._decoded(codes)
 
     def predict_proba(self, X: Any) -> Any:
         """Estimate the probability of each class: its share of the votes.
@@ -140,10 +149,6 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
             **self._coded(),
         )
         return shares if self.outputs_2d_ else shares[0]
-
-
-def _is_same(known: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
-    return known[1] == now[1] and all(map(operator.is_, known[0], now[0]))
 
 
 class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn.neighbors.RadiusNeighborsClassifier):
