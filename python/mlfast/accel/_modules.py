@@ -13,7 +13,7 @@ import sys
 import warnings
 from types import ModuleType
 
-from mlfast.accel._registry import REGISTRY
+from mlfast.accel._registry import ALSO, REGISTRY
 
 TYPE_CHECKING = False  # what only annotations need is not imported: this module is, at the start of every process
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ class ReplacedModule(ModuleType):
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
         module = super().__getattribute__("__name__")
-        if value is not originals.get(module, {}).get(name, originals) or f"{module}.{name}" not in active:
+        if value is not originals.get(module, {}).get(name, originals):
+            return value
+        home = ALSO.get(module, {}).get(name, module)
+        if f"{home}.{name}" not in active:
             return value
         frame = sys._getframe().f_back
         if frame is None or not is_users(str(frame.f_globals.get("__name__"))):
@@ -77,7 +80,7 @@ class ReplacedModule(ModuleType):
         # pickle stores a function as its module and name, and insists on finding the same function there.
         if value.__module__ == module and _is_call(frame):
             return value
-        return counterpart(module, name)
+        return counterpart(home, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # cloudpickle sends modules by name, but knows them by their exact type.
@@ -109,7 +112,7 @@ def take_over(module: ModuleType) -> None:
     # A name that holds something else was assigned by the user and is given as it is, as long as it holds that.
     originals[module.__name__] = originals.get(module.__name__, {}) | {
         name: known[name]
-        for name in REGISTRY[module.__name__]
+        for name in REGISTRY.get(module.__name__) or ALSO[module.__name__]
         if str(getattr(known.get(name), "__module__", None)).startswith("sklearn.")
     }
     module.__class__ = ReplacedModule
@@ -148,7 +151,7 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in REGISTRY and fullname != CONVERTER:
+        if fullname not in REGISTRY and fullname not in ALSO and fullname != CONVERTER:
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(fullname, path, target)
