@@ -20,7 +20,6 @@ from mlfast._dispatch import Condition, dispatch
 from mlfast._reach import reached
 from mlfast.accel._modules import is_users
 
-
 #: By a guard: the method of ours that it guards.
 _guarded: dict[Any, FunctionType] = {}
 #: Stands for a name that no class has.

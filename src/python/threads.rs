@@ -27,7 +27,9 @@ pub(super) fn set_num_threads(n_threads: Option<usize>) -> PyResult<()> {
 #[pyfunction]
 pub(super) fn instruction_set() -> PyResult<&'static str> {
     if let Some(text) = &settings().refused_threads {
-        return Err(PyValueError::new_err(format!("MLFAST_NUM_THREADS={text:?}: it must be a whole number of at least 1")));
+        return Err(PyValueError::new_err(format!(
+            "MLFAST_NUM_THREADS={text:?}: it must be a whole number of at least 1"
+        )));
     }
     match &settings().refused_isa {
         Some(name) => Err(PyValueError::new_err(format!(

@@ -25,7 +25,10 @@ def test_the_wheel_brings_what_python_reads_at_its_start():
 LOADED = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules} & {'mlfast', 'sklearn', 'numpy'}))"
 
 
-@pytest.mark.parametrize(("value", "loaded"), [(None, []), ("1", ["mlfast"]), *((word, []) for word in ("", "0", "false", "No", "OFF", " 0 "))])
+@pytest.mark.parametrize(
+    ("value", "loaded"),
+    [(None, []), ("1", ["mlfast"]), *((word, []) for word in ("", "0", "false", "No", "OFF", " 0 "))],
+)
 def test_the_variable_alone_loads_little(value, loaded):
     assert output_of(["-c", LOADED], **({} if value is None else {"MLFAST_ACCEL": value})) == loaded
 
