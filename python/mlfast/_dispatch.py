@@ -88,7 +88,7 @@ def dispatch(
             reason, refused = str(refusal), True
     if reason is not None:
         result = _fall_back(f"{name}.{method}", reason, refused, parent)
-    if _profile.is_wanted():
+    if not _profile.is_idle and _profile.is_wanted():
         engine = "rust" if reason is None else "sklearn"
         seconds = time.perf_counter() - start
         _profile.add(_profile.Record(name, method, engine, reason, seconds, _threads.get_num_threads()))

@@ -123,11 +123,34 @@ _active: ContextVar[Profile | None] = ContextVar("mlfast_profile", default=None)
 _of_process: Profile | None = None
 
 
+#: Whether it is certain that nobody wants a record. Calls of a microsecond look here before they ask.
+is_idle = False
+_lock = threading.Lock()
+#: How many `profile` blocks are open in all threads.
+_open = 0
+
+
+def _wake(more: int = 0) -> None:
+    """Count blocks that are opened or closed; have the next call ask again."""
+    global is_idle, _open
+    with _lock:
+        _open += more
+        is_idle = False
+
+
+os.register_at_fork(after_in_child=_wake)
+
+
 def is_wanted() -> bool:
     """Return whether anyone, here or in a parent process, wants a record of the call that has just ended."""
+    global is_idle
     if _active.get() is not None or _of_process is not None:
         return True
-    return _mailbox.is_worker() and _mailbox.address() is not None
+    if _mailbox.is_worker():
+        return _mailbox.address() is not None
+    with _lock:
+        is_idle = _open == 0 and _of_process is None
+    return False
 
 
 def add(record: Record) -> None:
@@ -172,12 +195,14 @@ def profile() -> Iterator[Profile]:
     found = Profile()
     _sort_mail()
     _mailbox.open_mailbox()
+    _wake(1)
     token = _active.set(found)
     try:
         yield found
     finally:
         _sort_mail()
         _active.reset(token)
+        _wake(-1)
         _mailbox.close_mailbox()
 
 
@@ -191,6 +216,7 @@ def profile_process(in_words: Callable[[Profile], str]) -> None:
     """
     global _of_process
     _of_process = Profile()
+    _wake()
     _mailbox.open_mailbox()
     atexit.register(_report, in_words)
 

@@ -9,6 +9,7 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from mlfast._core import __version__
+from mlfast._guard import guard_methods
 
 #: Changes when the meaning of a fitted attribute changes.
 STATE_VERSION = 1
@@ -46,6 +47,11 @@ class DropIn:
     _doc_link_module = "mlfast"
     #: Full names of types, other than scikit-learn's estimators, that fitted state consists of.
     _skops_types: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("mlfast."):
+            guard_methods(cls)
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
         module = type(self).__module__.split("._")[0].replace("mlfast", "sklearn", 1)

@@ -27,9 +27,46 @@ def test_the_wheel_brings_what_python_reads_at_its_start():
 LOADED = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules} & {'mlfast', 'sklearn', 'numpy'}))"
 
 
-@pytest.mark.parametrize(("value", "loaded"), [(None, []), ("", []), ("0", []), ("1", ["mlfast"])])
+@pytest.mark.parametrize(
+    ("value", "loaded"),
+    [(None, []), ("1", ["mlfast"]), *((word, []) for word in ("", "0", "false", "No", "OFF", " 0 "))],
+)
 def test_the_variable_alone_loads_little(value, loaded):
     assert output_of(["-c", LOADED], **({} if value is None else {"MLFAST_ACCEL": value})) == [" ".join(loaded)]
+
+
+@pytest.mark.parametrize("isolation", ["-I", "-E"])
+def test_python_that_ignores_the_environment_is_left_alone(isolation):
+    assert output_of([isolation, "-c", LOADED], MLFAST_ACCEL="1") == []
+
+
+@pytest.mark.parametrize("end", ["SystemExit(3)", "KeyboardInterrupt", "ImportError('no')", "BaseException('odd')"])
+def test_nothing_that_the_switch_does_ends_the_interpreter(end, tmp_path):
+    """One line on stderr says what happened."""
+    (tmp_path / "mlfast").mkdir()
+    (tmp_path / "mlfast" / "__init__.py").write_text("")
+    (tmp_path / "mlfast" / "accel.py").write_text(f"raise {end}")
+    env = clean_environment(MLFAST_ACCEL="1", PYTHONPATH=tmp_path)
+    words = [sys.executable, "-c", "print('alive')"]
+    found = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "alive\n")
+    assert found.stderr.count("\n") == 1
+    assert found.stderr.startswith("mlfast is not in place of scikit-learn, as MLFAST_ACCEL asks: ")
+
+
+EVERY_ESTIMATOR = """
+from collections import Counter
+from sklearn.utils import all_estimators
+found = all_estimators()
+print(*(name for name, times in Counter(name for name, _ in found).items() if times > 1))
+print(*{kind.__module__ for name, kind in found if name in ("KMeans", "LinearSVC")})
+"""
+
+
+def test_every_estimator_is_listed_once():
+    """`sklearn.calibration` shows LinearSVC too, which is then mlfast's as well."""
+    script = "import mlfast.accel; mlfast.accel.install()" + EVERY_ESTIMATOR
+    assert sorted(output_of(["-W", "ignore", "-c", script])) == ["mlfast.cluster._kmeans", "mlfast.svm._linear"]
 
 
 NOTEBOOK = """

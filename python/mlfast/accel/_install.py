@@ -10,7 +10,7 @@ import warnings
 from collections import Counter
 
 from mlfast.accel import _modules
-from mlfast.accel._registry import KNOWN, REGISTRY
+from mlfast.accel._registry import ALSO, KNOWN, REGISTRY
 
 TYPE_CHECKING = False  # see _modules.py
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _apply() -> None:
         sys.meta_path.insert(0, _modules.finder)
     if not _modules.active and _modules.finder in sys.meta_path:
         sys.meta_path.remove(_modules.finder)
-    for name in REGISTRY:
+    for name in (*REGISTRY, *ALSO):
         if name in sys.modules:
             module = importlib.import_module(name)  # waits for another thread that may still be loading it
             if _modules.active:

@@ -14,7 +14,7 @@ import sys
 import warnings
 from types import ModuleType
 
-from mlfast.accel._registry import REGISTRY
+from mlfast.accel._registry import ALSO, REGISTRY
 
 TYPE_CHECKING = False  # what only annotations need is not imported: this module is, at the start of every process
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ given: set[str] = set()
 
 #: Goes by exact classes, so it keeps scikit-learn's and is told of mlfast's by `mlfast.onnx`.
 CONVERTER = "skl2onnx"
+#: Patch what modules and classes hold, and insist on finding the same by attribute and in the dictionary. What they put
+#: there is given to everyone, and mlfast's methods go to it (`mlfast._guard`).
+PATCHERS = ("gorilla", "mlflow")
 
 _IMPORT_SYSTEM = ("importlib._bootstrap", "_frozen_importlib")
 
@@ -53,7 +56,7 @@ def is_users(module: str) -> bool:
     top, *rest = module.split(".")
     if top == "sklearn":
         return "tests" in rest or "_test_common" in rest or rest == ["conftest"]
-    return top not in ("mlfast", CONVERTER) and module not in _IMPORT_SYSTEM
+    return top not in ("mlfast", CONVERTER, *PATCHERS) and module not in _IMPORT_SYSTEM
 
 
 def counterpart(module: str, name: str) -> Any:
@@ -75,7 +78,10 @@ class ReplacedModule(ModuleType):
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
         module = super().__getattribute__("__name__")
-        if value is not originals.get(module, {}).get(name, originals) or f"{module}.{name}" not in active:
+        if value is not originals.get(module, {}).get(name, originals):
+            return value
+        home = ALSO.get(module, {}).get(name, module)
+        if f"{home}.{name}" not in active:
             return value
         frame = sys._getframe().f_back
         if frame is None or not is_users(str(frame.f_globals.get("__name__"))):
@@ -84,8 +90,8 @@ class ReplacedModule(ModuleType):
         if value.__module__ == module and _is_call(frame):
             return value
         if frame.f_globals is notebook:
-            given.add(f"{module}.{name}")
-        return counterpart(module, name)
+            given.add(f"{home}.{name}")
+        return counterpart(home, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # cloudpickle sends modules by name, but knows them by their exact type.
@@ -117,7 +123,7 @@ def take_over(module: ModuleType) -> None:
     # A name that holds something else was assigned by the user and is given as it is, as long as it holds that.
     originals[module.__name__] = originals.get(module.__name__, {}) | {
         name: known[name]
-        for name in REGISTRY[module.__name__]
+        for name in REGISTRY.get(module.__name__) or ALSO[module.__name__]
         if str(getattr(known.get(name), "__module__", None)).startswith("sklearn.")
     }
     module.__class__ = ReplacedModule
@@ -161,7 +167,8 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in REGISTRY and fullname != CONVERTER and not _is_reported(fullname):
+        is_known = fullname in REGISTRY or fullname in ALSO or fullname == CONVERTER
+        if not is_known and not _is_reported(fullname):
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(fullname, path, target)
@@ -182,7 +189,7 @@ def on_load(module: ModuleType) -> None:
     if module.__name__ == CONVERTER:
         importlib.import_module("mlfast.onnx")
         return
-    if module.__name__ in REGISTRY:
+    if module.__name__ in REGISTRY or module.__name__ in ALSO:
         take_over(module)
     if _is_reported(module.__name__):
         importlib.import_module("mlfast._report").watch(module)

@@ -261,6 +261,8 @@ class AdaBoostRegressor(AdaBoostDropIn, sklearn.ensemble.AdaBoostRegressor):
     def _medians(self: Any, forest: core.Forest, samples: Any, n_threads: int, limit: int) -> np.ndarray:
         """Return the medians of the first ``limit`` trees."""
         weights = self.estimator_weights_[:limit]
+        if len(weights) == 0:  # another thread may be fitting anew
+            raise ValueError("corrupt state: estimators_ must hold an estimator")
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
             return super()._get_median_predict(samples, limit)
         found, is_open = forest.medians(x=samples, weights=weights, n_threads=n_threads)

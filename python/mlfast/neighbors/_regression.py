@@ -33,12 +33,8 @@ class RegressorDropIn(NeighborsDropIn):
         def fit(self, X: Any, y: Any) -> Self: ...
 
     def _targets(self: Any) -> np.ndarray:
-        """Return the targets in float64, of shape (n_samples, n_outputs)."""
-        cache = self._cached()
-        if cache.targets is None:
-            y = self._y.reshape(len(self._y), -1)
-            cache.targets = np.ascontiguousarray(y, dtype=np.float64)
-        return cache.targets
+        """Return the targets in float64, of shape (n_samples, n_outputs), as they are now."""
+        return np.ascontiguousarray(self._y.reshape(len(self._y), -1), dtype=np.float64)
 
     def _mean_dtype(self: Any, is_weighted: bool) -> np.dtype[Any]:
         """Return the type of a mean: weights are float64, and so is the mean of anything that is not floating."""

@@ -310,7 +310,7 @@ def _are_plain_targets(y: Any) -> bool:
 
 def few(est: Any, X: Any) -> np.ndarray | None:
     """Return a few plain rows as Rust takes them; None if X must be validated, or the call be recorded."""
-    if "feature_names_in_" in est.__dict__ or _profile.is_wanted():
+    if "feature_names_in_" in est.__dict__ or (not _profile.is_idle and _profile.is_wanted()):
         return None
     return core.few(X, est.n_features_in_)
 
