@@ -39,7 +39,7 @@ test: lint-static test-rust stubs test-python test-upstream ## Everything that m
 
 lint: lint-static stubs ## Formatting, clippy, ruff, mypy, stubs against the binary
 
-bench: $(HAVE)/bench-peers $(HAVE)/installed ## Time mlfast against its peers: table, JSON and bar chart
+bench: $(HAVE)/optional-bench $(HAVE)/installed ## Time mlfast against its peers: table, JSON and bar chart
 	@$(PY) benches/compare/run.py $(BENCH_ARGS)
 
 bench-rust: rust ## Micro-benchmarks of the kernels (cargo bench)
@@ -90,7 +90,7 @@ conformance: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's tests
 conformance-all: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's tests, stock and with mlfast (hours)
 	$(PY) -m tests.upstream.run --all $(PYTEST_ARGS)
 
-nightly: $(HAVE)/extra-test $(HAVE)/installed ## The Python tests with many more Hypothesis examples (hours)
+nightly: $(HAVE)/extra-test $(HAVE)/optional-packages $(HAVE)/installed ## The Python tests with many more Hypothesis examples (hours)
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 $(PYTEST_ARGS)
 
 # Kernel of OpenBLAS, NumPy's vector functions that are switched off, instruction set of mlfast. Others than the
@@ -160,12 +160,13 @@ $(HAVE)/extra-%: pyproject.toml $(HAVE)/venv
 	@$(PIP) install -r $(HAVE)/$*.txt
 	@touch $@
 
-# Peers are optional: one that cannot be installed is named, and the comparison leaves it out.
-$(HAVE)/bench-peers: pyproject.toml $(HAVE)/venv
+# Peers (bench) and packages that build on scikit-learn (packages) are optional: one that cannot be installed is named,
+# and the comparison or the tests leave it out.
+$(HAVE)/optional-%: pyproject.toml $(HAVE)/venv
 	@$(PY) -c "$$PRINT_REQUIREMENTS" > $(HAVE)/base.txt
-	@$(PY) -c "$$PRINT_REQUIREMENTS" bench | grep -vxFf $(HAVE)/base.txt > $(HAVE)/bench.txt
+	@$(PY) -c "$$PRINT_REQUIREMENTS" $* | grep -vxFf $(HAVE)/base.txt > $(HAVE)/$*.txt
 	@while read -r peer; do \
 	   echo "Installing $$peer into $(VENV)"; \
 	   $(PIP) install "$$peer" -r $(HAVE)/base.txt </dev/null || echo "Note: $$peer could not be installed and is left out."; \
-	 done < $(HAVE)/bench.txt
+	 done < $(HAVE)/$*.txt
 	@touch $@

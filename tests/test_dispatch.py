@@ -1,14 +1,20 @@
 """Fallback policy, log lines and profile records."""
 
 import logging
+import math
 import threading
 import warnings
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 import mlfast
+from mlfast._profile import HEADER, Profile, Record, own_seconds
 from mlfast.cluster import BisectingKMeans, KMeans, MiniBatchKMeans, k_means, kmeans_plusplus
+from mlfast.metrics.pairwise import pairwise_distances, pairwise_distances_argmin
+from mlfast.neighbors import NearestNeighbors
 
 from .contract.entry import mixture
 from .isolated import clean_environment
@@ -177,6 +183,28 @@ class TestProfile:
         assert record.engine == "sklearn"
         assert "MT19937" in record.reason
 
+    @pytest.mark.fallback
+    @pytest.mark.parametrize(
+        ("call", "reason"),
+        [
+            (lambda: NearestNeighbors(metric="haversine").fit(X[:, :2]), "metric='haversine' is not covered"),
+            (lambda: NearestNeighbors(metric=math.dist).fit(X), "metric is dist, a function or an object"),
+            (
+                lambda: NearestNeighbors(metric_params={"w": [1, 2, 3]}).fit(X),
+                "metric='minkowski' with w is not covered",
+            ),
+            (lambda: pairwise_distances(X[:3], metric="jaccard"), "metric='jaccard' is not covered"),
+            (lambda: pairwise_distances(X[:3], metric=math.dist), "metric=dist is not covered"),
+            (lambda: pairwise_distances_argmin(X[:3], X, metric="jaccard"), "metric='jaccard' is not covered"),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore:Data was converted to boolean")
+    def test_a_reason_names_what_was_given(self, call, reason):
+        with mlfast.profile() as p:
+            call()
+        assert p.records[-1].reason.startswith(reason)
+        assert len(p.records[-1].reason) < 80
+
     def test_table(self):
         with mlfast.profile() as p:
             KMeans(3, random_state=0).fit(X)
@@ -184,11 +212,54 @@ class TestProfile:
         for word in ("estimator", "method", "engine", "reason", "seconds", "threads", "KMeans", "fit", "rust"):
             assert word in table
 
+    def test_total(self):
+        """Time of a call within another one of its thread counts once, and a table ends with the total."""
+        outer = Record("Outer", "fit", "rust", None, 5.0, 1, process=1, thread=1, end=10.0)
+        inner = [
+            Record("Inner", "predict", "rust", None, 1.0, 1, process=1, thread=1, end=end) for end in (4.0, 7.0, 9.0)
+        ]
+        within = Record("Within", "predict", "sklearn", "why", 0.25, 1, process=1, thread=1, end=8.5)
+        beside = [
+            Record("Beside", "fit", "rust", None, 2.0, 1, process=process, thread=thread, end=9.5)
+            for process, thread in ((1, 2), (2, 1))
+        ]
+        p = Profile([*inner[:2], within, inner[2], *beside, outer])
+        assert own_seconds(p.records) == [1.0, 1.0, 0.25, 0.75, 2.0, 2.0, 3.0]
+        assert p.total_seconds == 10.0
+        *_, total = str(p).splitlines()
+        assert total.split() == ["total", "7", "10.000000", "2"]
+
+    def test_nested_calls_of_estimators(self):
+        with mlfast.profile() as p:
+            GridSearchCV(KMeans(random_state=0), {"n_clusters": [2, 3]}, cv=2).fit(X)
+            BisectingKMeans(3, random_state=0).fit_predict(X)
+        own = own_seconds(p.records)
+        assert all(0 <= mine <= record.seconds for mine, record in zip(own, p.records, strict=True))
+        assert p.total_seconds == sum(own)
+
+    def test_frame(self):
+        with mlfast.profile() as p:
+            KMeans(3, random_state=0).fit(X).predict(X)
+        frame = p.to_frame()
+        assert frame["method"].tolist() == ["fit", "predict"]
+        assert frame["own_seconds"].tolist() == frame["seconds"].tolist() == [r.seconds for r in p.records]
+        assert {"estimator", "engine", "reason", "threads", "process"} <= set(frame.columns)
+        assert Profile().to_frame().columns.tolist() == frame.columns.tolist()
+
+    def test_html(self):
+        p = Profile([Record("KMeans", "fit", "sklearn", "a < b", 0.5, 2)])
+        page = ElementTree.fromstring(p._repr_html_())
+        rows = [[cell.text or "" for cell in row] for row in page]
+        assert rows[0] == list(HEADER)
+        assert rows[1] == ["KMeans", "fit", "sklearn", "1", "0.500000", "0.500000", "2", "1", "a < b"]
+        assert rows[2][0] == "total"
+
     def test_empty(self):
         with mlfast.profile() as p:
             pass
         assert p.records == []
-        assert isinstance(str(p), str)
+        assert p.total_seconds == 0
+        assert str(p).splitlines()[-1].split() == ["total", "0", "0.000000", "0"]
 
     def test_nothing_after_the_block(self):
         with mlfast.profile() as p:

@@ -1,8 +1,10 @@
-"""``python -m mlfast [--profile] [-m module | -c code | script] ...``: run a program on mlfast.
+"""``python -m mlfast [option ...] [-m module | -c code | script] ...``: run a program on mlfast.
 
 The program must not notice: it gets a module ``__main__`` of its own, its own ``sys.argv`` and ``sys.path``, and an
 uncaught exception ends it as plain Python would, with a traceback that begins with the program's own frames.
 """
+
+from __future__ import annotations
 
 import os
 import sys
@@ -10,42 +12,54 @@ from types import CodeType, ModuleType, TracebackType
 
 from mlfast import accel
 
+TYPE_CHECKING = False  # importing typing would be a good part of the time of a start
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 USAGE = """\
-usage: python -m mlfast [--profile] script.py [argument ...]
-       python -m mlfast [--profile] -m module [argument ...]
-       python -m mlfast [--profile] -c code [argument ...]
-       python -m mlfast [--profile] - [argument ...]
+usage: python -m mlfast [option ...] script.py [argument ...]
+       python -m mlfast [option ...] -m module [argument ...]
+       python -m mlfast [option ...] -c code [argument ...]
+       python -m mlfast [option ...] - [argument ...]
 
 Runs a Python program, unchanged, with mlfast's estimators in the place of scikit-learn's, here and in the processes
 that it starts.
 
-  --profile    at the end, print to stderr which calls ran in Rust, which in scikit-learn and why, and their time
-  -h, --help   print this
+  --report              at the end, print to stderr the time of each estimator, in Rust and in scikit-learn and why
+                        there, with the classes that mlfast does not have
+  --profile             at the end, print to stderr which calls ran in Rust, which in scikit-learn and why, their time
+  --only NAMES          replace these only: names such as KMeans, rooms such as cluster, with commas between
+  --fallback sklearn    a call that Rust does not cover runs in scikit-learn and is logged (the default)
+  --fallback warn       it also warns
+  --fallback raise      it raises mlfast.FallbackError
+  --version             print the versions of mlfast, scikit-learn and Python
+  -h, --help            print this
+
+python -c 'import mlfast; mlfast.doctor()' prints what mlfast runs on and what is amiss.
 """
+
+_FLAGS = ("--report", "--profile")
+_CHOICES = {"--fallback": ("sklearn", "warn", "raise"), "--only": None}
 
 
 def main() -> None:
     """Read the command line and run the program it names."""
-    words = sys.argv[1:]
-    with_profile = False
-    while words and words[0] == "--profile":
-        with_profile = True
-        del words[0]
-    if words and words[0] in ("-h", "--help"):
-        sys.stdout.write(USAGE)
-        return
-    if not words or (words[0] in ("-m", "-c") and len(words) == 1):
-        _refuse("what is to be run?" if not words else f"argument expected for the option {words[0]}")
+    options, words = _parsed(sys.argv[1:])
+    os.environ["MLFAST_ACCEL"] = "1"  # for the processes that the program starts, as is what follows
+    if "--fallback" in options:
+        os.environ["MLFAST_FALLBACK"] = options["--fallback"]
+    if "--report" in options:
+        os.environ["MLFAST_REPORT"] = "1"
+        accel._modules.has_report = True
+    if "--only" in options:
+        os.environ["MLFAST_ONLY"] = options["--only"]
+        accel.uninstall()  # of all, as the environment may have asked for
+    try:
+        accel.install()
+    except ValueError as problem:
+        _refuse(str(problem))
+    _profile_if_asked(options)
     option = words[0]
-    if option.startswith("-") and option not in ("-", "-m", "-c"):
-        _refuse(f"unknown option {option}")
-
-    os.environ["MLFAST_ACCEL"] = "1"  # for the processes that the program starts
-    accel.install()
-    if with_profile:
-        from mlfast._profile import profile_process
-
-        profile_process()
     module = _fresh_main()
     try:
         if option == "-m":
@@ -63,7 +77,56 @@ def main() -> None:
         raise
 
 
-def _refuse(problem: str) -> None:
+def _parsed(words: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the options of mlfast, and the words from the program on."""
+    options: dict[str, str] = {}
+    while words and words[0].startswith("-") and words[0] not in ("-", "-m", "-c"):
+        name, equals, value = words[0].partition("=")
+        del words[:1]
+        if name in ("-h", "--help", "--version") and not equals:
+            sys.stdout.write(_versions() if name == "--version" else USAGE)
+            sys.exit(0)
+        if name in _CHOICES:
+            if not equals and words:
+                value = words.pop(0)
+            if not value:
+                _refuse(f"argument expected for the option {name}")
+            choices = _CHOICES[name]
+            if choices is not None and value not in choices:
+                _refuse(f"{name} is one of {', '.join(choices)}, not {value}")
+        elif name not in _FLAGS or equals:
+            _refuse(f"unknown option {name}{equals}{value}")
+        options[name] = value
+    if not words or (words[0] in ("-m", "-c") and len(words) == 1):
+        _refuse("what is to be run?" if not words else f"argument expected for the option {words[0]}")
+    return options, words
+
+
+def _versions() -> str:
+    from importlib.metadata import version
+
+    import mlfast
+
+    return f"mlfast {mlfast.__version__}, scikit-learn {version('scikit-learn')}, Python {sys.version.split()[0]}\n"
+
+
+def _profile_if_asked(options: dict[str, str]) -> None:
+    asked = [flag for flag in _FLAGS if flag in options]
+    if not asked:
+        return
+    from mlfast import _profile
+
+    texts = []
+    if "--report" in asked:
+        from mlfast import _report
+
+        texts.append(_report.in_words)
+    if "--profile" in asked:
+        texts.append(_profile.table_in_words)
+    _profile.profile_process(lambda calls: "\n".join(text(calls) for text in texts))
+
+
+def _refuse(problem: str) -> NoReturn:
     sys.stderr.write(f"{USAGE}\npython -m mlfast: {problem}\n")
     sys.exit(2)
 

@@ -31,10 +31,21 @@ class FallbackWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Condition:
-    """A reason for which a call goes to scikit-learn."""
+    """A reason for which a call goes to scikit-learn; one that names what was given is made from the call."""
 
-    reason: str
+    reason: str | Callable[[Any], str]
     applies: Callable[[Any], bool]
+
+    def words(self, call: Any) -> str:
+        """Return the reason, once the condition applies to a call."""
+        return self.reason if isinstance(self.reason, str) else self.reason(call)
+
+
+def named(value: object) -> str:
+    """Return how a reason names the value of a parameter: words and numbers as they are, objects by their name."""
+    if value is None or isinstance(value, str | int | float):
+        return repr(value)
+    return str(getattr(value, "__name__", type(value).__name__))
 
 
 def dispatch(
@@ -66,7 +77,7 @@ def dispatch(
         If a condition applies and ``fallback="raise"`` is set.
     """
     name = owner if isinstance(owner, str) else type(owner).__name__
-    reason = next((condition.reason for condition in conditions if condition.applies(call)), None)
+    reason = next((condition.words(call) for condition in conditions if condition.applies(call)), None)
     start = time.perf_counter()
     refused = False
     if reason is None:
@@ -77,7 +88,7 @@ def dispatch(
             reason, refused = str(refusal), True
     if reason is not None:
         result = _fall_back(f"{name}.{method}", reason, refused, parent)
-    if _profile.is_wanted():
+    if not _profile.is_idle and _profile.is_wanted():
         engine = "rust" if reason is None else "sklearn"
         seconds = time.perf_counter() - start
         _profile.add(_profile.Record(name, method, engine, reason, seconds, _threads.get_num_threads()))

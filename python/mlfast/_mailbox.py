@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from typing import Any
 
 _VARIABLE = "MLFAST_PROFILE"
 _inherited = os.environ.get(_VARIABLE)
@@ -63,7 +64,7 @@ def close_mailbox() -> None:
                 shutil.rmtree(_folder_of(_owner))
 
 
-def take_out() -> list[tuple[str, str, str, str | None, float, int, int]]:
+def take_out() -> list[tuple[Any, ...]]:
     """Return the records that have arrived since the last time, as tuples."""
     found = []
     folder = _folder_of(os.getpid())

@@ -3,17 +3,24 @@
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from mlfast._core import __version__
+from mlfast._guard import guard_methods
 
 #: Changes when the meaning of a fitted attribute changes.
 STATE_VERSION = 1
 
-T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+if TYPE_CHECKING:  # sklearn.base says nothing about types, and a decorator must not hide what a fit returns
+
+    def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]: ...
+else:
+    from sklearn.base import _fit_context  # noqa: F401  for the rooms
 
 
 class VersionWarning(InconsistentVersionWarning):
@@ -40,6 +47,11 @@ class DropIn:
     _doc_link_module = "mlfast"
     #: Full names of types, other than scikit-learn's estimators, that fitted state consists of.
     _skops_types: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("mlfast."):
+            guard_methods(cls)
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
         module = type(self).__module__.split("._")[0].replace("mlfast", "sklearn", 1)
@@ -98,11 +110,11 @@ class DropIn:
         return state
 
 
-def keeps_state(method: Callable[..., T]) -> Callable[..., T]:
+def keeps_state(method: Method) -> Method:
     """Make a fitting method leave its estimator as it was when it fails or is interrupted."""
 
     @functools.wraps(method)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> T:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         before = self.__dict__.copy()
         try:
             return method(self, *args, **kwargs)
@@ -111,4 +123,4 @@ def keeps_state(method: Callable[..., T]) -> Callable[..., T]:
             self.__dict__.update(before)
             raise
 
-    return wrapper
+    return cast(Method, wrapper)

@@ -8,7 +8,7 @@ from joblib.parallel import get_active_backend
 
 from mlfast import _core
 
-_core.instruction_set()  # an MLFAST_ISA that this machine lacks is refused here
+_core.instruction_set()  # bad values of MLFAST_ISA and MLFAST_NUM_THREADS are refused here
 
 
 def get_num_threads() -> int:

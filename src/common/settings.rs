@@ -29,6 +29,8 @@ pub struct Settings {
     pub isa: Isa,
     /// The instruction set that `MLFAST_ISA` asks for and this machine lacks (or does not know).
     pub refused_isa: Option<String>,
+    /// What `MLFAST_NUM_THREADS` holds, if it is no number of at least 1.
+    pub refused_threads: Option<String>,
 }
 
 /// The settings, read at the first call.
@@ -47,6 +49,8 @@ fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Settings {
     let number = |name: &str| -> Option<usize> { variable(name)?.split(',').next()?.trim().parse().ok() };
     let positive = |name: &str| number(name).filter(|&value| value > 0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let refused_threads = variable("MLFAST_NUM_THREADS")
+        .filter(|text| !text.trim().is_empty() && positive("MLFAST_NUM_THREADS").is_none());
     let own = positive("MLFAST_NUM_THREADS").or_else(|| positive("RAYON_NUM_THREADS"));
     let thread_cap = [own, positive("OMP_NUM_THREADS")].into_iter().flatten().fold(cores, usize::min);
     let (isa, refused_isa) = match variable("MLFAST_ISA").filter(|name| !name.is_empty()) {
@@ -62,6 +66,7 @@ fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Settings {
         par_threshold: number("MLFAST_PAR_THRESHOLD").map_or(DEFAULT_PAR_THRESHOLD, |value| value as u64),
         isa,
         refused_isa,
+        refused_threads,
     }
 }
 
@@ -81,11 +86,22 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_ignored() {
+    fn nonsense_of_others_is_ignored() {
         let plain = with(&[]);
-        let odd = with(&[("MLFAST_NUM_THREADS", "many"), ("OMP_NUM_THREADS", "0"), ("MLFAST_BLOCK", "-3")]);
+        let odd = with(&[("RAYON_NUM_THREADS", "0"), ("OMP_NUM_THREADS", "many"), ("MLFAST_BLOCK", "-3")]);
         assert_eq!(odd.thread_cap, plain.thread_cap);
         assert_eq!(odd.block_rows, None);
+        assert_eq!(odd.refused_threads, None);
+    }
+
+    #[test]
+    fn nonsense_of_our_own_is_reported() {
+        for text in ["abc", "0", "-1", "2.5"] {
+            assert_eq!(with(&[("MLFAST_NUM_THREADS", text)]).refused_threads.as_deref(), Some(text));
+        }
+        for text in ["", " ", "1", " 2 "] {
+            assert_eq!(with(&[("MLFAST_NUM_THREADS", text)]).refused_threads, None);
+        }
     }
 
     #[test]

@@ -22,9 +22,15 @@ pub(super) fn set_num_threads(n_threads: Option<usize>) -> PyResult<()> {
     Ok(())
 }
 
-/// Name of the instruction set in use. ValueError if MLFAST_ISA names one that this machine lacks.
+/// Name of the instruction set in use. ValueError if MLFAST_ISA names one that this machine lacks, or if
+/// MLFAST_NUM_THREADS is no number of threads.
 #[pyfunction]
 pub(super) fn instruction_set() -> PyResult<&'static str> {
+    if let Some(text) = &settings().refused_threads {
+        return Err(PyValueError::new_err(format!(
+            "MLFAST_NUM_THREADS={text:?}: it must be a whole number of at least 1"
+        )));
+    }
     match &settings().refused_isa {
         Some(name) => Err(PyValueError::new_err(format!(
             "MLFAST_ISA={name:?}: this machine knows none of that name; choose portable, avx2 or avx512"

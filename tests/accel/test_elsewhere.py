@@ -6,16 +6,23 @@ import sys
 
 import pytest
 
+from mlfast.accel._registry import KNOWN
+
 from ..isolated import clean_environment
 
 
-def output_of(words, **changes):
+def lines_of(words, **changes):
     found = subprocess.run(
         [sys.executable, *words], env=clean_environment(**changes), capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
-    return found.stdout.split()
+    return found.stdout.splitlines()
+
+
+def output_of(words, **changes):
+    """The words that a program prints."""
+    return " ".join(lines_of(words, **changes)).split()
 
 
 def test_the_wheel_brings_what_python_reads_at_its_start():
@@ -25,33 +32,113 @@ def test_the_wheel_brings_what_python_reads_at_its_start():
 LOADED = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules} & {'mlfast', 'sklearn', 'numpy'}))"
 
 
-@pytest.mark.parametrize(("value", "loaded"), [(None, []), ("", []), ("0", []), ("1", ["mlfast"])])
+@pytest.mark.parametrize(
+    ("value", "loaded"),
+    [(None, []), ("1", ["mlfast"]), *((word, []) for word in ("", "0", "false", "No", "OFF", " 0 "))],
+)
 def test_the_variable_alone_loads_little(value, loaded):
     assert output_of(["-c", LOADED], **({} if value is None else {"MLFAST_ACCEL": value})) == loaded
+
+
+@pytest.mark.parametrize("isolation", ["-I", "-E"])
+def test_python_that_ignores_the_environment_is_left_alone(isolation):
+    assert output_of([isolation, "-c", LOADED], MLFAST_ACCEL="1") == []
+
+
+@pytest.mark.parametrize("end", ["SystemExit(3)", "KeyboardInterrupt", "ImportError('no')", "BaseException('odd')"])
+def test_nothing_that_the_switch_does_ends_the_interpreter(end, tmp_path):
+    """One line on stderr says what happened."""
+    (tmp_path / "mlfast").mkdir()
+    (tmp_path / "mlfast" / "__init__.py").write_text("")
+    (tmp_path / "mlfast" / "accel.py").write_text(f"raise {end}")
+    env = clean_environment(MLFAST_ACCEL="1", PYTHONPATH=tmp_path)
+    words = [sys.executable, "-c", "print('alive')"]
+    found = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "alive\n")
+    assert found.stderr.count("\n") == 1
+    assert found.stderr.startswith("mlfast is not in place of scikit-learn, as MLFAST_ACCEL asks: ")
+
+
+EVERY_ESTIMATOR = """
+from collections import Counter
+from sklearn.utils import all_estimators
+found = all_estimators()
+print(*(name for name, times in Counter(name for name, _ in found).items() if times > 1))
+print(*{kind.__module__ for name, kind in found if name in ("KMeans", "LinearSVC")})
+"""
+
+
+def test_every_estimator_is_listed_once():
+    """`sklearn.calibration` shows LinearSVC too, which is then mlfast's as well."""
+    script = "import mlfast.accel; mlfast.accel.install()" + EVERY_ESTIMATOR
+    assert sorted(output_of(["-W", "ignore", "-c", script])) == ["mlfast.cluster._kmeans", "mlfast.svm._linear"]
 
 
 NOTEBOOK = """
 from sklearn.cluster import KMeans
 %load_ext mlfast
-from sklearn.cluster import MiniBatchKMeans
-print(KMeans.__module__, MiniBatchKMeans.__module__)
+from sklearn.cluster import MiniBatchKMeans, BisectingKMeans as Halves
+import sklearn.tree
+from mlfast.linear_model import Ridge
+Tree = sklearn.tree.DecisionTreeClassifier
+models = KMeans, MiniBatchKMeans, Halves, Tree, Ridge
+print(*(model.__module__ for model in models))
 %unload_ext mlfast
+print(*(model.__module__ for model in (KMeans, MiniBatchKMeans, Halves, Tree, Ridge)))
+print(*(model.__module__ for model in models))
 from sklearn.cluster import MiniBatchKMeans
-print(KMeans.__module__, MiniBatchKMeans.__module__)
+print(MiniBatchKMeans.__module__)
+"""
+
+CELLS = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "mlfast")
+shell.run_cell("from sklearn.cluster import KMeans").raise_error()
+shell.run_cell("%%mlfast_profile\\nmodel = KMeans(2, random_state=0).fit([[0.0], [1.0], [9.0]])").raise_error()
+shown = shell.user_ns["_"]
+assert shell.user_ns["model"].n_clusters == 2
+assert [(call.estimator, call.method, call.engine) for call in shown.records] == [("KMeans", "fit", "rust")]
+assert shell.display_formatter.format(shown)[0]["text/html"].startswith("<table>")
+waiting = "await __import__('asyncio').sleep(0)"
+shell.run_cell("%%mlfast_profile\\n" + waiting + "\\nlabels = model.predict([[1.0]])").raise_error()
+shown = shell.user_ns["_"]
+assert [call.method for call in shown.records] == ["predict"]
+shell.run_line_magic("reload_ext", "mlfast")
+assert "mlfast_profile" in shell.magics_manager.magics["cell"]
+shell.run_line_magic("unload_ext", "mlfast")
+assert "mlfast_profile" not in shell.magics_manager.magics["cell"]
 """
 
 
 def test_notebook(tmp_path):
-    """A name of the notebook that was bound before is bound anew, and given back."""
+    """A name that was bound before is bound anew; that and what was imported meanwhile is given back."""
     path = tmp_path / "cells.ipy"
     path.write_text(NOTEBOOK)
     words = ["-m", "IPython", "--quick", "--colors=NoColor", "--HistoryManager.enabled=False", str(path)]
-    assert output_of(words, IPYTHONDIR=tmp_path) == [
+    first, *lines = lines_of(words, IPYTHONDIR=tmp_path)
+    assert first.startswith(f"mlfast stands in for {len(KNOWN)} names of scikit-learn")
+    while_loaded = [
         "mlfast.cluster._kmeans",
         "mlfast.cluster._minibatch_kmeans",
-        "sklearn.cluster._kmeans",
-        "sklearn.cluster._kmeans",
+        "mlfast.cluster._bisecting_kmeans",
+        "mlfast.tree._classes",
+        "mlfast.linear_model._ridge",
     ]
+    afterwards = [
+        "sklearn.cluster._kmeans",
+        "sklearn.cluster._kmeans",
+        "sklearn.cluster._bisect_k_means",
+        "sklearn.tree._classes",
+        "mlfast.linear_model._ridge",
+    ]
+    assert lines == [" ".join(while_loaded), " ".join(afterwards), " ".join(while_loaded), "sklearn.cluster._kmeans"]
+
+
+def test_cell_magic(tmp_path):
+    first, *shown = lines_of(["-W", "ignore", "-c", CELLS], IPYTHONDIR=tmp_path)
+    assert "%%mlfast_profile" in first
+    assert sum("KMeans  " in line for line in shown) == 2, "each profile is displayed"
 
 
 STRANGE = """

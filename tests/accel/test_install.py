@@ -131,9 +131,37 @@ class TestSwitch:
         with accel.install([]):
             assert accel.installed() == []
 
-    @pytest.mark.parametrize("names", ["Kmeans", ["KMeans", "DBSCAN"], "sklearn.cluster", "", [None]])
-    def test_unknown_names(self, names):
-        with pytest.raises(ValueError, match="KMeans, KNNImputer, KNeighborsClassifier"):
+    @pytest.mark.parametrize("room", ["cluster", "sklearn.cluster", "mlfast.cluster", ["KMeans", "cluster"]])
+    def test_a_room(self, room):
+        accel.install(room)
+        assert accel.installed() == [f"sklearn.cluster.{name}" for name in REGISTRY["sklearn.cluster"]]
+
+    def test_a_room_within_a_room(self):
+        accel.install("metrics.pairwise")
+        within = set(accel.installed())
+        accel.install("metrics")
+        assert {f"sklearn.metrics.{name}" for name in REGISTRY["sklearn.metrics"]} | within == set(accel.installed())
+
+    def test_what_the_environment_names(self, monkeypatch):
+        monkeypatch.setenv("MLFAST_ONLY", "KMeans,impute")
+        accel.install()
+        assert accel.installed() == ["sklearn.cluster.KMeans", "sklearn.impute.KNNImputer"]
+
+    @pytest.mark.parametrize(
+        ("names", "hint"),
+        [
+            ("kmeans", "'kmeans': did you mean 'KMeans'"),
+            ("clusters", "did you mean 'cluster'"),
+            ("RandomForest", "did you mean 'RandomForestClassifier' or 'RandomForestRegressor'"),
+            (["KMeans", "DBSCAN"], "'DBSCAN': it stays scikit-learn's"),
+            ("sklearn.decomposition.PCA", "it stays scikit-learn's"),
+            ("decomposition", "it stays scikit-learn's"),
+            ("", "known are the rooms cluster, ensemble"),
+            ([None], "None: known are the rooms cluster, ensemble"),
+        ],
+    )
+    def test_unknown_names(self, names, hint):
+        with pytest.raises(ValueError, match=hint):
             accel.install(names)
         assert accel.installed() == []
 

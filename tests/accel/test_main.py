@@ -7,6 +7,9 @@ import sys
 import textwrap
 
 import pytest
+import sklearn
+
+import mlfast
 
 from ..isolated import clean_environment
 
@@ -111,21 +114,138 @@ def test_the_same_as_plain_python(folder, command):
         (["-m"], "argument expected for the option -m"),
         (["-c"], "argument expected for the option -c"),
         (["--fast", "plain.py"], "unknown option --fast"),
+        (["--report=yes", "plain.py"], "unknown option --report=yes"),
+        (["--report", "--fallback"], "argument expected for the option --fallback"),
+        (["--fallback", "never", "plain.py"], "--fallback is one of sklearn, warn, raise, not never"),
+        (["--only=", "plain.py"], "argument expected for the option --only"),
+        (["--only", "KMeans,PCA", "plain.py"], "mlfast has no counterpart of 'PCA': it stays scikit-learn's"),
+        (["--only=kmeans", "plain.py"], "mlfast has no counterpart of 'kmeans': did you mean 'KMeans'?"),
     ],
 )
 def test_usage(folder, words, problem):
     found = run(["-m", "mlfast", *words], folder)
     assert found.returncode == 2
     assert found.stdout == ""
-    assert found.stderr.startswith("usage: python -m mlfast [--profile] script.py")
+    assert found.stderr.startswith("usage: python -m mlfast [option ...] script.py")
     assert found.stderr.endswith(f"python -m mlfast: {problem}\n")
 
 
 def test_help(folder):
     found = run(["-m", "mlfast", "--help"], folder)
     assert found.returncode == 0
-    assert "--profile" in found.stdout
+    for option in ("--report", "--profile", "--only", "--fallback", "--version", "mlfast.doctor()"):
+        assert option in found.stdout
     assert found.stderr == ""
+
+
+def test_version(folder):
+    found = run(["-m", "mlfast", "--version"], folder)
+    assert (found.returncode, found.stderr) == (0, "")
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert found.stdout.startswith(f"mlfast {mlfast.__version__}, scikit-learn {sklearn.__version__}, Python {python}")
+
+
+SWITCHED = """
+import subprocess, sys
+code = "import sklearn.cluster, sklearn.svm; print(sklearn.cluster.KMeans.__module__, sklearn.svm.LinearSVC.__module__)"
+code += "; import mlfast; print(mlfast.get_config()['fallback'])"
+exec(code)
+sys.stdout.flush()
+subprocess.run([sys.executable, "-c", code], check=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [["--only", "KMeans,tree", "--fallback=warn"], ["--fallback", "warn", "--only=cluster"]]
+)
+@pytest.mark.parametrize("everywhere", ["", "1"])
+def test_options_reach_the_program_and_its_children(folder, words, everywhere):
+    """Also where the environment has already put all of mlfast in scikit-learn's place."""
+    found = run(["-m", "mlfast", *words, "-c", SWITCHED], folder, MLFAST_ACCEL=everywhere, MLFAST_FALLBACK="raise")
+    assert found.stderr == ""
+    assert found.stdout.splitlines() == ["mlfast.cluster._kmeans sklearn.svm._classes", "warn"] * 2
+
+
+REPORTED = """
+import sys
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+X = np.random.RandomState(0).uniform(size=(60, 4))
+y = (X[:, 0] > 0.5).astype(int)
+model = make_pipeline(StandardScaler(), PCA(2), KMeans(2, random_state=0)).fit(X)
+assert hasattr(GridSearchCV(KMeans(), {}), "fit") and not hasattr(GridSearchCV(PCA(), {}), "predict")
+KNeighborsClassifier(metric="haversine").fit(X[:, :2], y)
+GridSearchCV(SVC(), {"C": [1.0, 2.0]}, cv=2, n_jobs=2).fit(X, y)
+print(PCA.__module__, PCA.fit.__qualname__, model[1].components_.shape)
+"""
+ENDS = {"as it should": "", "by exit": "sys.exit(3)", "by an error": "1 / 0"}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_report(folder, end):
+    """What ran where, with the classes that mlfast does not have and those in workers, however the program ends."""
+    program = folder / "reported.py"
+    program.write_text(REPORTED + ENDS[end])
+    found = run(["-m", "mlfast", "--report", program.name], folder, MLFAST_FALLBACK="sklearn")
+    assert found.returncode == {"as it should": 0, "by exit": 3, "by an error": 1}[end], found.stderr
+    assert found.stdout.split()[:2] == ["sklearn.decomposition._pca", "PCA.fit"]
+    errors, _, report = found.stderr.partition("mlfast report\n")
+    assert ("ZeroDivisionError" in errors) == (end == "by an error")
+    summary, _, table = report.partition("\n\n")
+    assert summary.startswith("The program ran for ")
+    header, *rows = table.partition("\n\n")[0].splitlines()
+    assert header.split()[:3] == ["estimator", "calls", "seconds"]
+    cells = {row.split()[0]: row.split(maxsplit=5) for row in rows}
+    why = {name: row[5] if len(row) > 5 else "" for name, row in cells.items()}
+    missing = "mlfast does not have it"
+    assert why == {
+        "KMeans": "",
+        "PCA": missing,
+        "StandardScaler": missing,
+        "Pipeline": missing,
+        "SVC": missing,
+        "GridSearchCV": missing,
+        "KNeighborsClassifier": "fit: metric='haversine' is not covered",
+    }
+    assert int(cells["KMeans"][1]) == 1
+    assert float(cells["SVC"][3]) == 0.0, "no time in Rust"
+    assert int(cells["SVC"][1]) >= 5, "four fits in workers and one here"
+    assert "Time won: none where scikit-learn ran" in table
+
+
+def test_report_of_nothing(folder):
+    found = run(["-m", "mlfast", "--report", "-c", "pass"], folder)
+    assert (found.stdout, found.stderr) == ("", "mlfast report\nno call of an estimator\n")
+
+
+WRAPPED = """
+import importlib, inspect, sys
+from sklearn.utils import all_estimators
+from mlfast import _report
+from mlfast.accel import _modules
+named = dict(all_estimators())
+watched = {kind.__name__ for kind in _report._watched}
+replaced = [value for names in _modules.originals.values() for value in names.values() if isinstance(value, type)]
+for kind in replaced:
+    assert not _report._watched.intersection(kind.__mro__), (kind, "what mlfast stands on is left as it is")
+forgotten = set(named) - watched - {kind.__name__ for kind in replaced}
+assert not forgotten, forgotten
+from sklearn.preprocessing import StandardScaler
+assert list(inspect.signature(StandardScaler.fit).parameters) == ["self", "X", "y", "sample_weight"]
+assert StandardScaler().get_metadata_routing() is not None
+"""
+
+
+def test_every_estimator_that_mlfast_does_not_have_is_reported(folder):
+    found = run(["-W", "ignore", "-m", "mlfast", "--report", "-c", WRAPPED], folder)
+    assert found.returncode == 0, found.stderr
 
 
 def test_nothing_is_loaded_before_it_is_needed(folder):
@@ -188,12 +308,14 @@ def test_workers_run_mlfast_and_are_counted(tmp_path):
     assert lines[4] == ours
     assert lines[5].startswith("['mlfast-profile-"), "the folder is there while it is needed"
     _, header, *rows = found.stderr.splitlines()
-    assert header.split() == ["estimator", "method", "engine", "calls", "seconds", "threads", "processes", "reason"]
-    table = {row.split()[2]: row.split(maxsplit=7) for row in rows}
+    assert header.split() == [
+        *("estimator", "method", "engine", "calls", "seconds", "own", "threads", "processes", "reason")
+    ]
+    table = {row.split()[2]: row.split(maxsplit=8) for row in rows}
     assert table["rust"][:4] == ["KMeans", "fit", "rust", str(1 + 4 + 6 + 1 + 1)]
     assert table["sklearn"][:4] == ["KMeans", "fit", "sklearn", "1"]
-    assert table["sklearn"][7] == "random_state draws from another generator than MT19937"
-    assert int(table["rust"][6]) >= 3
+    assert table["sklearn"][8] == "random_state draws from another generator than MT19937"
+    assert int(table["rust"][7]) >= 3
     assert not [name for name in os.listdir(tmp_path) if name.startswith("mlfast-profile-")], (
         "and goes with the program"
     )

@@ -301,7 +301,7 @@ def test_a_callable_metric_goes_to_the_parent():
     X = holes(mixture(0, 12, 3), 0.2)
     with mlfast.profile() as calls:
         mine = KNNImputer(metric=gap).fit(X).transform(X)
-    assert [(call.engine, call.reason) for call in calls.records] == [("sklearn", "metric is a callable")]
+    assert [(call.engine, call.reason) for call in calls.records] == [("sklearn", "metric is the function gap")]
     np.testing.assert_array_equal(mine, parent.KNNImputer(metric=gap).fit(X).transform(X))
 
 

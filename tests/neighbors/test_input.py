@@ -184,11 +184,15 @@ def distance(a, b):
 
 SQUARE = np.abs(X @ X.T)
 LEFT_TO_PARENT = {
-    "function": ({"metric": distance}, X, "metric is a function"),
-    "haversine": ({"metric": "haversine"}, X[:, :2] / 10, "metric is none of"),
-    "seuclidean": ({"metric": "seuclidean", "metric_params": {"V": np.ones(4)}}, X, "metric is none of"),
+    "function": ({"metric": distance}, X, "metric is distance, a function"),
+    "haversine": ({"metric": "haversine"}, X[:, :2] / 10, "metric='haversine' is not covered"),
+    "seuclidean": (
+        {"metric": "seuclidean", "metric_params": {"V": np.ones(4)}},
+        X,
+        "'seuclidean' is not covered",
+    ),
     "precomputed": ({"metric": "precomputed"}, SQUARE, "precomputed"),
-    "weighted": ({"metric_params": {"w": np.arange(1.0, 5.0)}}, X, "metric_params holds more"),
+    "weighted": ({"metric_params": {"w": np.arange(1.0, 5.0)}}, X, "metric='minkowski' with w is not covered"),
 }
 
 

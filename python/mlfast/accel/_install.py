@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 import warnings
 from collections import Counter
 
 from mlfast.accel import _modules
-from mlfast.accel._registry import KNOWN, REGISTRY
+from mlfast.accel._registry import ALSO, KNOWN, REGISTRY
 
 TYPE_CHECKING = False  # see _modules.py
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def install(estimators: str | Iterable[str] | None = None) -> Installation:
     Parameters
     ----------
     estimators : str or iterable of str, default=None
-        Names such as ``"KMeans"`` or ``"sklearn.cluster.KMeans"``; None: all that mlfast has.
+        Names of classes and functions such as ``"KMeans"`` or ``"sklearn.cluster.KMeans"``, and of rooms such as
+        ``"cluster"`` for all that mlfast has of `sklearn.cluster`; None: all that it has, or what the environment
+        variable ``MLFAST_ONLY`` names, with commas between.
 
     Returns
     -------
@@ -127,14 +130,41 @@ def stale() -> list[str]:
 
 def _full_names(estimators: str | Iterable[str] | None) -> frozenset[str]:
     if estimators is None:
-        return KNOWN
+        only = os.environ.get("MLFAST_ONLY")
+        if not only:
+            return KNOWN
+        estimators = only.split(",")
     asked = [estimators] if isinstance(estimators, str) else list(estimators)
-    found = {name: [full for full in KNOWN if name in (full, full.rpartition(".")[2])] for name in asked}
+    found = {name: _named(str(name)) for name in asked}
     unknown = [name for name in asked if not found[name]]
     if unknown:
-        known = ", ".join(sorted({full.rpartition(".")[2] for full in KNOWN}))
-        raise ValueError(f"mlfast has no counterpart of {', '.join(map(repr, unknown))}; known are: {known}")
+        raise ValueError("; ".join(map(_problem, unknown)))
     return frozenset(full for names in found.values() for full in names)
+
+
+def _named(name: str) -> list[str]:
+    """Return the full names meant by the name of a class or function, or of a room, with its package or without."""
+    plain = name.removeprefix("mlfast.").removeprefix("sklearn.")
+    return [
+        full
+        for full in KNOWN
+        if plain in (full.removeprefix("sklearn."), full.rpartition(".")[2]) or full.startswith(f"sklearn.{plain}.")
+    ]
+
+
+def _problem(name: object) -> str:
+    from mlfast import _hints
+
+    plain = str(name).rpartition(".")[2]
+    rooms = [module.removeprefix("sklearn.") for module in REGISTRY]
+    alike = _hints.alike(plain, [*rooms, *(full.rpartition(".")[2] for full in KNOWN)])
+    if plain in _hints.scikit_learns() or _hints.is_module_of_scikit_learn(plain):
+        hint = "it stays scikit-learn's"
+    elif alike:
+        hint = f"did you mean {' or '.join(map(repr, alike))}?"
+    else:
+        hint = f"known are the rooms {', '.join(rooms)} and what is in them"
+    return f"mlfast has no counterpart of {name!r}: {hint}"
 
 
 def _apply() -> None:
@@ -145,7 +175,7 @@ def _apply() -> None:
         sys.meta_path.insert(0, _modules.finder)
     if not _modules.active and _modules.finder in sys.meta_path:
         sys.meta_path.remove(_modules.finder)
-    for name in REGISTRY:
+    for name in (*REGISTRY, *ALSO):
         if name in sys.modules:
             module = importlib.import_module(name)  # waits for another thread that may still be loading it
             if _modules.active:

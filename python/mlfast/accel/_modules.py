@@ -9,11 +9,12 @@ anew is theirs and is given as it is.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from types import ModuleType
 
-from mlfast.accel._registry import REGISTRY
+from mlfast.accel._registry import ALSO, REGISTRY
 
 TYPE_CHECKING = False  # what only annotations need is not imported: this module is, at the start of every process
 if TYPE_CHECKING:
@@ -29,8 +30,19 @@ active: frozenset[str] = frozenset()
 #: Whether it was said that this version of scikit-learn is not supported.
 has_warned = False
 
+#: Whether a report is made, here or in the process that started this one, of what mlfast does not replace.
+has_report = bool(os.environ.get("MLFAST_REPORT"))
+
+#: The names of a notebook (None: there is none), and the full names of what its code was given of mlfast's instead of
+#: scikit-learn's, to be taken back when it wants that.
+notebook: dict[str, Any] | None = None
+given: set[str] = set()
+
 #: Goes by exact classes, so it keeps scikit-learn's and is told of mlfast's by `mlfast.onnx`.
 CONVERTER = "skl2onnx"
+#: Patch what modules and classes hold, and insist on finding the same by attribute and in the dictionary. What they put
+#: there is given to everyone, and mlfast's methods go to it (`mlfast._guard`).
+PATCHERS = ("gorilla", "mlflow")
 
 _IMPORT_SYSTEM = ("importlib._bootstrap", "_frozen_importlib")
 
@@ -44,7 +56,7 @@ def is_users(module: str) -> bool:
     top, *rest = module.split(".")
     if top == "sklearn":
         return "tests" in rest or "_test_common" in rest or rest == ["conftest"]
-    return top not in ("mlfast", CONVERTER) and module not in _IMPORT_SYSTEM
+    return top not in ("mlfast", CONVERTER, *PATCHERS) and module not in _IMPORT_SYSTEM
 
 
 def counterpart(module: str, name: str) -> Any:
@@ -66,7 +78,10 @@ class ReplacedModule(ModuleType):
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
         module = super().__getattribute__("__name__")
-        if value is not originals.get(module, {}).get(name, originals) or f"{module}.{name}" not in active:
+        if value is not originals.get(module, {}).get(name, originals):
+            return value
+        home = ALSO.get(module, {}).get(name, module)
+        if f"{home}.{name}" not in active:
             return value
         frame = sys._getframe().f_back
         if frame is None or not is_users(str(frame.f_globals.get("__name__"))):
@@ -74,7 +89,9 @@ class ReplacedModule(ModuleType):
         # pickle stores a function as its module and name, and insists on finding the same function there.
         if value.__module__ == module and _is_call(frame):
             return value
-        return counterpart(module, name)
+        if frame.f_globals is notebook:
+            given.add(f"{home}.{name}")
+        return counterpart(home, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # cloudpickle sends modules by name, but knows them by their exact type.
@@ -106,7 +123,7 @@ def take_over(module: ModuleType) -> None:
     # A name that holds something else was assigned by the user and is given as it is, as long as it holds that.
     originals[module.__name__] = originals.get(module.__name__, {}) | {
         name: known[name]
-        for name in REGISTRY[module.__name__]
+        for name in REGISTRY.get(module.__name__) or ALSO[module.__name__]
         if str(getattr(known.get(name), "__module__", None)).startswith("sklearn.")
     }
     module.__class__ = ReplacedModule
@@ -116,6 +133,11 @@ def give_back(module: ModuleType) -> None:
     """Make a module of scikit-learn an ordinary one again."""
     if originals.pop(module.__name__, None) is not None:
         module.__class__ = ModuleType
+
+
+def _is_reported(module: str) -> bool:
+    top, *rest = module.split(".")
+    return has_report and top == "sklearn" and not any(part.startswith("_") or part == "tests" for part in rest)
 
 
 class _Loader:
@@ -145,7 +167,8 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in REGISTRY and fullname != CONVERTER:
+        is_known = fullname in REGISTRY or fullname in ALSO or fullname == CONVERTER
+        if not is_known and not _is_reported(fullname):
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(fullname, path, target)
@@ -165,5 +188,8 @@ def on_load(module: ModuleType) -> None:
         return
     if module.__name__ == CONVERTER:
         importlib.import_module("mlfast.onnx")
-    else:
+        return
+    if module.__name__ in REGISTRY or module.__name__ in ALSO:
         take_over(module)
+    if _is_reported(module.__name__):
+        importlib.import_module("mlfast._report").watch(module)

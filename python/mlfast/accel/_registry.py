@@ -99,6 +99,9 @@ REGISTRY: dict[str, tuple[str, ...]] = {
     ),
 }
 
+#: Classes that other public modules show too, where `sklearn.utils.all_estimators` finds them: name -> its own module.
+ALSO: dict[str, dict[str, str]] = {"sklearn.calibration": {"LinearSVC": "sklearn.svm"}}
+
 #: Every replaced name in full, such as ``sklearn.cluster.KMeans``.
 KNOWN = frozenset(f"{module}.{name}" for module, names in REGISTRY.items() for name in names)
 

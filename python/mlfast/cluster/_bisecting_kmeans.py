@@ -1,11 +1,10 @@
 """Bisecting k-means."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.cluster
-from sklearn.base import _fit_context
 from sklearn.cluster._bisect_k_means import _BisectingTree
 from sklearn.cluster._kmeans import _kmeans_single_elkan, _kmeans_single_lloyd
 from sklearn.utils import check_random_state
@@ -13,7 +12,7 @@ from sklearn.utils import check_random_state
 from mlfast import _threads
 from mlfast._callbacks import Level
 from mlfast._core import cluster as core
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.cluster._kmeans_base import KMeansDropIn, centred, printer
 
 
@@ -25,7 +24,7 @@ class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "BisectingKMeans":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Compute bisecting k-means clustering.
 
         Parameters

@@ -1,11 +1,10 @@
 """k-means."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.cluster
-from sklearn.base import _fit_context
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import validate_params
 from sklearn.utils.validation import _check_sample_weight
@@ -15,7 +14,7 @@ from mlfast._callbacks import Level
 from mlfast._core import RefusedError
 from mlfast._core import cluster as core
 from mlfast._dispatch import dispatch
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.cluster._kmeans_base import FIT_CONDITIONS, KMeansDropIn, centred, printer, seed_of
 
 
@@ -24,7 +23,7 @@ class KMeans(KMeansDropIn, sklearn.cluster.KMeans):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "KMeans":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Compute k-means clustering.
 
         Parameters

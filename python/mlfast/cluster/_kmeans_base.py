@@ -193,7 +193,11 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
         """
         # A few plain rows need no more checks than Rust makes by itself.
         state = self.__dict__
-        if type(X) is np.ndarray and "feature_names_in_" not in state and not _profile.is_wanted():
+        if (
+            type(X) is np.ndarray
+            and "feature_names_in_" not in state
+            and (_profile.is_idle or not _profile.is_wanted())
+        ):
             labels = core.predict_few(X, state.get("cluster_centers_"))
             if labels is not None:
                 return labels
@@ -219,7 +223,11 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
 
     def fit_transform(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Fit, then compute the distances of each sample to the centers; see `fit` and `transform`."""
-        return self.fit(X, sample_weight=sample_weight).transform(X)
+        return self.fit(X, sample_weight=sample_weight)._transform(X)
+
+    def _transform(self: Any, X: Any) -> np.ndarray:
+        # Not `transform`: a subclass may have another, and scikit-learn's `fit_transform` does not heed it.
+        return self._apply("transform", X, self._distances, lambda: super(KMeansDropIn, self)._transform(X))
 
     def _distances(self: Any, X: Any) -> np.ndarray:
         n_threads = _threads.resolve()

@@ -1,11 +1,10 @@
 """Mini-batch k-means."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.cluster
-from sklearn.base import _fit_context
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils.extmath import row_norms
@@ -15,7 +14,7 @@ from mlfast import _threads
 from mlfast._callbacks import Level
 from mlfast._core import cluster as core
 from mlfast._dispatch import dispatch
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.cluster._kmeans_base import FIT_CONDITIONS, KMeansDropIn, check_like_parent, printer
 
 
@@ -24,7 +23,7 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "MiniBatchKMeans":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Compute the centers on random mini-batches of ``X``.
 
         Parameters
@@ -117,7 +116,7 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "MiniBatchKMeans":
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Update the centers with one mini-batch, all of ``X``.
 
         Parameters

@@ -1,6 +1,7 @@
 """Ensembles of trees."""
 
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast._hints import explain_unknown_names
 from mlfast.ensemble._adaboost import AdaBoostClassifier, AdaBoostRegressor
 from mlfast.ensemble._bagging import BaggingClassifier, BaggingRegressor
 from mlfast.ensemble._boosting import GradientBoostingClassifier, GradientBoostingRegressor
@@ -27,3 +28,5 @@ __all__ = [
     "RandomForestRegressor",
     "RandomTreesEmbedding",
 ]
+
+explain_unknown_names(__name__)

@@ -6,18 +6,17 @@ machine, and every bit of a weight counts for the next tree. So the rounds are a
 own. Around any other estimator, all of it is scikit-learn's.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.ensemble
-from sklearn.base import _fit_context
 
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import dispatch
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
 from mlfast.ensemble._members import AnyMembers, _Cache, are_trees
 from mlfast.tree._base import SEEDS
@@ -26,6 +25,7 @@ from mlfast.tree._base import SEEDS
 class AdaBoostDropIn(AnyMembers):
     """Rounds over trees."""
 
+    estimator: Any
     #: Depth of the trees that are made without an estimator.
     _depth: int
 
@@ -39,7 +39,7 @@ class AdaBoostDropIn(AnyMembers):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the estimators, one after the other.
 
         Parameters
@@ -261,6 +261,8 @@ class AdaBoostRegressor(AdaBoostDropIn, sklearn.ensemble.AdaBoostRegressor):
     def _medians(self: Any, forest: core.Forest, samples: Any, n_threads: int, limit: int) -> np.ndarray:
         """Return the medians of the first ``limit`` trees."""
         weights = self.estimator_weights_[:limit]
+        if len(weights) == 0:  # another thread may be fitting anew
+            raise ValueError("corrupt state: estimators_ must hold an estimator")
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
             return super()._get_median_predict(samples, limit)
         found, is_open = forest.medians(x=samples, weights=weights, n_threads=n_threads)

@@ -6,11 +6,10 @@ other estimator, and where metadata are routed to it, the loop is scikit-learn's
 
 import warnings
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.ensemble
-from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -20,7 +19,7 @@ from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
 from mlfast.ensemble._members import (
     AnyMembers,
@@ -39,6 +38,8 @@ READ: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "dtype": None, "ensure_
 class BaggingDropIn(Portioned, AnyMembers):
     """Fitting and asking a bagging ensemble."""
 
+    estimator: Any
+
     def _get_estimator(self: Any) -> Any:
         return self._kinds[0]() if self.estimator is None else self.estimator
 
@@ -46,7 +47,7 @@ class BaggingDropIn(Portioned, AnyMembers):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
         """Fit the estimators, each on a portion of the data.
 
         Parameters

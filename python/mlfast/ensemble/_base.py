@@ -5,11 +5,11 @@ refused, and scikit-learn is asked to say why.
 """
 
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _align_api_if_sparse, check_random_state
 from sklearn.utils.multiclass import type_of_target
@@ -19,15 +19,15 @@ from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._core import tree as tree_core
-from mlfast._dispatch import Condition, callers_level, dispatch
+from mlfast._dispatch import Condition, callers_level, dispatch, named
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._members import Members, _Cache, drawn_count, planted, probabilities, seeds_behind
 from mlfast.tree._base import readable
 
 FIT_CONDITIONS = (
     Condition(
-        "criterion is an object, not a name",
+        lambda est: f"criterion is {named(est.criterion)}, an object and not a name",
         lambda est: not (isinstance(est.criterion, str) and est.criterion in est._tree._criteria),
     ),
 )
@@ -46,7 +46,7 @@ class ForestDropIn(Members):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Grow the trees, each on rows of its own.
 
         Parameters

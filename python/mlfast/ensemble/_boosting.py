@@ -6,7 +6,7 @@ scikit-learn's.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -147,7 +147,7 @@ class BoostingDropIn(Members):
     # ---- fitting ----
 
     @keeps_state
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None, monitor: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, monitor: Any = None) -> Self:
         """Grow the stages, each on what those before it leave over.
 
         Parameters

@@ -1,16 +1,15 @@
 """Samples as the leaves in which they end."""
 
-from typing import Any
+from typing import Any, Self
 
 import sklearn.ensemble
-from sklearn.base import _fit_context
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 
 import mlfast.tree
 from mlfast._dispatch import dispatch
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._base import ForestDropIn
 from mlfast.ensemble._members import _Cache
 
@@ -20,7 +19,7 @@ class RandomTreesEmbedding(ForestDropIn, sklearn.ensemble.RandomTreesEmbedding):
 
     _tree = mlfast.tree.ExtraTreeRegressor
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "RandomTreesEmbedding":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Grow the trees.
 
         Parameters

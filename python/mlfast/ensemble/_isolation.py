@@ -3,12 +3,12 @@
 import warnings
 from math import ceil, log2
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 import sklearn.ensemble
-from sklearn.base import _fit_context, clone
+from sklearn.base import clone
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -19,7 +19,7 @@ from mlfast._core import RefusedError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._members import Members, Portioned, _Cache, probabilities, seeds_behind
 from mlfast.tree._base import few, refuse_unreadable
 
@@ -31,7 +31,7 @@ class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "IsolationForest":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Grow the trees, each on a few rows.
 
         Parameters
@@ -177,10 +177,16 @@ class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
         usual = len(self.estimators_) * _average_path_length([self._max_samples])
         return 2 ** (-np.divide(depths, usual, out=np.ones_like(depths), where=usual != 0))
 
+    def _beside(self: Any) -> tuple[Any, ...]:
+        return self._decision_path_lengths, self._average_path_length_per_tree
+
     def _looked_up(self: Any, trees: list[Any]) -> core.Forest:
-        # What scikit-learn adds up over the trees, node by node.
-        parts = zip(self._decision_path_lengths, self._average_path_length_per_tree, strict=True)
-        return core.Forest(trees, [(depths + lengths - 1.0).reshape(-1, 1, 1) for depths, lengths in parts])
+        # What scikit-learn adds up over the trees, node by node; of trees that were cut off it keeps these numbers.
+        depths, lengths = self._decision_path_lengths, self._average_path_length_per_tree
+        if min(len(depths), len(lengths)) < len(trees):
+            raise ValueError("corrupt state: there are path lengths for fewer trees than estimators_ has")
+        parts = zip(trees, depths, lengths, strict=False)
+        return core.Forest(trees, [(own + rest - 1.0).reshape(-1, 1, 1) for _, own, rest in parts])
 
     # ---- state ----
 
@@ -194,8 +200,9 @@ class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
         counts = [estimator.tree_.node_count for estimator in state["estimators_"]]
         for name in ("_decision_path_lengths", "_average_path_length_per_tree"):
             parts = state.get(name)
-            if not isinstance(parts, tuple) or [np.shape(part) for part in parts] != [(count,) for count in counts]:
+            shapes = [np.shape(part) for part in parts] if isinstance(parts, tuple) else []
+            if shapes[: len(counts)] != [(count,) for count in counts]:
                 raise ValueError(f"corrupt state: {name} must have a number for each node")
         features = state.get("estimators_features_")
-        if not isinstance(features, list) or len(features) != len(counts):
+        if not isinstance(features, list) or len(features) < len(counts):
             raise ValueError("corrupt state: estimators_features_ must have an array for each tree")

@@ -4,6 +4,7 @@ What Rust needs to walk a forest, where the nodes of each tree lie, is looked up
 the fitted state. It copies no node, and it is looked up again when a tree was replaced or has moved.
 """
 
+import operator
 import sys
 import warnings
 from collections.abc import Callable
@@ -29,10 +30,12 @@ T = TypeVar("T")
 class _Cache:
     """What is looked up when it is first needed."""
 
-    __slots__ = ("forest", "start")
+    __slots__ = ("beside", "forest", "start")
 
     def __init__(self) -> None:
         self.forest: core.Forest | None = None
+        #: What it was looked up from besides the trees.
+        self.beside: tuple[Any, ...] = ()
         #: What boosted trees are added to, behind what it was computed from.
         self.start: tuple[Any, bytes, np.ndarray] | None = None
 
@@ -50,10 +53,14 @@ class Members(DropIn):
     def _forest(self: Any) -> core.Forest:
         """Return the trees as Rust walks them."""
         cache = self._known()
-        forest, trees = cache.forest, self._trees()
-        if forest is None or not forest.holds(trees):
+        forest, trees, beside = cache.forest, self._trees(), self._beside()
+        if forest is None or not forest.holds(trees) or not all(map(operator.is_, cache.beside, beside)):
+            if not trees:
+                raise ValueError("corrupt state: estimators_ must hold a tree")
             self._refuse_other_features(trees)
-            forest = cache.forest = self._looked_up(trees)
+            forest, cache.beside = self._looked_up(trees), beside
+            # What only looks like a tree of scikit-learn may keep its nodes elsewhere, or read otherwise, next time.
+            cache.forest = forest if all(type(estimator.tree_) is Tree for estimator in trees) else None
         return forest
 
     def _trees(self: Any) -> list[Any]:
@@ -68,6 +75,10 @@ class Members(DropIn):
             if (known := tree.n_features_in_) != n_features:
                 name = type(tree).__name__
                 raise ValueError(f"X has {n_features} features, but {name} is expecting {known} features as input.")
+
+    def _beside(self) -> tuple[Any, ...]:
+        """Return what is looked up together with the trees."""
+        return ()
 
     def _is_walked(self) -> bool:
         """Whether what a fitted ensemble says follows from its trees, and in the usual way."""

@@ -1,7 +1,7 @@
 """Imputation by nearest neighbours."""
 
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.impute
@@ -14,15 +14,18 @@ from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_dat
 
 from mlfast import _threads
 from mlfast._core import impute as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
 from mlfast._state import DropIn, keeps_state
 
 #: Rows of the register tiles of common BLAS libraries divide it.
 TILE = 48
 
 TRANSFORM_CONDITIONS = (
-    Condition("metric is a callable", lambda est: callable(est.metric)),
-    Condition("missing_values is not a number", lambda est: not isinstance(est.missing_values, Real)),
+    Condition(lambda est: f"metric is the function {named(est.metric)}", lambda est: callable(est.metric)),
+    Condition(
+        lambda est: f"missing_values={named(est.missing_values)} is not a number",
+        lambda est: not isinstance(est.missing_values, Real),
+    ),
 )
 
 
@@ -30,7 +33,7 @@ class KNNImputer(DropIn, sklearn.impute.KNNImputer):
     __doc__ = sklearn.impute.KNNImputer.__doc__
 
     @keeps_state
-    def fit(self, X: Any, y: Any = None) -> "KNNImputer":
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Keep the rows that later serve as donors.
 
         Parameters

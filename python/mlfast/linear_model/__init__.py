@@ -1,6 +1,7 @@
 """Linear models."""
 
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast._hints import explain_unknown_names
 from mlfast.linear_model._coordinate_descent import ElasticNet, Lasso
 from mlfast.linear_model._coordinate_descent_cv import ElasticNetCV, LassoCV
 from mlfast.linear_model._descent import GradientDescentClassifier, GradientDescentRegressor
@@ -53,3 +54,5 @@ __all__ = [
     "enet_path",
     "lasso_path",
 ]
+
+explain_unknown_names(__name__)

@@ -70,9 +70,9 @@ class LinearDropIn(DropIn):
     def _few(self: Any, X: Any) -> np.ndarray | None:
         """Return the answers for a few plain rows, which need no more checks than Rust makes by itself; else None."""
         state = self.__dict__
-        if "coef_" not in state or "feature_names_in_" in state or _profile.is_wanted():
+        if "coef_" not in state or "feature_names_in_" in state or (not _profile.is_idle and _profile.is_wanted()):
             return None
-        return core.few(X, state["coef_"], self._intercept())
+        return core.few(X, state["coef_"], state["intercept_"] if "intercept_" in state else self._intercept())
 
     def _intercept(self: Any) -> Any:
         """Return what is added to the products."""

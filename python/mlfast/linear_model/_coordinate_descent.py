@@ -6,12 +6,11 @@ and the tests between them are those of scikit-learn.
 
 import warnings
 from numbers import Integral, Number
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 import sklearn.linear_model
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import _cd_fast as messages
 from sklearn.utils import check_array, check_consistent_length, check_random_state
@@ -22,7 +21,7 @@ from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._base import FLOATS, PREDICT_CONDITIONS, LinearDropIn
 
 #: Formats that Rust reads, or that become CSR.
@@ -162,7 +161,7 @@ class CoordinateDescentDropIn(LinearDropIn):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Self:
         """Fit the coefficients.
 
         Parameters

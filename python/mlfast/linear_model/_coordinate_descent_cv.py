@@ -4,12 +4,11 @@ Rust goes along the penalties for all splits at once. Grids, splits and the choi
 """
 
 from numbers import Integral, Number, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 import sklearn.linear_model
-from sklearn.base import _fit_context
 from sklearn.linear_model._coordinate_descent import _alpha_grid
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_scalar, column_or_1d
@@ -20,7 +19,7 @@ from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._base import LinearDropIn
 from mlfast.linear_model._coordinate_descent import (
     ElasticNet,
@@ -47,7 +46,7 @@ class CrossValidatedDropIn(LinearDropIn):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Choose the penalty by cross-validation and fit all samples with it.
 
         Parameters

@@ -2,12 +2,12 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_softmax
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
 from sklearn.model_selection import train_test_split
@@ -23,7 +23,7 @@ from mlfast._callbacks import CallbackDropIn, Level, Watch
 from mlfast._core import linear_model as core
 from mlfast._dispatch import callers_level
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._base import LinearDropIn
 from mlfast.linear_model._classes import LinearClassifierDropIn
 from mlfast.linear_model._descent_doc import CLASSIFIER, REGRESSOR
@@ -71,7 +71,7 @@ class _Descent(CallbackDropIn, LinearDropIn):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Go down from zero, or from where the last fit ended if ``warm_start``.
 
         Parameters
@@ -367,7 +367,7 @@ class GradientDescentRegressor(_Descent, RegressorMixin, LinearModel):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "GradientDescentRegressor":
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Take the steps of one epoch over some samples, after those taken before.
 
         Parameters
@@ -496,9 +496,7 @@ class GradientDescentClassifier(_Descent, LinearClassifierDropIn, LinearClassifi
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self: Any, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> "GradientDescentClassifier":
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Take the steps of one epoch over some samples, after those taken before.
 
         Parameters

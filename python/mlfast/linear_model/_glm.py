@@ -1,23 +1,25 @@
 """Generalised linear models: scikit-learn's own method, with the search for the minimum in Rust."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.linear_model
-from sklearn.base import _fit_context
 from sklearn.linear_model._glm import glm as parents
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
 from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model import _smooth
 from mlfast.linear_model._base import PREDICT_CONDITIONS, SPARSE, LinearDropIn
 
 FIT_CONDITIONS = (
-    Condition("the solver is not built", lambda model: model.solver not in ("lbfgs", "newton-cholesky")),
+    Condition(
+        lambda model: f"solver={named(model.solver)} is not covered",
+        lambda model: model.solver not in ("lbfgs", "newton-cholesky"),
+    ),
     Condition("Newton's method is to print its steps", lambda model: model.solver != "lbfgs" and bool(model.verbose)),
 )
 
@@ -50,7 +52,7 @@ class GeneralizedDropIn(LinearDropIn):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients.
 
         Parameters

@@ -4,11 +4,10 @@ SciPy's L-BFGS-B, which keeps the scale above a bound, searches as it does for s
 and its gradient, is one pass over the rows in Rust.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.linear_model
-from sklearn.base import _fit_context
 
 from mlfast import _threads
 from mlfast._core import RefusedError
@@ -16,7 +15,7 @@ from mlfast._core import linear_model as core
 from mlfast._dispatch import dispatch
 from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._base import LinearDropIn
 
 
@@ -68,7 +67,7 @@ class HuberRegressor(LinearDropIn, sklearn.linear_model.HuberRegressor):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "HuberRegressor":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients, the intercept and the scale.
 
         Parameters

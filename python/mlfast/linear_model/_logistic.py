@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.linear_model
 from scipy.special import expit
-from sklearn.base import _fit_context
 from sklearn.linear_model import _logistic as parents
 
 from mlfast._dispatch import Condition, dispatch
 from mlfast._rebound import rebound
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model import _smooth
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
 from mlfast.linear_model._liblinear import fit_liblinear, with_narrow_indices
@@ -116,7 +115,7 @@ class LogisticRegression(LogisticDropIn, sklearn.linear_model.LogisticRegression
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LogisticRegression":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients.
 
         Parameters

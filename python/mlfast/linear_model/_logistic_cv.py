@@ -1,15 +1,14 @@
 """Logistic regression that chooses its penalty: scikit-learn's own method, with the search for each minimum in Rust."""
 
-from typing import Any
+from typing import Any, Self
 
 import sklearn.linear_model
-from sklearn.base import _fit_context
 from sklearn.linear_model import _logistic as parents
 
 from mlfast._dispatch import Condition, dispatch
 from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._logistic import SOLVER_PRINTS, LogisticDropIn, fit_with, path
 
 FIT_CONDITIONS: tuple[Condition, ...] = (SOLVER_PRINTS,)
@@ -28,7 +27,7 @@ class LogisticRegressionCV(LogisticDropIn, sklearn.linear_model.LogisticRegressi
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> "LogisticRegressionCV":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Fit the coefficients for each penalty and each fold, and then for the best penalty.
 
         Parameters

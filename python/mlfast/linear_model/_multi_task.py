@@ -1,18 +1,17 @@
 """Elastic net for several tasks that share their features: a feature counts for all of them, or for none."""
 
 from numbers import Number
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 import sklearn.linear_model
-from sklearn.base import _fit_context
 from sklearn.utils.validation import _check_sample_weight
 
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._dispatch import dispatch
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._coordinate_descent import (
     CoordinateDescentDropIn,
     checked_apart,
@@ -29,7 +28,9 @@ class MultiTaskElasticNet(CoordinateDescentDropIn, sklearn.linear_model.MultiTas
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(  # type: ignore[override]  # nor has scikit-learn's a check_input
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> Self:
         """Fit the coefficients of all tasks together.
 
         Parameters

@@ -5,20 +5,19 @@ solutions; SciPy finds what is left to find in it: singular values, and, where t
 other, the shortest solution, or the solution without negative coefficients.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.linalg
 import scipy.optimize
 import scipy.sparse as sp
 import sklearn.linear_model
-from sklearn.base import _fit_context
 
 from mlfast import _threads
 from mlfast._beside import beside
 from mlfast._core import linear_model as core
 from mlfast._dispatch import dispatch
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._base import SPARSE, LinearDropIn, checked_data, without_a_look
 
 
@@ -27,7 +26,7 @@ class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearRegression":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients that leave the least squared error.
 
         Parameters

@@ -1,6 +1,6 @@
 """Passive-aggressive models: each step is as long as it takes to correct the prediction."""
 
-from typing import Any
+from typing import Any, Self
 
 import sklearn.linear_model
 
@@ -13,7 +13,7 @@ class PassiveAggressiveClassifier(DescendingClassifier, sklearn.linear_model.Pas
     __doc__ = sklearn.linear_model.PassiveAggressiveClassifier.__doc__
 
     @keeps_state
-    def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None) -> "PassiveAggressiveClassifier":
+    def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None) -> Self:
         """Fit the coefficients, one sample at a time, over and over.
 
         Parameters
@@ -35,7 +35,7 @@ class PassiveAggressiveClassifier(DescendingClassifier, sklearn.linear_model.Pas
         return super().fit(with_checked_rows(X), y, coef_init, intercept_init)
 
     @keeps_state
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "PassiveAggressiveClassifier":
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Take each of some samples once.
 
         Parameters
@@ -59,7 +59,7 @@ class PassiveAggressiveRegressor(DescendingRegressor, sklearn.linear_model.Passi
     __doc__ = sklearn.linear_model.PassiveAggressiveRegressor.__doc__
 
     @keeps_state
-    def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None) -> "PassiveAggressiveRegressor":
+    def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None) -> Self:
         """Fit the coefficients, one sample at a time, over and over.
 
         Parameters
@@ -81,7 +81,7 @@ class PassiveAggressiveRegressor(DescendingRegressor, sklearn.linear_model.Passi
         return super().fit(with_checked_rows(X), y, own(coef_init), intercept_init)
 
     @keeps_state
-    def partial_fit(self, X: Any, y: Any) -> "PassiveAggressiveRegressor":
+    def partial_fit(self, X: Any, y: Any) -> Self:
         """Take each of some samples once.
 
         Parameters

@@ -1,6 +1,6 @@
 """The perceptron: stochastic gradient descent that only learns from samples on the wrong side."""
 
-from typing import Any
+from typing import Any, Self
 
 import sklearn.linear_model
 
@@ -13,9 +13,7 @@ class Perceptron(DescendingClassifier, sklearn.linear_model.Perceptron):
     __doc__ = sklearn.linear_model.Perceptron.__doc__
 
     @keeps_state
-    def fit(
-        self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None
-    ) -> "Perceptron":
+    def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None) -> Self:
         """Fit the coefficients, one sample at a time, over and over.
 
         Parameters
@@ -39,7 +37,7 @@ class Perceptron(DescendingClassifier, sklearn.linear_model.Perceptron):
         return super().fit(with_checked_rows(X), y, coef_init, intercept_init, sample_weight)
 
     @keeps_state
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "Perceptron":
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Take each of some samples once.
 
         Parameters

@@ -5,13 +5,12 @@ stay themselves; the system that is left is as large as the fewer of both. CSR d
 """
 
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 import sklearn.linear_model
-from sklearn.base import _fit_context
 from sklearn.linear_model._ridge import _BaseRidge, _get_valid_accept_sparse, _ridge_regression
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -20,10 +19,10 @@ from mlfast import _threads
 from mlfast._beside import beside
 from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
 from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._base import FLOATS, LinearDropIn, without_a_look
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
 from mlfast.linear_model._nonnegative import nonnegative
@@ -37,7 +36,9 @@ MOST_FEATURES = 5_000
 
 FIT_CONDITIONS = (
     Condition(
-        "the solver is built for other data only",
+        lambda call: (
+            f"solver={named(call[0].solver)} is not covered for {'sparse' if sp.issparse(call[1]) else 'dense'} X"
+        ),
         lambda call: call[0].solver not in (SPARSE_SOLVERS if sp.issparse(call[1]) else DENSE_SOLVERS),
     ),
 )
@@ -199,7 +200,7 @@ class Ridge(RidgeDropIn, sklearn.linear_model.Ridge):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "Ridge":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients.
 
         Parameters
@@ -288,7 +289,7 @@ class RidgeClassifier(RidgeClassifierDropIn, RidgeDropIn, sklearn.linear_model.R
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "RidgeClassifier":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients of each class against the others.
 
         Parameters

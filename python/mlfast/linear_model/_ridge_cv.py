@@ -6,14 +6,14 @@ of rows with rows. With `cv`, a grid search fits mlfast's models.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 import scipy.sparse.linalg
 import sklearn.linear_model
-from sklearn.base import _fit_context, is_classifier
+from sklearn.base import is_classifier
 from sklearn.linear_model._ridge import _check_gcv_mode, _RidgeGCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
@@ -25,7 +25,7 @@ from mlfast._core import RefusedError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
 from mlfast._sparse import with_checked_indices
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._base import SPARSE, LinearDropIn
 from mlfast.linear_model._ridge import Ridge, RidgeClassifier, RidgeClassifierDropIn
 
@@ -338,7 +338,7 @@ class RidgeCV(RidgeCVDropIn, sklearn.linear_model.RidgeCV):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> "RidgeCV":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Fit with the best of the penalties.
 
         Parameters
@@ -388,7 +388,7 @@ class RidgeClassifierCV(RidgeClassifierDropIn, RidgeCVDropIn, sklearn.linear_mod
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> "RidgeClassifierCV":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Fit each class against the others with the best of the penalties.
 
         Parameters

@@ -1,7 +1,7 @@
 """Linear models by stochastic gradient descent."""
 
 import numbers
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.linear_model
@@ -208,9 +208,7 @@ class SGDClassifier(DescendingClassifier, sklearn.linear_model.SGDClassifier):
     __doc__ = sklearn.linear_model.SGDClassifier.__doc__
 
     @keeps_state
-    def fit(
-        self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None
-    ) -> "SGDClassifier":
+    def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None) -> Self:
         """Fit the coefficients, one sample at a time, over and over.
 
         Parameters
@@ -234,7 +232,7 @@ class SGDClassifier(DescendingClassifier, sklearn.linear_model.SGDClassifier):
         return super().fit(with_checked_rows(X), y, coef_init, intercept_init, sample_weight)
 
     @keeps_state
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "SGDClassifier":
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Take each of some samples once.
 
         Parameters
@@ -260,9 +258,7 @@ class SGDRegressor(DescendingRegressor, sklearn.linear_model.SGDRegressor):
     __doc__ = sklearn.linear_model.SGDRegressor.__doc__
 
     @keeps_state
-    def fit(
-        self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None
-    ) -> "SGDRegressor":
+    def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None) -> Self:
         """Fit the coefficients, one sample at a time, over and over.
 
         Parameters
@@ -286,7 +282,7 @@ class SGDRegressor(DescendingRegressor, sklearn.linear_model.SGDRegressor):
         return super().fit(with_checked_rows(X), y, own(coef_init), intercept_init, sample_weight)
 
     @keeps_state
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SGDRegressor":
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Take each of some samples once.
 
         Parameters
@@ -314,7 +310,7 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
     @keeps_state
     def fit(
         self, X: Any, y: Any = None, coef_init: Any = None, offset_init: Any = None, sample_weight: Any = None
-    ) -> "SGDOneClassSVM":
+    ) -> Self:
         """Fit the side on which most samples are, one at a time, over and over.
 
         Parameters
@@ -338,7 +334,7 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
         return super().fit(with_checked_rows(X), y, own(coef_init), offset_init, sample_weight)
 
     @keeps_state
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SGDOneClassSVM":
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Take each of some samples once.
 
         Parameters

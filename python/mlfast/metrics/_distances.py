@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import validate_params
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import metrics as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
 
 OWNER = "metrics.pairwise"
 
@@ -61,9 +61,9 @@ ARRAY_CONDITIONS = (Condition("array_api_dispatch is on", _is_foreign),)
 
 METRIC_CONDITIONS = (
     *ARRAY_CONDITIONS,
-    Condition("the metric is a function, precomputed, or one that is not covered", lambda call: not call.is_covered),
+    Condition(lambda call: f"metric={named(call.given)} is not covered", lambda call: not call.is_covered),
     Condition(
-        "the metric has parameters that are not covered",
+        lambda call: f"metric={call.metric!r} with {', '.join(sorted(call.params))} is not covered",
         lambda call: call.metric in BY_DIFFERENCES and not set(call.params) <= set(BY_DIFFERENCES[call.metric]),
     ),
     Condition("p is not a positive number", lambda call: call.metric == "minkowski" and has_odd_exponent(call.params)),
@@ -303,6 +303,7 @@ def pairwise_distances(
     call = SimpleNamespace(
         X=X,
         Y=Y,
+        given=metric,
         metric=metric_name,
         params=kwds,
         ensure_all_finite=ensure_all_finite,

@@ -18,7 +18,7 @@ from sklearn.utils.validation import _num_samples
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import metrics as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
 from mlfast.metrics._distances import (
     ALIASES,
     ARRAY_CONDITIONS,
@@ -33,9 +33,9 @@ _PARAMS = {**BY_DIFFERENCES, "euclidean": ("squared",), "manhattan": (), "cosine
 
 CONDITIONS = (
     *ARRAY_CONDITIONS,
-    Condition("the metric is a function, or one that is not covered", lambda call: call.metric not in _PARAMS),
+    Condition(lambda call: f"metric={named(call.given)} is not covered", lambda call: call.metric not in _PARAMS),
     Condition(
-        "the metric has parameters that are not covered",
+        lambda call: f"metric={call.metric!r} with {', '.join(sorted(call.params))} is not covered",
         lambda call: not set(call.params) <= set(_PARAMS[call.metric]),
     ),
     Condition("p is not a positive number", lambda call: call.metric == "minkowski" and has_odd_exponent(call.params)),
@@ -50,6 +50,7 @@ def _nearest(name: str, X: Any, Y: Any, axis: int, metric: Any, metric_kwargs: d
     params = metric_kwargs or {}
     call = SimpleNamespace(
         metric=_ALIASES.get(metric, metric) if isinstance(metric, str) else None,
+        given=metric,
         params=params,
         is_sparse=issparse(X) or issparse(Y),
     )

@@ -1,5 +1,6 @@
 """Distances between all pairs of rows, under the names of `sklearn.metrics.pairwise`."""
 
+from mlfast._hints import explain_unknown_names
 from mlfast.metrics._distances import (
     cosine_distances,
     euclidean_distances,
@@ -23,3 +24,5 @@ __all__ = [
     "pairwise_distances_argmin_min",
     "pairwise_distances_chunked",
 ]
+
+explain_unknown_names(__name__)

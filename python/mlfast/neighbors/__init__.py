@@ -1,6 +1,7 @@
 """Nearest neighbours: searches, graphs, classification, regression, outliers."""
 
 import mlfast._compat  # first: it refuses a scikit-learn that is not supported  # noqa: F401
+from mlfast._hints import explain_unknown_names
 from mlfast.neighbors._classification import KNeighborsClassifier, RadiusNeighborsClassifier
 from mlfast.neighbors._graph import (
     KNeighborsTransformer,
@@ -26,3 +27,5 @@ __all__ = [
     "kneighbors_graph",
     "radius_neighbors_graph",
 ]
+
+explain_unknown_names(__name__)

@@ -18,7 +18,8 @@ from sklearn.utils.validation import _to_object_array, check_is_fitted, validate
 from mlfast import _threads
 from mlfast._core import RefusedError
 from mlfast._core import neighbors as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
+from mlfast._sparse import check_indices
 from mlfast._state import DropIn, keeps_state
 
 TREES = {"kd_tree": KDTree, "ball_tree": BallTree}
@@ -44,9 +45,9 @@ METRICS = {
 BY_EXPONENT = {1.0: "manhattan", 2.0: "euclidean", np.inf: "chebyshev"}
 
 
-def _has_other_params(call: Any) -> bool:
+def _other_params(call: Any) -> list[str]:
     known = {"p"} if METRICS[call.metric] == "minkowski" else set()
-    return any(value is not None and name not in known for name, value in call.params.items())
+    return [name for name, value in call.params.items() if value is not None and name not in known]
 
 
 def _is_no_exponent(call: Any) -> bool:
@@ -55,11 +56,17 @@ def _is_no_exponent(call: Any) -> bool:
 
 
 CONDITIONS = (
-    Condition("metric is a function or an object, not a name", lambda call: not isinstance(call.metric, str)),
+    Condition(
+        lambda call: f"metric is {named(call.metric)}, a function or an object and not a name",
+        lambda call: not isinstance(call.metric, str),
+    ),
     Condition("the distances are precomputed", lambda call: call.metric == "precomputed"),
-    Condition(f"metric is none of {', '.join(METRICS)}", lambda call: call.metric not in METRICS),
-    Condition("metric_params holds more than the exponent p", _has_other_params),
-    Condition("p is not a positive number", _is_no_exponent),
+    Condition(lambda call: f"metric={call.metric!r} is not covered", lambda call: call.metric not in METRICS),
+    Condition(
+        lambda call: f"metric={call.metric!r} with {', '.join(sorted(_other_params(call)))} is not covered",
+        lambda call: bool(_other_params(call)),
+    ),
+    Condition(lambda call: f"p={named(call.params.get('p', 2))} is not a positive number", _is_no_exponent),
     Condition("the rows are held by a tree or an estimator that was given to fit", lambda call: call.is_held),
 )
 
@@ -67,12 +74,12 @@ CONDITIONS = (
 class _Cache:
     """What is built from the fitted state when it is first needed."""
 
-    __slots__ = ("index", "targets", "tree", "votes")
+    __slots__ = ("index", "tree", "votes")
 
     def __init__(self) -> None:
-        self.index: core.Index | None = None
+        #: The index, behind what it was made of.
+        self.index: tuple[tuple[Any, ...], core.Index] | None = None
         self.tree: Any = None
-        self.targets: np.ndarray | None = None
         self.votes: tuple[Any, ...] | None = None
 
 
@@ -99,13 +106,18 @@ class NeighborsDropIn(DropIn):
         return state
 
     def _check_state(self, state: dict[str, Any]) -> None:
-        if "_fit_method" not in state:
-            return
+        if "_fit_method" in state:
+            self._check_rows(state)
+
+    def _check_rows(self, state: dict[str, Any]) -> None:
+        """Raise ValueError if what a search reads of a fitted state contradicts itself."""
         n_samples, shape = state.get("n_samples_fit_"), shape_of(state.get("_fit_X"))
         if len(shape) != 2 or shape[0] != n_samples:
             raise ValueError("corrupt state: _fit_X must be a matrix with n_samples_fit_ rows")
         if not is_numeric(state["_fit_X"]) and "_given_tree" not in state:
             raise ValueError("corrupt state: _fit_X must hold numbers")
+        if sp.issparse(state["_fit_X"]):
+            check_indices(state["_fit_X"])
         if shape[1] != state.get("n_features_in_", shape[1]):
             raise ValueError("corrupt state: _fit_X and n_features_in_ disagree")
         if state["_fit_method"] not in ("brute", *TREES):
@@ -199,23 +211,36 @@ class NeighborsDropIn(DropIn):
             is_held="_given_tree" in self.__dict__,
             estimator=self,
         )
-        return dispatch(self, method, CONDITIONS + more, call, rust, parent)
+
+        def checked_parent() -> Any:
+            # What scikit-learn compiles believes the state, and writes where that points.
+            self._check_rows(self.__dict__)
+            return parent()
+
+        return dispatch(self, method, CONDITIONS + more, call, rust, checked_parent)
 
     def _index(self: Any) -> core.Index:
-        """Return what Rust searches in; two threads may build it at once, and the last one stays."""
-        cache = self._cached()
-        if cache.index is None:
-            metric, p = METRICS[self.effective_metric_], 2.0
-            if metric == "minkowski":
-                p = float(self.effective_metric_params_.get("p", 2))
-                metric = BY_EXPONENT.get(p, metric)
-            if not is_numeric(self._fit_X):
+        """Return what Rust searches in; two threads may build it at once, and the last one stays.
+
+        It is made anew when the rows were replaced, or their array was given another shape or type.
+        """
+        cache, rows = self._cached(), self._fit_X
+        metric, p = METRICS[self.effective_metric_], 2.0
+        if metric == "minkowski":
+            p = float(self.effective_metric_params_.get("p", 2))
+            metric = BY_EXPONENT.get(p, metric)
+        key = (rows, *layout_of(rows), metric, p)
+        known = cache.index
+        if known is None or not is_same(known[0], key):
+            if not is_numeric(rows):
                 raise RefusedError("the rows are objects")
-            rows = _floats(self._fit_X)
+            floats = _floats(rows)
             if metric == "braycurtis":
-                _refuse_two_meanings(rows)
-            cache.index = core.Index(x=rows, metric=metric, p=p, algorithm=self.algorithm)
-        return cache.index
+                _refuse_two_meanings(floats)
+            if isinstance(floats, np.ndarray):
+                floats = floats.view()  # nobody else knows it: it keeps its shape and type
+            known = cache.index = key, core.Index(x=floats, metric=metric, p=p, algorithm=self.algorithm)
+        return known[1]
 
     def _queries(self: Any, X: Any) -> Any:
         """Check ``X`` as scikit-learn does; return it as Rust reads it."""
@@ -381,6 +406,16 @@ class RadiusNeighborsDropIn(NeighborsDropIn):
         if not (isinstance(radius, Real) and float(radius) >= 0):
             raise RefusedError("radius is not a number of at least 0")
         return float(radius)
+
+
+def layout_of(array: Any) -> tuple[Any, Any]:
+    """Return what may change of an array while it stays the same object, besides its numbers."""
+    return array.shape, array.dtype
+
+
+def is_same(known: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
+    """Whether a cache was made of what is there now: an array, its layout, and plain values."""
+    return known[0] is now[0] and known[1:] == now[1:]
 
 
 def is_numeric(array: Any) -> bool:

@@ -1,7 +1,7 @@
 """Classification by a vote of the neighbours."""
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import sklearn.neighbors
@@ -25,10 +25,12 @@ VOTE_CONDITIONS = (
 class ClassifierDropIn(NeighborsDropIn):
     """Labels as numbers and back."""
 
-    def _check_state(self, state: dict[str, Any]) -> None:
-        super()._check_state(state)
-        if "_fit_method" not in state:
-            return
+    if TYPE_CHECKING:  # scikit-learn's own, which says nothing about types
+
+        def fit(self, X: Any, y: Any) -> Self: ...
+
+    def _check_rows(self, state: dict[str, Any]) -> None:
+        super()._check_rows(state)
         codes, classes = np.asarray(state.get("_y")), state.get("classes_")
         columns = codes.reshape(state["n_samples_fit_"], -1).T if codes.dtype.kind == "i" else ()
         classes = [classes] if isinstance(classes, np.ndarray) else (classes or ())
@@ -41,7 +43,10 @@ class ClassifierDropIn(NeighborsDropIn):
         """Return the fitted labels as Rust reads them."""
         classes = self.classes_ if self.outputs_2d_ else [self.classes_]
         codes = np.ascontiguousarray(self._y.reshape(len(self._y), -1), dtype=np.int64)
-        return {"codes": codes, "n_classes": [len(known) for known in classes]}
+        n_classes = [len(known) for known in classes]
+        if not all(n_classes):
+            raise ValueError("corrupt state: classes_ must hold a class for each output")
+        return {"codes": codes, "n_classes": n_classes}
 
     def _decoded(self: Any, codes: np.ndarray) -> np.ndarray:
         """Return the labels of codes of shape (n_queries, n_outputs)."""
@@ -77,11 +82,21 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         if (
             votes is not None
             and type(X) is np.ndarray
-            and X is not state["_fit_X"]
+            and X is not state.get("_fit_X")
             and "feature_names_in_" not in state
         ):
-            n_neighbors, weights, classify_few, arguments = votes
-            if n_neighbors is self.n_neighbors and weights is self.weights and not _profile.is_wanted():
+            n_neighbors, weights, rows, labels, classes, metric, p, layout, classify_few, arguments = votes
+            if (
+                n_neighbors is self.n_neighbors
+                and weights is self.weights
+                and rows is state.get("_fit_X")
+                and labels is state.get("_y")
+                and classes is state.get("classes_")
+                and metric is state.get("effective_metric_")
+                and p is self.effective_metric_params_.get("p")
+                and layout == (rows.shape, rows.dtype, labels.shape, labels.dtype)
+                and (_profile.is_idle or not _profile.is_wanted())
+            ):
                 codes = classify_few(X, *arguments)
                 if codes is not None:
                     return self._decoded(codes)
@@ -102,7 +117,13 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         codes = index.classify(
             x=queries, n_neighbors=k, by_distance=is_weighted, n_threads=_threads.resolve(self.n_jobs), **coded
         )
-        self._cached().votes = (k, self.weights, index.classify_few, (int(k), is_weighted, *coded.values()))
+        rows, labels, p = self._fit_X, self._y, self.effective_metric_params_.get("p")
+        self._cached().votes = (
+            *(k, self.weights, rows, labels, self.classes_, self.effective_metric_, p),
+            (rows.shape, rows.dtype, labels.shape, labels.dtype),
+            index.classify_few,
+            (int(k), is_weighted, *coded.values()),
+        )
         return self._decoded(codes)
 
     def predict_proba(self, X: Any) -> Any:
@@ -145,7 +166,7 @@ class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn
     __doc__ = sklearn.neighbors.RadiusNeighborsClassifier.__doc__
 
     @keeps_state
-    def fit(self, X: Any, y: Any) -> "RadiusNeighborsClassifier":
+    def fit(self, X: Any, y: Any) -> Self:
         """Keep the rows and their labels.
 
         Parameters

@@ -1,6 +1,6 @@
 """Neighbours as sparse graphs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import sklearn.neighbors
 from sklearn.neighbors import _graph as parent
@@ -14,9 +14,17 @@ from mlfast.neighbors._unsupervised import NearestNeighbors
 class KNeighborsTransformer(KNeighborsDropIn, sklearn.neighbors.KNeighborsTransformer):
     __doc__ = sklearn.neighbors.KNeighborsTransformer.__doc__
 
+    if TYPE_CHECKING:  # scikit-learn's own, which says nothing about types
+
+        def fit(self, X: Any, y: Any = None) -> Self: ...
+
 
 class RadiusNeighborsTransformer(RadiusNeighborsDropIn, sklearn.neighbors.RadiusNeighborsTransformer):
     __doc__ = sklearn.neighbors.RadiusNeighborsTransformer.__doc__
+
+    if TYPE_CHECKING:  # scikit-learn's own, which says nothing about types
+
+        def fit(self, X: Any, y: Any = None) -> Self: ...
 
 
 @validate_params(parent.kneighbors_graph._skl_parameter_constraints, prefer_skip_nested_validation=False)

@@ -1,11 +1,10 @@
 """Outliers by local density."""
 
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.neighbors
-from sklearn.base import _fit_context
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -13,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from mlfast import _threads
 from mlfast._core import neighbors as core
 from mlfast._dispatch import callers_level
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.neighbors._base import KNeighborsDropIn, is_numeric, shape_of
 
 
@@ -32,7 +31,7 @@ class LocalOutlierFactor(KNeighborsDropIn, sklearn.neighbors.LocalOutlierFactor)
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any = None) -> "LocalOutlierFactor":
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Compute the local outlier factor of each row.
 
         Parameters

@@ -2,12 +2,11 @@
 
 import warnings
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 import sklearn.neighbors
-from sklearn.base import _fit_context
 from sklearn.utils._encode import _unique
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -17,7 +16,7 @@ from mlfast._core import RefusedError
 from mlfast._core import centroids as core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._sparse import with_checked_indices
-from mlfast._state import DropIn, keeps_state
+from mlfast._state import DropIn, _fit_context, keeps_state
 
 
 def _is_odd_type(call: Any) -> bool:
@@ -37,7 +36,7 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any) -> "NearestCentroid":
+    def fit(self, X: Any, y: Any) -> Self:
         """Find the centroid of each class: the mean of its rows, or the median for the Manhattan distance.
 
         Parameters

@@ -1,7 +1,7 @@
 """Regression by the mean of the neighbours' targets."""
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import sklearn.neighbors
@@ -28,13 +28,13 @@ MEAN_CONDITIONS = (Condition("y is not an array of real numbers", _has_odd_targe
 class RegressorDropIn(NeighborsDropIn):
     """Targets as Rust reads them, and means as scikit-learn returns them."""
 
+    if TYPE_CHECKING:  # scikit-learn's own, which says nothing about types
+
+        def fit(self, X: Any, y: Any) -> Self: ...
+
     def _targets(self: Any) -> np.ndarray:
-        """Return the targets in float64, of shape (n_samples, n_outputs)."""
-        cache = self._cached()
-        if cache.targets is None:
-            y = self._y.reshape(len(self._y), -1)
-            cache.targets = np.ascontiguousarray(y, dtype=np.float64)
-        return cache.targets
+        """Return the targets in float64, of shape (n_samples, n_outputs), as they are now."""
+        return np.ascontiguousarray(self._y.reshape(len(self._y), -1), dtype=np.float64)
 
     def _mean_dtype(self: Any, is_weighted: bool) -> np.dtype[Any]:
         """Return the type of a mean: weights are float64, and so is the mean of anything that is not floating."""

@@ -1,16 +1,16 @@
 """A network that learns to say its input again through a narrow layer."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from mlfast import _threads
 from mlfast._core import neural_network as core
-from mlfast._state import DropIn, keeps_state
+from mlfast._state import DropIn, _fit_context, keeps_state
 from mlfast.neural_network._networks import NetworkRegressor
 
 
@@ -157,7 +157,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DropIn, Bas
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> "Autoencoder":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn to say samples again.
 
         Parameters

@@ -488,7 +488,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
     def _few(self: Any, X: Any) -> np.ndarray | None:
         """Return what the network says of a few plain rows, which need no more checks than Rust makes; else None."""
         state = self.__dict__
-        if "coefs_" not in state or "feature_names_in_" in state or _profile.is_wanted():
+        if "coefs_" not in state or "feature_names_in_" in state or (not _profile.is_idle and _profile.is_wanted()):
             return None
         coefs, intercepts = self._layers()
         return core.few(X, coefs, intercepts, self.activation, self.out_activation_, self.residual)

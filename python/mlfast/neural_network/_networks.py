@@ -1,16 +1,16 @@
 """Networks of layers that scikit-learn's have not."""
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
+from mlfast._state import _fit_context
 from mlfast.neural_network._layers import LayersDropIn
 from mlfast.neural_network._networks_doc import CLASSIFIER, FIT, PARTIAL_FIT, REGRESSOR
 from mlfast.neural_network._perceptron import MLPClassifier, MLPRegressor
@@ -107,13 +107,13 @@ class NetworkClassifier(LayersDropIn, MLPClassifier):
         self.resume = resume
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> "NetworkClassifier":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Self:
         fitted: NetworkClassifier = self._fit(X, y, sample_weight, validation_data=validation_data)
         return fitted
 
     @available_if(_has_epochs)
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self: Any, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> "NetworkClassifier":
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         if _check_partial_fit_first_call(self, classes):
             known = y if type_of_target(y).startswith("multilabel") else classes
             self._label_binarizer = LabelBinarizer().fit(known)
@@ -282,13 +282,13 @@ class NetworkRegressor(LayersDropIn, MLPRegressor):
         self.resume = resume
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> "NetworkRegressor":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Self:
         fitted: NetworkRegressor = self._fit(X, y, sample_weight, validation_data=validation_data)
         return fitted
 
     @available_if(_has_epochs)
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self: Any, X: Any, y: Any, sample_weight: Any = None) -> "NetworkRegressor":
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         fitted: NetworkRegressor = self._fit(X, y, sample_weight, incremental=True)
         return fitted
 

@@ -1,6 +1,6 @@
 """Multilayer perceptrons."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import sklearn.neural_network
@@ -10,6 +10,10 @@ from mlfast.neural_network._base import NetworkDropIn
 
 class MLPClassifier(NetworkDropIn, sklearn.neural_network.MLPClassifier):
     __doc__ = sklearn.neural_network.MLPClassifier.__doc__
+
+    if TYPE_CHECKING:  # scikit-learn's own, which says nothing about types
+
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self: ...
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class of each sample.
@@ -58,6 +62,10 @@ class MLPClassifier(NetworkDropIn, sklearn.neural_network.MLPClassifier):
 
 class MLPRegressor(NetworkDropIn, sklearn.neural_network.MLPRegressor):
     __doc__ = sklearn.neural_network.MLPRegressor.__doc__
+
+    if TYPE_CHECKING:  # scikit-learn's own, which says nothing about types
+
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self: ...
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the targets.

@@ -1,17 +1,16 @@
 """Linear support vector machines."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 import sklearn.svm
-from sklearn.base import _fit_context
 from sklearn.svm._classes import _validate_dual_parameter
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from mlfast._dispatch import Condition, dispatch
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._base import LinearDropIn
 from mlfast.linear_model._classes import LinearClassifierDropIn
 from mlfast.linear_model._liblinear import fit_liblinear, with_narrow_indices
@@ -36,7 +35,7 @@ class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearSVC":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients that leave the classes the widest margin.
 
         Parameters
@@ -96,7 +95,7 @@ class LinearSVR(LinearDropIn, sklearn.svm.LinearSVR):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearSVR":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients with the least error outside a tube.
 
         Parameters

@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from mlfast import _profile, _threads
 from mlfast._core import RefusedError
 from mlfast._core import tree as core
-from mlfast._dispatch import Condition, dispatch
+from mlfast._dispatch import Condition, dispatch, named
 from mlfast._sparse import with_checked_indices
 from mlfast._state import DropIn
 from mlfast.tree._state import check_state, tree_of
@@ -38,8 +38,14 @@ def _is_unknown(value: Any, known: Any) -> bool:
 
 
 FIT_CONDITIONS = (
-    Condition("criterion is an object, not a name", lambda est: _is_unknown(est.criterion, est._criteria)),
-    Condition("splitter is an object, not a name", lambda est: _is_unknown(est.splitter, SPLITTERS)),
+    Condition(
+        lambda est: f"criterion is {named(est.criterion)}, an object and not a name",
+        lambda est: _is_unknown(est.criterion, est._criteria),
+    ),
+    Condition(
+        lambda est: f"splitter is {named(est.splitter)}, an object and not a name",
+        lambda est: _is_unknown(est.splitter, SPLITTERS),
+    ),
 )
 
 
@@ -304,7 +310,7 @@ def _are_plain_targets(y: Any) -> bool:
 
 def few(est: Any, X: Any) -> np.ndarray | None:
     """Return a few plain rows as Rust takes them; None if X must be validated, or the call be recorded."""
-    if "feature_names_in_" in est.__dict__ or _profile.is_wanted():
+    if "feature_names_in_" in est.__dict__ or (not _profile.is_idle and _profile.is_wanted()):
         return None
     return core.few(X, est.n_features_in_)
 

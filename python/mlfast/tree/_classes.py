@@ -1,15 +1,14 @@
 """The tree estimators."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.tree
-from sklearn.base import _fit_context
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from mlfast._core import tree as core
-from mlfast._state import keeps_state
+from mlfast._state import _fit_context, keeps_state
 from mlfast.tree._base import TreeDropIn
 
 
@@ -20,7 +19,7 @@ class DecisionTreeClassifier(TreeDropIn, sklearn.tree.DecisionTreeClassifier):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> "DecisionTreeClassifier":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Self:
         """Grow the tree.
 
         Parameters
@@ -137,7 +136,7 @@ class DecisionTreeRegressor(TreeDropIn, sklearn.tree.DecisionTreeRegressor):
 
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> "DecisionTreeRegressor":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Self:
         """Grow the tree.
 
         Parameters

@@ -1,0 +1,1 @@
+"""What only a process of its own can show: forks, signals, threads, memory, and states that nobody should have made."""
