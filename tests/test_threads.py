@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from mlfast.cluster import KMeans
 
 from .compare import state_bits
 from .contract.entry import mixture
+from .isolated import clean_environment
 
 
 def test_default_is_what_the_process_may_use():
@@ -91,3 +94,22 @@ def test_changing_the_number_between_calls(threads):
         threads(n)
         seen.append(state_bits(KMeans(3, random_state=0).fit(X)))
     assert all(bits == seen[0] for bits in seen)
+
+
+NAMES_OF_THREADS = """
+import mlfast.accel
+mlfast.accel.install()
+import sklearn.cluster
+try:
+    sklearn.cluster.KMeans
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "-1", "2.5"])
+def test_no_number_of_threads_is_refused_at_first_use(value):
+    """Not when mlfast takes scikit-learn's place: that may be at the start of every process."""
+    env = clean_environment(MLFAST_NUM_THREADS=value)
+    run = subprocess.run([sys.executable, "-c", NAMES_OF_THREADS], env=env, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == f'MLFAST_NUM_THREADS="{value}": it must be a whole number of at least 1'

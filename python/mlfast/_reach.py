@@ -17,7 +17,7 @@ _OF_ALL = frozenset(vars(BaseEstimator)).union(*map(vars, BaseEstimator.__mro__)
 
 
 class Calls(NamedTuple):
-    """What the code of a function names: of its first argument, of ``super()``, and helpers that the argument goes to."""
+    """What a function looks up on its first argument and on ``super()``, and helpers that the argument goes to."""
 
     of_self: frozenset[str]
     of_super: frozenset[str]
