@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_CASES ?= 100000
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -17,7 +18,7 @@ PYTHON_CODE := python tests benches examples
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint bench bench-rust wheel clean clean-all fmt lint-static stubs test-rust test-python \
-        test-upstream conformance conformance-all nightly dev rust
+        test-upstream conformance conformance-all nightly fuzz audit dev rust
 
 # PyO3 reads the settings of this interpreter whenever the feature `python` is on.
 export PYO3_PYTHON := $(abspath $(PY))
@@ -92,6 +93,16 @@ conformance-all: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's t
 
 nightly: $(HAVE)/extra-test $(HAVE)/installed ## The Python tests with many more Hypothesis examples (hours)
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 $(PYTEST_ARGS)
+
+fuzz: rust $(HAVE)/extra-test $(HAVE)/installed ## Arbitrary tables and edited models at the doors (FUZZ_CASES=1000000)
+	PROPTEST_CASES=$(FUZZ_CASES) cargo test --test fuzz
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 tests/process/test_mutations.py tests/tree/test_state.py
+
+audit: rust ## Licences, sources, bans and known faults of the crates (cargo-deny)
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check licenses bans sources
+	@cargo deny fetch db && cargo deny check advisories \
+	  || { echo "advisories: the database of RustSec cannot be reached, or names a crate"; test -z "$$CI"; }
 
 dev: rust $(HAVE)/extra-build $(HAVE)/extra-test $(HAVE)/extra-lint ## Install in place (maturin develop --release)
 	@rm -f $(HAVE)/installed

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import mlfast
 from mlfast.cluster import KMeans
 
-from .compare import state_bits
-from .contract.entry import mixture
+from ..compare import state_bits
+from ..contract.entry import mixture
 
 
 def test_default_is_what_the_process_may_use():
