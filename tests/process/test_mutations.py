@@ -10,15 +10,17 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import mlfast
-from mlfast.ensemble import AdaBoostRegressor, IsolationForest, RandomForestRegressor
+from mlfast.ensemble import AdaBoostRegressor, GradientBoostingRegressor, IsolationForest, RandomForestRegressor
 from mlfast.neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
     NearestNeighbors,
     RadiusNeighborsClassifier,
 )
+from mlfast.tree import DecisionTreeRegressor
 
 from ..compare import bits, outcome
 from ..contract.entry import mixture, numbers
@@ -124,6 +126,7 @@ class TestNeighbors:
             assert est.predict(new).tolist() == [name.removeprefix("a") for name in expected.predict(new)]
 
 
+@pytest.mark.fallback
 class TestForests:
     @pytest.mark.parametrize("is_used", [False, True])
     @pytest.mark.parametrize("new", [NEW, NEW[:1]], ids=["many", "few"])
@@ -183,3 +186,16 @@ class TestForests:
             for thread in threads:
                 thread.join()
         assert wrong == []
+
+    @pytest.mark.parametrize("make", [GradientBoostingRegressor, DecisionTreeRegressor], ids=lambda make: make.__name__)
+    def test_corrupt_nodes_are_not_handed_to_scikit_learn(self, make):
+        """It takes sparse rows with long indices, which Rust leaves to it, down whatever the nodes say."""
+        est = make(random_state=0).fit(X.copy(), Y)
+        rows = sp.csr_matrix(NEW.astype(np.float32))
+        rows.indices, rows.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
+        tree = est.tree_ if make is DecisionTreeRegressor else est.estimators_[0, 0].tree_
+        tree.__getstate__()["nodes"]["left_child"][0] = 2**40
+        for method in ("predict", "apply", "decision_path", "staged_predict"):
+            if hasattr(est, method):
+                error = outcome(lambda method=method: list(getattr(est, method)(rows))).error
+                assert type(error) in (ValueError, TypeError), method
