@@ -35,7 +35,6 @@ from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
 from mlfast.ensemble._members import Members, _Cache, planted
 from mlfast.tree._base import SEEDS, few, readable, refuse_unreadable
-from mlfast.tree._state import check_state
 
 #: Parameters that the trees have too.
 OF_THE_TREES = (
@@ -267,7 +266,7 @@ class BoostingDropIn(Members):
             return self._added_up(X, _threads.resolve())
 
         parents: Any = super()
-        return dispatch(self, "predict", (), None, rust, lambda: self._checked() and parents._raw_predict(X))
+        return dispatch(self, "predict", (), None, rust, lambda: parents._raw_predict(X))
 
     def _added_up(self: Any, X: Any, n_threads: int) -> np.ndarray:
         raw = self._begun(X)
@@ -296,12 +295,7 @@ class BoostingDropIn(Members):
 
         parents: Any = super()
         yield from dispatch(
-            self,
-            "staged_predict",
-            (),
-            None,
-            rust,
-            lambda: self._checked() and parents._staged_raw_predict(X, check_input=False),
+            self, "staged_predict", (), None, rust, lambda: parents._staged_raw_predict(X, check_input=False)
         )
 
     def _stages(self: Any, X: Any) -> Iterator[np.ndarray]:
@@ -329,14 +323,6 @@ class BoostingDropIn(Members):
         return leaves.T.astype(np.float64, order="C").reshape(-1, *self.estimators_.shape)
 
     # ---- state ----
-
-    def _checked(self: Any) -> bool:
-        """Raise ValueError if a stage holds what is no tree: scikit-learn's compiled stages believe their nodes."""
-        self._check_state(self.__dict__)
-        for estimator in self.estimators_.ravel():
-            if estimator is not None:
-                check_state(estimator.__dict__, is_classifier=False)
-        return True
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
