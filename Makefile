@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_CASES ?= 100000
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -17,7 +18,7 @@ PYTHON_CODE := python tests benches examples
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint bench bench-rust wheel clean clean-all fmt lint-static stubs test-rust test-python \
-        test-upstream conformance conformance-all nightly test-machines dev rust
+        test-upstream conformance conformance-all nightly test-machines fuzz audit dev rust
 
 # PyO3 reads the settings of this interpreter whenever the feature `python` is on.
 export PYO3_PYTHON := $(abspath $(PY))
@@ -101,6 +102,16 @@ test-machines: $(HAVE)/extra-test $(HAVE)/installed ## The Python tests under th
 	   OPENBLAS_CORETYPE="$$kernel" NPY_DISABLE_CPU_FEATURES="$$off" MLFAST_ISA="$$isa" \
 	     $(PYTEST) $(PYTEST_ARGS) </dev/null || exit 1; \
 	 done
+
+fuzz: rust $(HAVE)/extra-test $(HAVE)/installed ## Arbitrary tables and edited models at the doors (FUZZ_CASES=1000000)
+	PROPTEST_CASES=$(FUZZ_CASES) cargo test --test fuzz
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 tests/process/test_mutations.py tests/tree/test_state.py
+
+audit: rust ## Licences, sources, bans and known faults of the crates (cargo-deny)
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check licenses bans sources
+	@if cargo deny fetch db; then cargo deny check advisories; \
+	 else echo "Note: RustSec's database cannot be reached, so known faults were not looked up."; fi
 
 dev: rust $(HAVE)/extra-build $(HAVE)/extra-test $(HAVE)/extra-lint ## Install in place (maturin develop --release)
 	@rm -f $(HAVE)/installed

@@ -230,6 +230,12 @@ def asked(entry, est, X):
     return wrong
 
 
+def settings_of(entry):
+    """Settings of the models that are edited: small; neighbours also without a tree, which scikit-learn compiles."""
+    small = {"n_estimators": 3} if "n_estimators" in entry.params else {}
+    return [small, {**small, "algorithm": "brute"}] if "brute" in entry.fuzz.get("algorithm", ()) else [small]
+
+
 def edited(name, start, count, step=1):
     """
     Edit fitted estimators of an entry in `count` ways, every `step`-th from number `start` on, round and round; half of
@@ -241,10 +247,7 @@ def edited(name, start, count, step=1):
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     entry = BY_NAME[name]
     X = entry.data(0, 40, 4)
-    # Small: what is edited is the kind of state, not its size. Without a tree scikit-learn's neighbours are compiled.
-    small = {"n_estimators": 3} if "n_estimators" in entry.params else {}
-    settings = [small, {**small, "algorithm": "brute"}] if "brute" in entry.fuzz.get("algorithm", ()) else [small]
-    saved = [pickle.dumps(entry.fit(X, **setting)) for setting in settings]
+    saved = [pickle.dumps(entry.fit(X, **setting)) for setting in settings_of(entry)]
     ways = [(data, *way) for data in saved for way in mutations(pickle.loads(data))]
     wrong = []
     with mlfast.config_context(fallback="sklearn"):

@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import mlfast
 from mlfast.ensemble import AdaBoostRegressor, IsolationForest, RandomForestRegressor
@@ -19,6 +20,7 @@ from mlfast.neighbors import (
     NearestNeighbors,
     RadiusNeighborsClassifier,
 )
+from mlfast.tree import DecisionTreeRegressor
 
 from ..compare import bits, outcome
 from ..contract.entry import mixture, numbers
@@ -124,6 +126,7 @@ class TestNeighbors:
             assert est.predict(new).tolist() == [name.removeprefix("a") for name in expected.predict(new)]
 
 
+@pytest.mark.fallback
 class TestForests:
     @pytest.mark.parametrize("is_used", [False, True])
     @pytest.mark.parametrize("new", [NEW, NEW[:1]], ids=["many", "few"])
@@ -183,3 +186,13 @@ class TestForests:
             for thread in threads:
                 thread.join()
         assert wrong == []
+
+    @pytest.mark.parametrize("method", ["predict", "apply", "decision_path"])
+    def test_corrupt_nodes_are_not_handed_to_scikit_learn(self, method):
+        """It takes sparse rows with NaN, which Rust leaves to it, down wherever the nodes say."""
+        est = DecisionTreeRegressor(random_state=0).fit(X.copy(), Y)
+        rows = sp.csr_matrix(NEW.astype(np.float32))
+        rows.data[0] = np.nan
+        est.tree_.__getstate__()["nodes"]["left_child"][0] = 2**40
+        with pytest.raises(ValueError, match="corrupt state"):
+            getattr(est, method)(rows, check_input=False)

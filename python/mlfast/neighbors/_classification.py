@@ -89,10 +89,10 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
             if (
                 n_neighbors is self.n_neighbors
                 and weights is self.weights
-                and rows is state.get("_fit_X")
-                and labels is state.get("_y")
-                and classes is state.get("classes_")
-                and metric is state.get("effective_metric_")
+                and rows is self._fit_X
+                and labels is self._y
+                and classes is self.classes_
+                and metric is self.effective_metric_
                 and p is self.effective_metric_params_.get("p")
                 and layout == (rows.shape, rows.dtype, labels.shape, labels.dtype)
                 and (_profile.is_idle or not _profile.is_wanted())

@@ -242,7 +242,11 @@ class TreeDropIn(DropIn):
                 refuse_unreadable(samples)
             return walk(tree.__getstate__(), samples, _threads.resolve())
 
-        return dispatch(self, method, (), None, rust, parent)
+        def checked_parent() -> T:
+            self._check_state(self.__dict__)  # scikit-learn's `Tree` believes its nodes
+            return parent()
+
+        return dispatch(self, method, (), None, rust, checked_parent)
 
     def _values(self: Any, state: dict[str, Any], samples: Any, n_threads: int) -> np.ndarray:
         """Return the values of the leaves, shape (n_samples, n_outputs, n_classes)."""

@@ -10,10 +10,10 @@ from threadpoolctl import threadpool_limits
 import mlfast
 
 from ..compare import state_bits
+from ..contract import scenarios
+from ..contract.entry import mixture
+from ..contract.registry import ENTRIES, OWN_ENTRIES
 from ..isolated import clean_environment, forked, isolated
-from . import scenarios
-from .entry import mixture
-from .registry import ENTRIES, OWN_ENTRIES
 
 FIRST = ENTRIES[0].name
 CORES = len(os.sched_getaffinity(0))

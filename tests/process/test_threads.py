@@ -13,9 +13,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import mlfast
 from mlfast.cluster import KMeans
 
-from .compare import state_bits
-from .contract.entry import mixture
-from .isolated import clean_environment
+from ..compare import state_bits
+from ..contract.entry import mixture
+from ..isolated import clean_environment
 
 
 def test_default_is_what_the_process_may_use():

@@ -2,9 +2,9 @@
 
 import pytest
 
+from ..contract import scenarios
+from ..contract.registry import OWN_ENTRIES, OWN_WAYS
 from ..isolated import forked
-from . import scenarios
-from .registry import OWN_ENTRIES, OWN_WAYS
 
 HANG = 5  # seconds; the promise is one, but a loaded machine must not make this red: it detects hangs only
 

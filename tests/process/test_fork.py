@@ -2,9 +2,9 @@
 
 import pytest
 
+from ..contract import scenarios
+from ..contract.registry import ENTRIES, OWN_WAYS
 from ..isolated import forked, isolated
-from . import scenarios
-from .registry import ENTRIES, OWN_WAYS
 
 SETTINGS = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 1024}
 HANG = 60  # seconds: a deadlock, not a slow machine
