@@ -17,7 +17,6 @@ from itertools import combinations, product
 
 import numpy as np
 
-
 # On busy machines threads of OpenMP that spin while they wait take for ever.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
