@@ -61,6 +61,16 @@ def test_members_of_another_width(name):
         est.set_params(n_estimators=3).fit(X, y).predict(X)
 
 
+@pytest.mark.parametrize("classes", [(2, 4), (4, 2)])
+def test_stages_of_other_classes(classes):
+    """The parent answers nonsense, or writes past its arrays."""
+    X, rows = odd.table(), np.arange(odd.N)
+    est = mlfast.ensemble.GradientBoostingClassifier(n_estimators=2, warm_start=True).fit(X, rows % classes[0])
+    with pytest.raises(ValueError, match="the number of classes has changed"):
+        est.set_params(n_estimators=3).fit(X, rows % classes[1])
+    assert len(est.classes_) == classes[0]
+
+
 def test_tiny_features_of_ridge_cv():
     X, y = odd.table() * 1e-300, numbers(0, odd.N)
     ours, theirs = (m.RidgeCV().fit(X, y).coef_ for m in (mlfast.linear_model, sklearn.linear_model))

@@ -195,6 +195,18 @@ class BoostingDropIn(Members):
         finally:
             self.__dict__.pop("_course", None)
 
+    def _encode_y(self: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
+        """Return targets as numbers; refuse another number of classes than that of the stages so far."""
+        parents: Any = super()
+        codes: np.ndarray = parents._encode_y(y=y, sample_weight=sample_weight)
+        stages = self.__dict__.get("estimators_")
+        if stages is not None and stages.shape[1] != self.n_trees_per_iteration_:
+            raise ValueError(
+                f"y asks for {self.n_trees_per_iteration_} trees a stage, but warm_start=True goes on from stages of "
+                f"{stages.shape[1]}: the number of classes has changed."
+            )
+        return codes
+
     def _fit_stage(
         self: Any,
         i: int,
