@@ -81,15 +81,15 @@ pub fn expanded<F: Float, O: Float>(
     Ok(())
 }
 
+/// The point from which rows are seen, the squared norms of X, and those of Y.
+type Measured = (Option<Vec<f64>>, Vec<f64>, Option<Vec<f64>>);
+/// Squared norms of rows, given those that are known.
+type NormsOf<'a, F> = &'a dyn Fn(&[F], Option<&[f64]>) -> Result<Vec<f64>>;
+
 /// From where rows are seen, None: from the origin, and their squared norms; None where the other side is the same.
-fn measured<F: Float>(
-    ctx: &Context,
-    kind: Kind,
-    pairs: Pairs<'_, F>,
-    known: KnownNorms<'_>,
-) -> Result<(Option<Vec<f64>>, Vec<f64>, Option<Vec<f64>>)> {
+fn measured<F: Float>(ctx: &Context, kind: Kind, pairs: Pairs<'_, F>, known: KnownNorms<'_>) -> Result<Measured> {
     let (n_cols, is_symmetric) = (pairs.n_cols(), pairs.shape().symmetric);
-    let both = |of: &dyn Fn(&[F], Option<&[f64]>) -> Result<Vec<f64>>| -> Result<(Vec<f64>, Option<Vec<f64>>)> {
+    let both = |of: NormsOf<'_, F>| -> Result<(Vec<f64>, Option<Vec<f64>>)> {
         let x = of(pairs.x(), known.x)?;
         let y = if is_symmetric { None } else { Some(of(pairs.y(), known.y)?) };
         Ok((x, y))
