@@ -165,11 +165,11 @@ impl Single for TweedieIdentity {
         } else {
             let (one, two) = (1.0 - power, 2.0 - power);
             let constant = if y > 0.0 { y.powf(two) / (one * two) } else { 0.0 };
-            // scikit-learn divides by the mean, so a mean of 0 has no loss there for any power.
-            let constant = if mean == 0.0 { f64::NAN } else { constant };
             mean * mean * scale / two - y * mean * scale / one + constant
         };
-        Derivatives { loss, slope: scale * error, curvature: scale * ((1.0 - power) + power * y / mean) }
+        // scikit-learn divides by the mean, so a mean of 0 has no gradient there for any power.
+        let slope = if mean == 0.0 { f64::NAN } else { scale * error };
+        Derivatives { loss, slope, curvature: scale * ((1.0 - power) + power * y / mean) }
     }
 }
 
