@@ -9,19 +9,8 @@ import mlfast
 
 from ..compare import assert_same_complaint, bits, leaves, outcome
 from .entry import mixture, sparse_mixture
+from .odd import D, N, table, with_cell
 from .registry import ENTRIES, FUNCTIONS, OWN_ENTRIES
-
-N, D = 40, 4
-
-
-def good():
-    return mixture(0, N, D)
-
-
-def with_value(value, dtype=np.float64):
-    X = good().astype(dtype)
-    X[3, 1] = value
-    return X
 
 
 def wide_indices(X):
@@ -40,47 +29,47 @@ def broken_csr(**changes):
 ITERATOR = iter([[1.0, 2.0]])  # one object: its address stands in the message
 
 BAD_X = {
-    "NaN": lambda: with_value(np.nan),
-    "inf": lambda: with_value(np.inf),
-    "-inf": lambda: with_value(-np.inf),
-    "NaN float32": lambda: with_value(np.nan, np.float32),
-    "inf float32": lambda: with_value(np.inf, np.float32),
-    "NaN float16": lambda: with_value(np.nan, np.float16),
+    "NaN": lambda: with_cell(np.nan),
+    "inf": lambda: with_cell(np.inf),
+    "-inf": lambda: with_cell(-np.inf),
+    "NaN float32": lambda: with_cell(np.nan, np.float32),
+    "inf float32": lambda: with_cell(np.inf, np.float32),
+    "NaN float16": lambda: with_cell(np.nan, np.float16),
     "float64 beyond float32 list": lambda: [[1e308, 1], [2, 3], [4, 5], [1, np.inf]],
-    "1-D": lambda: good()[:, 0],
+    "1-D": lambda: table()[:, 0],
     "0-D": lambda: np.float64(3),
     "scalar": lambda: 3.0,
-    "3-D": lambda: good()[:, :, None],
-    "no rows": lambda: good()[:0],
-    "no columns": lambda: good()[:, :0],
+    "3-D": lambda: table()[:, :, None],
+    "no rows": lambda: table()[:0],
+    "no columns": lambda: table()[:, :0],
     "nothing": lambda: np.empty((0, 0)),
     "empty list": list,
     "None": lambda: None,
     "string": lambda: "X",
-    "strings": lambda: good().astype(str).astype(object) + "a",
+    "strings": lambda: table().astype(str).astype(object) + "a",
     "unicode": lambda: np.array([["a", "b"]] * N),
     "bytes": lambda: np.array([[b"a", b"b"]] * N),
     "objects": lambda: np.array([[{}, 1]] * N, dtype=object),
-    "complex": lambda: good() + 1j,
+    "complex": lambda: table() + 1j,
     "ragged": lambda: [[1.0, 2.0], [3.0]] * N,
     "dates": lambda: np.zeros((N, D), "datetime64[s]"),
     "structured": lambda: np.zeros(N, [("a", "f8"), ("b", "f8")]),
-    "masked NaN frame": lambda: pd.DataFrame(with_value(np.nan)),
+    "masked NaN frame": lambda: pd.DataFrame(with_cell(np.nan)),
     "frame of strings": lambda: pd.DataFrame({"a": ["x"] * N, "b": ["y"] * N}),
-    "frame with mixed names": lambda: pd.DataFrame(good(), columns=["a", 1, "b", 2]),
+    "frame with mixed names": lambda: pd.DataFrame(table(), columns=["a", 1, "b", 2]),
     "pandas NA": lambda: pd.DataFrame({"a": pd.array([1.0, None] * (N // 2), "Float64")}),
-    "few rows": lambda: good()[:2],
-    "one row": lambda: good()[:1],
-    "CSR NaN": lambda: sp.csr_array(with_value(np.nan)),
-    "CSR inf": lambda: sp.csr_matrix(with_value(np.inf)),
-    "CSR complex": lambda: sp.csr_array(good() + 1j),
+    "few rows": lambda: table()[:2],
+    "one row": lambda: table()[:1],
+    "CSR NaN": lambda: sp.csr_array(with_cell(np.nan)),
+    "CSR inf": lambda: sp.csr_matrix(with_cell(np.inf)),
+    "CSR complex": lambda: sp.csr_array(table() + 1j),
     "CSR no rows": lambda: sp.csr_array((0, D)),
-    "CSR int64 indices": lambda: wide_indices(good()),
-    "DIA": lambda: sp.dia_matrix(good()),
-    "1-D sparse": lambda: sp.coo_array(good()[:, 0]),
+    "CSR int64 indices": lambda: wide_indices(table()),
+    "DIA": lambda: sp.dia_matrix(table()),
+    "1-D sparse": lambda: sp.coo_array(table()[:, 0]),
     "dict": lambda: {"a": [1, 2]},
     "iterator": lambda: ITERATOR,
-    "ok": good,
+    "ok": table,
 }
 
 BAD_WEIGHTS = {
@@ -135,7 +124,7 @@ class TestEstimator:
             assert not refused
 
     def test_outputs(self, entry, case):
-        pair = [entry.fit(good(), parent=parent) for parent in (False, True)]
+        pair = [entry.fit(table(), parent=parent) for parent in (False, True)]
         for method in entry.outputs:
             before = bits(pair[0].__getstate__())
             mine, parents = (outcome(entry.output, est, method, BAD_X[case]()) for est in pair)
@@ -144,11 +133,11 @@ class TestEstimator:
 
     def test_refit_keeps_what_was_fitted(self, entry, case):
         """A refused fit leaves the estimator as the last good fit made it."""
-        est = entry.fit(good())
-        before, predicted = bits(est.__getstate__()), bits(entry.results(est, good()))
+        est = entry.fit(table())
+        before, predicted = bits(est.__getstate__()), bits(entry.results(est, table()))
         if outcome(entry.refit, est, BAD_X[case]()).error is not None:
             assert bits(est.__getstate__()) == before
-            assert bits(entry.results(est, good())) == predicted
+            assert bits(entry.results(est, table())) == predicted
 
     def test_partial_fit(self, entry, case):
         if not entry.incremental:
@@ -156,7 +145,7 @@ class TestEstimator:
             return
         fresh = [entry.make(parent) for parent in (False, True)]
         same_refusal(entry, *(lambda est=est: entry.go_on(est, BAD_X[case]()) for est in fresh))
-        used = [entry.go_on(entry.make(parent), good()) for parent in (False, True)]
+        used = [entry.go_on(entry.make(parent), table()) for parent in (False, True)]
         before = bits(vars(used[0]))
         if same_refusal(entry, *(lambda est=est: entry.go_on(est, BAD_X[case]()) for est in used)):
             assert bits(vars(used[0])) == before
@@ -192,7 +181,7 @@ PARAMETERS = [(thing, params) for thing in [*ENTRIES, *FUNCTIONS] for params in 
 @pytest.mark.parametrize(("thing", "params"), PARAMETERS, ids=lambda v: getattr(v, "name", None) or parameter_id(v))
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 def test_parameter(thing, params, kind):
-    X = good() if kind == "dense" else sp.csr_array(good())
+    X = table() if kind == "dense" else sp.csr_array(table())
     run = thing.fit if hasattr(thing, "fit") else thing.call
     assert same_refusal(thing, lambda: run(X, **params), lambda: run(X, parent=True, **params))
 
@@ -204,7 +193,7 @@ REACH_PARENT = [(entry, params) for entry in ENTRIES for params in entry.parents
 @pytest.mark.parametrize(("entry", "params"), REACH_PARENT, ids=lambda v: getattr(v, "name", None) or parameter_id(v))
 def test_parameter_that_reaches_the_parent(entry, params):
     """What is refused there reaches the user word for word."""
-    same_refusal(entry, lambda: entry.fit(good(), **params), lambda: entry.fit(good(), parent=True, **params))
+    same_refusal(entry, lambda: entry.fit(table(), **params), lambda: entry.fit(table(), parent=True, **params))
 
 
 TARGETS = [(entry, case) for entry in ENTRIES for case in entry.bad_targets]
@@ -214,7 +203,7 @@ TARGETS = [(entry, case) for entry in ENTRIES for case in entry.bad_targets]
 @pytest.mark.parametrize(("entry", "case"), TARGETS, ids=lambda v: getattr(v, "name", v))
 def test_target(entry, case):
     """What is refused is refused alike; what is accepted gives the same answer."""
-    ours, theirs = (outcome(entry.make(parent).fit, good(), entry.bad_targets[case](N)) for parent in (False, True))
+    ours, theirs = (outcome(entry.make(parent).fit, table(), entry.bad_targets[case](N)) for parent in (False, True))
     assert_same_complaint(ours, theirs)
     if theirs.error is None:
         for method in entry.outputs:
@@ -236,8 +225,8 @@ def test_weights(thing, case):
     run = thing.fit if hasattr(thing, "fit") else thing.call
     same_refusal(
         thing,
-        lambda: run(good(), sample_weight=BAD_WEIGHTS[case]()),
-        lambda: run(good(), parent=True, sample_weight=BAD_WEIGHTS[case]()),
+        lambda: run(table(), sample_weight=BAD_WEIGHTS[case]()),
+        lambda: run(table(), parent=True, sample_weight=BAD_WEIGHTS[case]()),
     )
 
 
@@ -247,23 +236,23 @@ def test_weights(thing, case):
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sample_weight], ids=lambda e: e.name)
 def test_weights_that_reach_the_parent(entry, case, init):
     weights = REACH_PARENT_WEIGHTS[case]
-    params = entry.start(good(), 3) if init == "array" and entry.start else {"init": init}
+    params = entry.start(table(), 3) if init == "array" and entry.start else {"init": init}
     if "init" not in entry.fuzz:
         params = {}
     same_refusal(
         entry,
-        lambda: entry.fit(good(), sample_weight=weights(), **params),
-        lambda: entry.fit(good(), parent=True, sample_weight=weights(), **params),
+        lambda: entry.fit(table(), sample_weight=weights(), **params),
+        lambda: entry.fit(table(), parent=True, sample_weight=weights(), **params),
     )
 
 
 @pytest.mark.parametrize("case", BAD_WEIGHTS)
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.weighted_outputs], ids=lambda e: e.name)
 def test_weights_of_outputs(entry, case):
-    pair = [entry.fit(good(), parent=parent) for parent in (False, True)]
+    pair = [entry.fit(table(), parent=parent) for parent in (False, True)]
     for method in entry.weighted_outputs:
         weights = BAD_WEIGHTS[case]()
-        mine, parents = (outcome(entry.output, est, method, good(), sample_weight=weights) for est in pair)
+        mine, parents = (outcome(entry.output, est, method, table(), sample_weight=weights) for est in pair)
         assert_same_complaint(mine, parents)
 
 
@@ -271,14 +260,14 @@ def test_weights_of_outputs(entry, case):
 class TestAtPredict:
     def test_unfitted(self, entry):
         for method in entry.outputs:
-            mine, parents = (outcome(entry.output, entry.make(parent), method, good()) for parent in (False, True))
+            mine, parents = (outcome(entry.output, entry.make(parent), method, table()) for parent in (False, True))
             assert parents.error is not None
             assert_same_complaint(mine, parents)
 
     @pytest.mark.parametrize("columns", [1, D - 1, D + 1])
     @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array, pd.DataFrame, lambda X: X.tolist()])
     def test_wrong_number_of_features(self, entry, columns, kind):
-        pair = [entry.fit(good(), parent=parent) for parent in (False, True)]
+        pair = [entry.fit(table(), parent=parent) for parent in (False, True)]
         for method in entry.outputs:
             mine, parents = (outcome(entry.output, est, method, kind(mixture(1, 5, columns))) for est in pair)
             assert parents.error is not None
@@ -287,7 +276,7 @@ class TestAtPredict:
     @pytest.mark.parametrize("names", ["dcba", "abcx", "abc", "abcde", None])
     def test_feature_names(self, entry, names):
         """Other, missing or reordered names: the parent's error or warning, word for word."""
-        pair = [entry.fit(pd.DataFrame(good(), columns=list("abcd")), parent=parent) for parent in (False, True)]
+        pair = [entry.fit(pd.DataFrame(table(), columns=list("abcd")), parent=parent) for parent in (False, True)]
         new = mixture(1, 5, len(names or "abcd"))
         new = new if names is None else pd.DataFrame(new, columns=list(names))
         for method in entry.outputs:
@@ -296,7 +285,7 @@ class TestAtPredict:
             assert_same_complaint(mine, parents)
 
     def test_names_only_at_predict(self, entry):
-        pair = [entry.fit(good(), parent=parent) for parent in (False, True)]
+        pair = [entry.fit(table(), parent=parent) for parent in (False, True)]
         new = pd.DataFrame(mixture(1, 5, D), columns=list("abcd"))
         warned = set()
         for method in entry.outputs:
@@ -310,7 +299,7 @@ class TestAtPredict:
     @pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix])
     @pytest.mark.fallback  # mixed precision is the parent's to refuse
     def test_other_dtype(self, entry, fitted, new, kind):
-        pair = [entry.fit(good().astype(fitted), parent=parent) for parent in (False, True)]
+        pair = [entry.fit(table().astype(fitted), parent=parent) for parent in (False, True)]
         X = mixture(1, 20, D).astype(new)
         if kind is sp.csr_matrix and new is np.float16:
             X = X.astype(np.float32)  # SciPy has no float16 matrices
@@ -355,7 +344,7 @@ def test_corrupt_csr(thing, case):
     with pytest.raises(ValueError):
         use(thing, X)
     if hasattr(thing, "fit"):
-        est = thing.fit(good())
+        est = thing.fit(table())
         for method in thing.outputs:
             with pytest.raises(ValueError):
                 thing.output(est, method, X)
@@ -368,7 +357,7 @@ def use(thing, X):
         return
     est = thing.fit(X)
     if thing.lasts != "fit":
-        thing.results(est, good())
+        thing.results(est, table())
 
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if not e.parent_accepts], ids=lambda e: e.name)
@@ -376,4 +365,4 @@ def test_fallback_policy_does_not_hide_errors(entry):
     """Under every policy bad input raises the parent's error, not FallbackError."""
     for policy in ("sklearn", "warn", "raise"):
         with mlfast.config_context(fallback=policy), pytest.raises(ValueError, match="contains infinity"):
-            entry.fit(with_value(np.inf))
+            entry.fit(with_cell(np.inf))
