@@ -1,5 +1,6 @@
 """All that an estimator or a function answers, from ours and from the parent, and the comparison of the two."""
 
+import copy
 import functools
 
 import numpy as np
@@ -39,7 +40,9 @@ def of_batches(name, batches, params, parent=True):
     est, found = entry.make(parent, **params), {}
     for number, (X, weights) in enumerate(batches):
         done = outcome(entry.go_on, est, X, weights)
-        found |= {f"{number}: {part}": value for part, value in said("partial_fit", done, fitted).items()}
+        # Copied, because the next batch may be added to the same arrays.
+        now = copy.deepcopy(said("partial_fit", done, fitted))
+        found |= {f"{number}: {part}": value for part, value in now.items()}
         if done.error:
             break
     return found
