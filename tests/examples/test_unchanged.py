@@ -24,7 +24,7 @@ REPLACED = {
 
 @dataclass
 class Run:
-    """What a run printed, and the rows (estimator, method, engine, ...) of its profile, if it has one."""
+    """What a run printed, and the rows (estimator, method, engine, ...) of its profile but the total, if it has one."""
 
     printed: str
     profile: list[list[str]]
@@ -44,7 +44,7 @@ def run(words, folder, env):
     assert done.returncode == 0, done.stderr
     said, _, table = done.stderr.partition("mlfast profile\n")
     assert "Warning" not in said, said
-    return Run(done.stdout, [line.split() for line in table.splitlines()[1:]])
+    return Run(done.stdout, [line.split() for line in table.splitlines()[1:-1]])
 
 
 def test_every_script_is_tested_and_none_knows_mlfast():

@@ -292,7 +292,6 @@ class TestPaths:
             {"alphas": []},
             {"tolerance": 1e-3},
             {"selection": "none"},
-            {"coef_init": np.ones(3)},
             {"l1_ratio": 0.0},
         ],
         ids=str,
@@ -302,6 +301,14 @@ class TestPaths:
         with mlfast.config_context(fallback="sklearn"):
             both = [outcome(path, X, y, **params) for path in (enet_path, sklearn.linear_model.enet_path)]
         assert_same_complaint(*both)
+
+    def test_coefficients_of_other_features(self):
+        """The parent's words are of whatever fails first; where nothing does it writes past its arrays."""
+        X, y = sparse_truth(24, 30, 4)
+        with pytest.raises(ValueError):
+            sklearn.linear_model.enet_path(X, y, coef_init=np.ones(3))
+        with pytest.raises(ValueError, match=r"coef_init has shape \(3,\), but .* have shape \(4,\)"):
+            enet_path(X, y, coef_init=np.ones(3))
 
     @pytest.mark.fallback
     @pytest.mark.parametrize("params", [{"n_alphas": 5}, {"alphas": None}, {"Xy": np.ones(4)}, {"check_input": False}])

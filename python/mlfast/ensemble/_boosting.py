@@ -200,7 +200,7 @@ class BoostingDropIn(Members):
         parents: Any = super()
         codes: np.ndarray = parents._encode_y(y=y, sample_weight=sample_weight)
         stages = self.__dict__.get("estimators_")
-        if stages is not None and stages.shape[1] != self.n_trees_per_iteration_:
+        if stages is not None and len(stages) and stages.shape[1] != self.n_trees_per_iteration_:
             raise ValueError(
                 f"y asks for {self.n_trees_per_iteration_} trees a stage, but warm_start=True goes on from stages of "
                 f"{stages.shape[1]}: the number of classes has changed."

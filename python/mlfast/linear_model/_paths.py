@@ -76,6 +76,8 @@ def _found(
         raise RefusedError("a penalty is negative")
     shape = (y.shape[1], n_features) if together else (n_features,)
     start = np.zeros(shape) if coef_init is None else np.asarray(coef_init, dtype=np.float64)
+    if start.ndim != len(shape):
+        raise RefusedError("coef_init has another number of dimensions")
     if start.shape != shape:
         # scikit-learn's solvers believe it, and read and write past it.
         raise ValueError(f"coef_init has shape {start.shape}, but coefficients of these X and y have shape {shape}.")

@@ -108,14 +108,14 @@ class NeighborsDropIn(DropIn):
     def _check_state(self, state: dict[str, Any]) -> None:
         if "_fit_method" in state:
             self._check_rows(state)
+            if not is_numeric(state["_fit_X"]) and "_given_tree" not in state:
+                raise ValueError("corrupt state: _fit_X must hold numbers")
 
     def _check_rows(self, state: dict[str, Any]) -> None:
-        """Raise ValueError if what a search reads of a fitted state contradicts itself."""
+        """Raise ValueError if what a search reads of a fitted state contradicts itself; rows may be dates."""
         n_samples, shape = state.get("n_samples_fit_"), shape_of(state.get("_fit_X"))
         if len(shape) != 2 or shape[0] != n_samples:
             raise ValueError("corrupt state: _fit_X must be a matrix with n_samples_fit_ rows")
-        if not is_numeric(state["_fit_X"]) and "_given_tree" not in state:
-            raise ValueError("corrupt state: _fit_X must hold numbers")
         if sp.issparse(state["_fit_X"]):
             check_indices(state["_fit_X"])
         if shape[1] != state.get("n_features_in_", shape[1]):
@@ -232,7 +232,7 @@ class NeighborsDropIn(DropIn):
         key = (rows, *layout_of(rows), metric, p)
         known = cache.index
         if known is None or not is_same(known[0], key):
-            if not is_numeric(rows):
+            if not is_numeric(rows) and rows.dtype.kind not in "mM":  # dates are counted
                 raise RefusedError("the rows are objects")
             floats = _floats(rows)
             if metric == "braycurtis":
