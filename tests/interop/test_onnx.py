@@ -270,6 +270,7 @@ def test_registering_again_changes_nothing(rows):
 def test_an_installed_mlfast_needs_no_registration(monkeypatch):
     names = skl2onnx._supported_operators.sklearn_operator_name_map
     monkeypatch.delitem(names, mlfast.cluster.KMeans)
+    monkeypatch.setattr(mlfast, "onnx", mlfast.onnx)  # what an import sets anew: put back with the line below
     monkeypatch.delitem(sys.modules, "mlfast.onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # other tests may have left something behind to warn of
