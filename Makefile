@@ -33,7 +33,7 @@ help: ## Show this list
 
 # ---- what users want ----
 
-demo: $(HAVE)/extra-demo $(HAVE)/installed ## Build mlfast and run it beside scikit-learn on real pictures
+demo: $(HAVE)/extra-demo $(HAVE)/installed ## Build mlfast and run it beside scikit-learn, a row for every room
 	@$(PY) examples/demo.py
 
 test: lint-static test-rust stubs test-python test-upstream ## Everything that must hold: lint, Rust tests, wheel, Python tests
