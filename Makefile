@@ -18,7 +18,7 @@ PYTHON_CODE := python tests benches examples
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint bench bench-rust wheel clean clean-all fmt lint-static stubs test-rust test-python \
-        test-upstream conformance conformance-all nightly test-machines fuzz audit dev rust
+        test-upstream conformance conformance-all nightly test-machines fuzz audit coverage dev rust
 
 # PyO3 reads the settings of this interpreter whenever the feature `python` is on.
 export PYO3_PYTHON := $(abspath $(PY))
@@ -72,6 +72,9 @@ lint-static: rust $(HAVE)/extra-lint ## Lint without building the wheel
 	$(VENV)/bin/ruff check $(PYTHON_CODE)
 	$(VENV)/bin/ruff format --check $(PYTHON_CODE)
 	$(VENV)/bin/mypy
+
+coverage: $(HAVE)/extra-test $(HAVE)/installed ## Write the tables of docs/coverage.md from the code
+	@$(PY) -m tests.coverage_page
 
 stubs: $(HAVE)/extra-lint $(HAVE)/installed ## Compare _core.pyi with the built module
 	$(PY) -m mypy.stubtest --mypy-config-file pyproject.toml mlfast._core
