@@ -1,9 +1,9 @@
 """
 docs/coverage.md: `python -m tests.coverage_page` writes its tables, of what is in Rust and what goes to scikit-learn.
 
-Both are read from the code. A method is in Rust if it leads to a call into `mlfast._core`, its own way or in the parent's
-way through one of ours. Its conditions are those that the functions on this way name. In a reason, … stands for what
-was given in the call.
+Both are read from the code. A method is in Rust if it leads to a call into `mlfast._core`, on its own or where the
+parent's method calls one of ours. Its conditions are those that the functions on this way name. In a reason, … stands
+for what was given in the call.
 """
 
 import ast
@@ -107,9 +107,9 @@ def way(function, cls):
             continue
         for name in sorted({name for code in codes(function.__code__) for name in code.co_names}):
             value = function.__globals__.get(name)
-            is_rust |= str(getattr(value, "__module__", None)).startswith("mlfast._core") or (
-                isinstance(value, ModuleType) and value.__name__.startswith("mlfast._core")
-            )
+            home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            is_error = isinstance(value, type) and issubclass(value, Exception)
+            is_rust |= str(home).startswith("mlfast._core") and not is_error
             if isinstance(value, FunctionType) and value.__module__.startswith("mlfast."):
                 following.append(function_of(value))
             if any(value is each for each in MADE_OF):
