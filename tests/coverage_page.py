@@ -1,7 +1,7 @@
 """
 docs/coverage.md: `python -m tests.coverage_page` writes its tables, of what is in Rust and what goes to scikit-learn.
 
-Both are read from the code. A method is in Rust if it leads to a call into `mlfast._core`, on its own or where the
+Both are read from the code. A method is in Rust if it leads to `dispatch` or into `mlfast._core`, on its own or where the
 parent's method calls one of ours. Its conditions are those that the functions on this way name. In a reason, … stands
 for what was given in the call.
 """
@@ -17,7 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from mlfast._dispatch import Condition
+from mlfast._dispatch import Condition, dispatch
 from mlfast._reach import _calls, function_of
 from mlfast.accel._registry import OWN, REGISTRY
 from mlfast.cluster import KMeans
@@ -109,7 +109,7 @@ def way(function, cls):
             value = function.__globals__.get(name)
             home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
             is_error = isinstance(value, type) and issubclass(value, Exception)
-            is_rust |= str(home).startswith("mlfast._core") and not is_error
+            is_rust |= value is dispatch or (str(home).startswith("mlfast._core") and not is_error)
             if isinstance(value, FunctionType) and value.__module__.startswith("mlfast."):
                 following.append(function_of(value))
             if any(value is each for each in MADE_OF):
