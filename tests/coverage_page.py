@@ -1,9 +1,9 @@
 """
 docs/coverage.md: `python -m tests.coverage_page` writes its tables, of what is in Rust and what goes to scikit-learn.
 
-Both are read from the code. A method is in Rust if it leads to `dispatch` or into `mlfast._core`, on its own or where the
-parent's method calls one of ours. Its conditions are those that the functions on this way name. In a reason, … stands
-for what was given in the call.
+Both are read from the code. A method is in Rust if it leads to `dispatch` or into `mlfast._core`, on its own or where
+the parent's method calls one of ours. Its conditions are those that the functions on this way name. In a reason, …
+stands for what was given in the call.
 """
 
 import ast
@@ -11,7 +11,6 @@ import functools
 import importlib
 import inspect
 import re
-import sys
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -154,7 +153,4 @@ def page():
 
 
 if __name__ == "__main__":
-    if "--print" in sys.argv:
-        sys.stdout.write(table())
-    else:
-        PAGE.write_text(page())
+    PAGE.write_text(page())
