@@ -234,6 +234,7 @@ def draw_speed(lines: list[Line]) -> None:
     axes.bar_label(bars, [f" {line.speedup:.1f}x, {line.agreement}" for line in lines], fontsize=8)
     axes.axvline(1.0, color="#555555", linewidth=0.8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}x")
     axes.set_xlim(0.7, 6 * max(line.speedup for line in lines))
     axes.invert_yaxis()
     axes.set_xlabel("speed of mlfast, scikit-learn = 1 (log scale)")
