@@ -25,10 +25,10 @@ REPRESENTATIVES = ("KMeans", "NearestNeighbors", "RandomForestClassifier", "Logi
 #: The fast tier runs one case in so many of each test function, the first among them.
 FAST_STEP = 16
 
+OTHERWISE = "else in `make nightly` alone"
 MARKERS = (
     "nightly: the test runs in `make nightly` alone",
-    "per_change(argument=values, ...): with other values of these arguments the test runs in `make nightly` alone; "
-    "several of these markers are alternatives",
+    f"per_change(argument=values, ...): with these arguments the test runs in `make test`, {OTHERWISE}; may be repeated",
 )
 
 
