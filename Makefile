@@ -44,7 +44,7 @@ bench: $(HAVE)/optional-bench $(HAVE)/installed ## Time mlfast against its peers
 	@$(PY) benches/compare/run.py $(BENCH_ARGS)
 
 bench-rust: rust ## Micro-benchmarks of the kernels (cargo bench)
-	cargo bench
+	cargo bench --features bench
 
 wheel: wheels/.built ## Build the release wheel into wheels/
 	@ls wheels/*.whl
@@ -68,7 +68,7 @@ lint-static: rust $(HAVE)/extra-lint ## Lint without building the wheel
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 \
 	  || { echo "lint needs rustfmt and clippy: rustup component add rustfmt clippy"; exit 1; }
 	cargo fmt --check
-	cargo clippy --all-targets --features python -- -D warnings
+	cargo clippy --all-targets --features python,bench -- -D warnings
 	$(VENV)/bin/ruff check $(PYTHON_CODE)
 	$(VENV)/bin/ruff format --check $(PYTHON_CODE)
 	$(VENV)/bin/mypy

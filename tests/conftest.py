@@ -31,6 +31,7 @@ settings.register_profile(
     "nightly",
     max_examples=1000,
     deadline=None,
+    derandomize=False,  # which it would be where CI is set
     print_blob=True,
     suppress_health_check=SLOW_DATA,
 )

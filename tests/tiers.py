@@ -28,7 +28,7 @@ FAST_STEP = 16
 OTHERWISE = "else in `make nightly` alone"
 MARKERS = (
     "nightly: the test runs in `make nightly` alone",
-    f"per_change(argument=values, ...): with these arguments the test runs in `make test`, {OTHERWISE}; may be repeated",
+    f"per_change(argument=values, ...): with these arguments the test runs per change, {OTHERWISE}; may be repeated",
 )
 
 
