@@ -24,6 +24,8 @@ DEFAULT = "nightly" if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else "c
 REPRESENTATIVES = ("KMeans", "NearestNeighbors", "RandomForestClassifier", "LogisticRegression", "euclidean_distances")
 #: The fast tier runs one case in so many of each test function, the first among them.
 FAST_STEP = 16
+#: It leaves out the themes that start many interpreters.
+NOT_FAST = ("accel/test_main", "examples/", "interop/test_meta_parallel", "process/")
 
 OTHERWISE = "else in `make nightly` alone"
 MARKERS = (
@@ -52,10 +54,16 @@ def split(items, tier):
         runs = tier == "nightly" or not is_nightly(item)
         if runs and tier == "fast":
             function = item.nodeid.partition("[")[0]
-            runs = cases[function] % FAST_STEP == 0
+            runs = cases[function] % FAST_STEP == 0 and not theme_of(item.nodeid).startswith(NOT_FAST)
             cases[function] += 1
         (chosen if runs else left).append(item)
     return chosen, left
+
+
+def never_per_change(items):
+    """Test functions whose markers `per_change` fit no case, of which a name may be misspelt."""
+    functions = {item.nodeid.partition("[")[0] for item in items if not item.get_closest_marker("nightly")}
+    return sorted(functions - {item.nodeid.partition("[")[0] for item in items if not is_nightly(item)})
 
 
 def theme_of(nodeid):
@@ -106,6 +114,9 @@ def main():
         rows += [(theme, *(count[theme] for count in counts.values())) for theme in sorted(counts["nightly"])]
         sys.stdout.write(f"{'':40}{''.join(f'{tier:>9}' for tier in TIERS)}\n")
         sys.stdout.writelines(f"{theme:40}{''.join(f'{n:9}' for n in numbers)}\n" for theme, *numbers in rows)
+        forgotten = never_per_change(items)
+        sys.stdout.writelines(f"runs at night alone without the marker nightly: {name}\n" for name in forgotten)
+        sys.exit(bool(forgotten))
 
 
 if __name__ == "__main__":
