@@ -123,7 +123,8 @@ def test_warm_start_of_another_kind(case):
             est.fit(X, y)
         both.append(outcome(est.fit, X[:, :3] if case == "another shape" else X, y))
     assert_same_complaint(*both)
-    if both[1].error is None:
+    # For another shape the parent's gradient is shorter than its parameters, and SciPy reads what lies behind it.
+    if both[1].error is None and case != "another shape":
         np.testing.assert_allclose(both[0].value.coef_, both[1].value.coef_, rtol=1e-6)
 
 
