@@ -22,6 +22,7 @@ ALLOWED = len(SEEDS) // 8  # per data set and storage
 WORST = 5e-3  # relative difference of the inertia when the labels differ
 
 
+@pytest.mark.per_change(name=["digits", "iris"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 @pytest.mark.parametrize("estimator", ["KMeans", "MiniBatchKMeans", "BisectingKMeans"])
@@ -39,6 +40,7 @@ def test_fits_that_differ(real, name, estimator, kind, dtype):
     assert len(differ) <= (0 if dtype is np.float64 else ALLOWED), f"seeds {differ}"
 
 
+@pytest.mark.per_change(name=["digits", "iris"])
 @pytest.mark.parametrize(("dtype", "allowed"), [(np.float64, 1), (np.float32, 3)])
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 @pytest.mark.parametrize("name", CLUSTERS)

@@ -65,6 +65,7 @@ def test_few_steps_are_the_same(kind, shape, fit_intercept, weighted):
         assert_same(*fit_both(X, y, weights, fit_intercept=fit_intercept, max_iter=5, **params), rtol=1e-7)
 
 
+@pytest.mark.per_change(seed=[0])
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("weighted", [False, True])
