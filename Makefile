@@ -18,7 +18,7 @@ PYTHON_CODE := python tests benches examples
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test lint bench bench-rust wheel clean clean-all fmt lint-static stubs test-rust test-python \
-        test-upstream conformance conformance-all nightly test-kernel test-machines fuzz audit dev rust
+        test-fast test-upstream conformance conformance-all nightly test-kernel test-machines fuzz audit coverage dev rust
 
 # PyO3 reads the settings of this interpreter whenever the feature `python` is on.
 export PYO3_PYTHON := $(abspath $(PY))
@@ -33,7 +33,7 @@ help: ## Show this list
 
 # ---- what users want ----
 
-demo: $(HAVE)/extra-demo $(HAVE)/installed ## Build mlfast and run it beside scikit-learn on real pictures
+demo: $(HAVE)/extra-demo $(HAVE)/installed ## Build mlfast and run it beside scikit-learn, a row for every room
 	@$(PY) examples/demo.py
 
 test: lint-static test-rust stubs test-python test-kernel test-upstream ## Everything that must hold: lint, Rust tests, wheel, Python tests
@@ -44,7 +44,7 @@ bench: $(HAVE)/optional-bench $(HAVE)/installed ## Time mlfast against its peers
 	@$(PY) benches/compare/run.py $(BENCH_ARGS)
 
 bench-rust: rust ## Micro-benchmarks of the kernels (cargo bench)
-	cargo bench
+	cargo bench --features bench
 
 wheel: wheels/.built ## Build the release wheel into wheels/
 	@ls wheels/*.whl
@@ -68,10 +68,13 @@ lint-static: rust $(HAVE)/extra-lint ## Lint without building the wheel
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 \
 	  || { echo "lint needs rustfmt and clippy: rustup component add rustfmt clippy"; exit 1; }
 	cargo fmt --check
-	cargo clippy --all-targets --features python -- -D warnings
+	cargo clippy --all-targets --features python,bench -- -D warnings
 	$(VENV)/bin/ruff check $(PYTHON_CODE)
 	$(VENV)/bin/ruff format --check $(PYTHON_CODE)
 	$(VENV)/bin/mypy
+
+coverage: $(HAVE)/extra-test $(HAVE)/installed ## Write the tables of docs/coverage.md from the code
+	@$(PY) -m tests.coverage_page
 
 stubs: $(HAVE)/extra-lint $(HAVE)/installed ## Compare _core.pyi with the built module
 	$(PY) -m mypy.stubtest --mypy-config-file pyproject.toml mlfast._core
@@ -91,6 +94,9 @@ KERNEL_TESTS := $(addprefix tests/,cluster/test_kmeans.py ensemble/test_isolatio
 test-kernel: $(HAVE)/extra-test $(HAVE)/installed ## Some of the Python tests under another BLAS kernel than the machine's own
 	OPENBLAS_CORETYPE=Prescott $(PYTEST) $(KERNEL_TESTS)
 
+test-fast: $(HAVE)/extra-test $(HAVE)/installed ## A sample of the Python tests, under 3 minutes (tests/README.md)
+	$(PYTEST) --tier=fast $(PYTEST_ARGS)
+
 test-upstream: $(HAVE)/extra-test $(HAVE)/installed ## scikit-learn's tests of what mlfast replaces, with mlfast in place
 	$(PY) -m tests.upstream.run --direct
 
@@ -100,7 +106,7 @@ conformance: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's tests
 conformance-all: $(HAVE)/extra-test $(HAVE)/installed ## All of scikit-learn's tests, stock and with mlfast (hours)
 	$(PY) -m tests.upstream.run --all $(PYTEST_ARGS)
 
-nightly: $(HAVE)/extra-test $(HAVE)/optional-packages $(HAVE)/installed ## The Python tests with many more Hypothesis examples (hours)
+nightly: $(HAVE)/extra-test $(HAVE)/optional-packages $(HAVE)/installed ## All Python tests, with many more Hypothesis examples (hours)
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 $(PYTEST_ARGS)
 
 # Kernel of OpenBLAS, NumPy's vector functions that are switched off, instruction set of mlfast. Others than the

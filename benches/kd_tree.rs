@@ -1,4 +1,4 @@
-//! Micro-benchmarks of the kd-tree: `cargo bench --bench kd_tree`.
+//! Micro-benchmarks of the kd-tree: `cargo bench --features bench --bench kd_tree`.
 //!
 //! One thread, uniform noise. `build` is the tree alone; `own` looks for the neighbours of its rows, `others` for those
 //! of a twentieth as many new rows.

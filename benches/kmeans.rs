@@ -1,4 +1,4 @@
-//! Micro-benchmarks of the clustering room: `cargo bench --bench kmeans`.
+//! Micro-benchmarks of the clustering room: `cargo bench --features bench --bench kmeans`.
 //!
 //! One thread, uniform noise. `nearest` is the assignment step alone, with its products per second; `lloyd` five
 //! iterations from given centres; `plus_plus` the seeding of one run.

@@ -1,4 +1,4 @@
-//! Micro-benchmarks of the neighbours room: `cargo bench --bench neighbors`.
+//! Micro-benchmarks of the neighbours room: `cargo bench --features bench --bench neighbors`.
 //!
 //! One thread, uniform noise. `brute` is a search without a tree with its pairs of rows times features per second: a
 //! sieve in front of exact ranks for the euclidean metric, exact distances by blocks for the others. `classify` adds the

@@ -1,4 +1,4 @@
-//! Micro-benchmarks of growing trees: `cargo bench --bench tree`.
+//! Micro-benchmarks of growing trees: `cargo bench --features bench --bench tree`.
 //!
 //! One thread, uniform noise with a little signal. `columns` sorts them; the others grow one tree on columns that are
 //! ready.

@@ -1,8 +1,10 @@
-"""`make demo`: mlfast beside scikit-learn on real data, in under a minute.
+"""`make demo`: mlfast beside scikit-learn, one kind of work a row, in under a minute.
 
-Every section runs the same work with both, in turn, and yields one line of the table; a later room adds its
-function to SECTIONS. mlfast runs with fallback="raise", so no line can be scikit-learn in disguise.
-Writes quantised.png, misread.png and speed.png into demo-output/.
+Each row is the same call with the same data, parameters and random_state in both packages, run in turn; the least time
+counts. mlfast runs with fallback="raise", so no row can be scikit-learn in disguise. A new room adds a function to
+ROWS: it makes the data and returns what is timed, a function of the package (`sklearn` or `mlfast`) that returns the
+answer.
+Writes colours.png and speed.png into demo-output/.
 """
 
 from __future__ import annotations
@@ -12,81 +14,174 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 OUTPUT = Path(__file__).resolve().parents[1] / "demo-output"
-ROUNDS, PATIENCE = 5, 5.0  # rounds of a section; no further one begins after so many seconds
+ROUNDS, PATIENCE = 5, 2.0  # rounds of a row; no further one begins after so many seconds
+COLUMNS = "{:<54}{:>13}{:>11}{:>10}   {}"
+
+Work = Callable[[Any], Any]
 
 
-@dataclass
-class Line:
-    """One line of the table: least times in seconds, and how far the answers agree."""
+class Line(NamedTuple):
+    """One line of the table: least times in seconds, and both answers."""
 
     work: str
-    ours: float
-    theirs: float
-    equal: float  # share of equal labels
-    rand: float | None  # adjusted Rand index of two clusterings; classes have names, so it says nothing more of them
-    score: str  # what the two scores are
-    our_score: float
-    their_score: float
+    mlfast: float
+    sklearn: float
+    answer: Any
+    parents_answer: Any
 
     @property
     def speedup(self) -> float:
-        return self.theirs / self.ours
+        return self.sklearn / self.mlfast
+
+    @property
+    def agreement(self) -> str:
+        return agreement(self.answer, self.parents_answer)
+
+    def __str__(self) -> str:
+        return COLUMNS.format(
+            self.work, duration(self.sklearn), duration(self.mlfast), f"{self.speedup:.1f}x", self.agreement
+        )
 
 
-def say(text: str) -> None:
-    print(text, flush=True)
+# ---- rows ----
 
 
-def race(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float, Any, Any]:
+def photograph() -> np.ndarray:
+    from sklearn.datasets import load_sample_image
+
+    return np.asarray(load_sample_image("china.jpg"), dtype=np.float64) / 255
+
+
+def colours() -> Work:
+    """KMeans: a photograph, 273,280 pixels, in 32 colours"""
+    x = photograph().reshape(-1, 3)
+    return lambda package: package.cluster.KMeans(32, random_state=0).fit(x).labels_
+
+
+def neighbours() -> Work:
+    """KNeighborsClassifier: 10,000 rows among 20,000 x 16"""
+    x, y = classes(30_000, 16)
+    known, new = slice(20_000), slice(20_000, None)
+    return lambda package: (
+        package.neighbors.KNeighborsClassifier(15, n_jobs=-1).fit(x[known], y[known]).predict_proba(x[new])
+    )
+
+
+def distances() -> Work:
+    """manhattan_distances: 3,000 rows to 3,000 x 50"""
+    x = np.random.default_rng(0).normal(size=(6_000, 50))
+    return lambda package: package.metrics.pairwise.manhattan_distances(x[:3_000], x[3_000:])
+
+
+def imputer() -> Work:
+    """KNNImputer: 4,000 x 20, a tenth missing"""
+    x, _ = classes(4_000, 20)
+    x[np.random.default_rng(0).random(x.shape) < 0.1] = np.nan
+    return lambda package: package.impute.KNNImputer().fit_transform(x)
+
+
+def tree() -> Work:
+    """DecisionTreeClassifier: 30,000 x 20"""
+    x, y = classes(30_000, 20)
+    return lambda package: package.tree.DecisionTreeClassifier(random_state=0).fit(x, y).predict_proba(x)
+
+
+def forest() -> Work:
+    """RandomForestClassifier: 100 trees, 10,000 x 20"""
+    x, y = classes(10_000, 20)
+    return lambda package: (
+        package.ensemble.RandomForestClassifier(100, random_state=0, n_jobs=-1).fit(x, y).predict_proba(x)
+    )
+
+
+def boosting() -> Work:
+    """GradientBoostingRegressor: 100 trees, 8,000 x 10"""
+    from sklearn.datasets import make_friedman1
+
+    x, y = make_friedman1(8_000, random_state=0)
+    return lambda package: package.ensemble.GradientBoostingRegressor(random_state=0).fit(x, y).predict(x)
+
+
+def least_squares() -> Work:
+    """LinearRegression: a million rows, 20 features"""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1_000_000, 20))
+    y = x @ rng.normal(size=20) + rng.normal(size=len(x))
+    return lambda package: package.linear_model.LinearRegression().fit(x, y).coef_
+
+
+def support_vectors() -> Work:
+    """LinearSVC: 50,000 x 30"""
+    x, y = classes(50_000, 30)
+    return lambda package: package.svm.LinearSVC(random_state=0, dual=False).fit(x, y).coef_
+
+
+def network() -> Work:
+    """MLPClassifier: 1,797 handwritten digits, 30 epochs"""
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    x /= 16
+    return lambda package: package.neural_network.MLPClassifier(max_iter=30, random_state=0).fit(x, y).predict_proba(x)
+
+
+ROWS = [
+    colours,
+    neighbours,
+    distances,
+    imputer,
+    tree,
+    forest,
+    boosting,
+    least_squares,
+    support_vectors,
+    network,
+]
+
+
+def classes(n_samples: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import make_classification
+
+    return make_classification(n_samples, n_features, n_informative=8, n_classes=3, random_state=0)
+
+
+# ---- measuring ----
+
+
+def measure(row: Callable[[], Work]) -> Line:
     """Run both in turn; the least time of each, and what each returned last."""
+    import sklearn
+
     import mlfast
 
-    least = {"mlfast": float("inf"), "scikit-learn": float("inf")}
-    result: dict[str, Any] = {}
+    work = row()
+    least = {mlfast: np.inf, sklearn: np.inf}
+    answer: dict[Any, Any] = {}
     begin = time.perf_counter()
-    for turn in range(ROUNDS):
-        print(f"    round {turn + 1}:", end="", flush=True)
-        for name, work in (("mlfast", ours), ("scikit-learn", theirs)):
+    for _ in range(ROUNDS):
+        for package in (mlfast, sklearn):
+            start = time.perf_counter()
             with mlfast.config_context(fallback="raise"):
-                print(f"  {name} ...", end="", flush=True)
-                start = time.perf_counter()
-                result[name] = work()
-                spent = time.perf_counter() - start
-            least[name] = min(least[name], spent)
-            print(f" {duration(spent):>8}", end="", flush=True)
-        print()
+                answer[package] = work(package)
+            least[package] = min(least[package], time.perf_counter() - start)
         if time.perf_counter() - begin > PATIENCE:
             break
-    return least["mlfast"], least["scikit-learn"], result["mlfast"], result["scikit-learn"]
+    return Line(str(row.__doc__), least[mlfast], least[sklearn], answer[mlfast], answer[sklearn])
 
 
-def compare(work: str, estimator: str, x: Any, **params: Any) -> tuple[Line, Any, Any]:
-    """Fit `estimator` of both packages with the same parameters on x and compare labels and inertia."""
-    import sklearn.cluster
-    from sklearn.metrics import adjusted_rand_score
-
-    import mlfast.cluster
-
-    our_class, their_class = getattr(mlfast.cluster, estimator), getattr(sklearn.cluster, estimator)
-    ours_s, theirs_s, ours, theirs = race(lambda: our_class(**params).fit(x), lambda: their_class(**params).fit(x))
-    line = Line(
-        work,
-        ours_s,
-        theirs_s,
-        float(np.mean(ours.labels_ == theirs.labels_)),
-        float(adjusted_rand_score(theirs.labels_, ours.labels_)),
-        "inertia",
-        float(ours.inertia_),
-        float(theirs.inertia_),
-    )
-    return line, ours, theirs
+def agreement(answer: np.ndarray, parents_answer: np.ndarray) -> str:
+    """How far two answers agree: labels by how many are equal, numbers by the largest difference."""
+    if np.array_equal(answer, parents_answer):
+        return "identical"
+    if answer.dtype.kind in "iu":
+        return f"{np.mean(answer == parents_answer):.3%} of labels equal"
+    return f"equal to {np.abs(answer - parents_answer).max() / np.abs(parents_answer).max():.0e}"
 
 
 def busy() -> float | None:
@@ -98,207 +193,94 @@ def busy() -> float | None:
     return (sum(ticks[:8]) - sum(ticks[3:5])) / os.sysconf("SC_CLK_TCK") - time.process_time()
 
 
-# ---- sections ----
-
-
-def pixels() -> tuple[Any, tuple[int, int]]:
-    from sklearn.datasets import load_sample_image
-
-    image = load_sample_image("china.jpg")
-    return np.ascontiguousarray(image.reshape(-1, 3) / 255.0), image.shape[:2]
-
-
-def colours() -> Line:
-    """A photograph of 273,280 pixels in 64 colours."""
-    x, shape = pixels()
-    line, ours, theirs = compare(
-        f"KMeans, photograph, {len(x):,} pixels, 64 colours", "KMeans", x, n_clusters=64, random_state=0
-    )
-    pictures = [("original", x)]
-    pictures += [(f"{name}, 64 colours", m.cluster_centers_[m.labels_]) for name, m in both(ours, theirs)]
-    draw_pictures([(title, p.reshape(*shape, 3)) for title, p in pictures])
-    return line
-
-
-def colours_in_batches() -> Line:
-    """The same photograph by mini-batches."""
-    x, _ = pixels()
-    work = "MiniBatchKMeans, the same photograph, 64 colours"
-    return compare(work, "MiniBatchKMeans", x, n_clusters=64, random_state=0)[0]
-
-
-def digits() -> Line:
-    """1,797 handwritten digits in ten clusters, ten starts."""
-    from sklearn.datasets import load_digits
-    from sklearn.metrics import adjusted_rand_score
-
-    data = load_digits()
-    line, ours, theirs = compare(
-        "KMeans, 1,797 digits, 10 clusters, 10 starts", "KMeans", data.data, n_clusters=10, n_init=10, random_state=0
-    )
-    for name, model in both(ours, theirs):
-        rand = adjusted_rand_score(data.target, model.labels_)
-        say(f"    {name}: adjusted Rand index against the true digits {rand:.4f}")
-    return line
-
-
-def digits_divided() -> Line:
-    """The digits again, divided in two until there are ten clusters."""
-    from sklearn.datasets import load_digits
-
-    work = "BisectingKMeans, 1,797 digits, 10 clusters"
-    return compare(work, "BisectingKMeans", load_digits().data, n_clusters=10, n_init=5, random_state=0)[0]
-
-
-def digits_read() -> Line:
-    """Which digit is it? Half of the digits are read by their five nearest neighbours among the other half."""
-    import sklearn.neighbors
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    import mlfast.neighbors
-
-    data = load_digits()
-    known, asked, names, truth = train_test_split(
-        data.data, data.target, test_size=0.5, random_state=0, stratify=data.target
-    )
-    ours_s, theirs_s, ours, theirs = race(
-        lambda: mlfast.neighbors.KNeighborsClassifier(5).fit(known, names).predict(asked),
-        lambda: sklearn.neighbors.KNeighborsClassifier(5).fit(known, names).predict(asked),
-    )
-    draw_misread(asked, truth, ours)
-    for name, read in both(ours, theirs):
-        say(f"    {name}: {np.sum(read == truth):,} of {len(truth):,} digits read as they were meant")
-    return Line(
-        f"KNeighborsClassifier, {len(asked)} digits among {len(known)}, k=5",
-        ours_s,
-        theirs_s,
-        float(np.mean(ours == theirs)),
-        None,
-        "accuracy",
-        float(np.mean(ours == truth)),
-        float(np.mean(theirs == truth)),
-    )
-
-
-SECTIONS: list[Callable[[], Line]] = [colours, colours_in_batches, digits, digits_divided, digits_read]
-
-
 # ---- output ----
 
 
-def both(ours: Any, theirs: Any) -> list[tuple[str, Any]]:
-    return [("mlfast", ours), ("scikit-learn", theirs)]
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 def duration(seconds: float) -> str:
-    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def draw_pictures(pictures: list[tuple[str, Any]]) -> None:
+def draw_colours(lines: list[Line]) -> None:
+    """The photograph, and what is left of it in the colours that each package found."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(pictures), figsize=(5 * len(pictures), 3.7))
-    for place, (title, picture) in zip(axes, pictures, strict=True):
-        place.imshow(np.clip(picture, 0, 1))
+    image = photograph()
+    pixels = image.reshape(-1, 3)
+    figure, axes = plt.subplots(1, 3, figsize=(15, 3.7))
+    answers = {"original": None, "mlfast": lines[0].answer, "scikit-learn": lines[0].parents_answer}
+    for place, (title, labels) in zip(axes, answers.items(), strict=True):
+        shown = image
+        if labels is not None:
+            count = np.bincount(labels)
+            means = np.stack([np.bincount(labels, channel) / count for channel in pixels.T], axis=1)
+            shown, title = means[labels].reshape(image.shape), f"{title}, {len(count)} colours"
+        place.imshow(shown)
         place.set_title(title)
         place.axis("off")
     figure.tight_layout()
-    figure.savefig(OUTPUT / "quantised.png", dpi=110)
-    plt.close(figure)
-
-
-def draw_misread(images: Any, truth: Any, read: Any) -> None:
-    """The digits that were not read as they were meant, at most eighteen."""
-    import matplotlib.pyplot as plt
-
-    wrong = np.flatnonzero(read != truth)[:18]
-    figure, axes = plt.subplots(2, 9, figsize=(11, 3.2))
-    for place in axes.flat:
-        place.axis("off")
-    for place, row in zip(axes.flat, wrong, strict=False):
-        place.imshow(images[row].reshape(8, 8), cmap="gray_r")
-        place.set_title(f"{truth[row]}, read as {read[row]}", fontsize=9)
-    figure.suptitle(f"{np.sum(read != truth)} of {len(truth)} digits were misread", fontsize=11)
-    figure.tight_layout()
-    figure.savefig(OUTPUT / "misread.png", dpi=110)
+    figure.savefig(OUTPUT / "colours.png", dpi=110)
     plt.close(figure)
 
 
 def draw_speed(lines: list[Line]) -> None:
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(9, 1.3 + 0.75 * len(lines)))
-    for place, line in enumerate(lines):
-        axes.barh(place - 0.19, 1.0, 0.36, color="#9aa5b1", label="scikit-learn" if place == 0 else None)
-        axes.barh(place + 0.19, line.speedup, 0.36, color="#c8452f", label="mlfast" if place == 0 else None)
-        axes.text(1.0, place - 0.19, f" {duration(line.theirs)}", va="center", fontsize=8)
-        axes.text(line.speedup, place + 0.19, f" {duration(line.ours)}, {line.speedup:.1f}x", va="center", fontsize=8)
-    axes.set_xlim(0, 1.3 * max(1.0, *(line.speedup for line in lines)))
-    axes.set_yticks(range(len(lines)), [line.work.replace(", ", "\n", 1) for line in lines], fontsize=8)
+    figure, axes = plt.subplots(figsize=(9, 1 + 0.45 * len(lines)))
+    bars = axes.barh([line.work for line in lines], [line.speedup for line in lines], color="#c8452f")
+    axes.bar_label(bars, [f" {line.speedup:.1f}x, {line.agreement}" for line in lines], fontsize=8)
+    axes.axvline(1.0, color="#555555", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}x")
+    axes.set_xlim(0.7, 6 * max(line.speedup for line in lines))
     axes.invert_yaxis()
-    axes.set_xlabel("speed, scikit-learn = 1")
+    axes.set_xlabel("speed of mlfast, scikit-learn = 1 (log scale)")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(frameon=False, loc="upper right", ncols=2)
-    figure.tight_layout(rect=(0, 0, 1, 0.93))
+    figure.tight_layout()
     figure.savefig(OUTPUT / "speed.png", dpi=130)
     plt.close(figure)
-
-
-def table(lines: list[Line]) -> str:
-    width = max(len(line.work) for line in lines)
-    head = f"{'work':<{width}}{'mlfast':>11}{'sklearn':>11}{'speed-up':>10}{'equal labels':>14}{'adj. Rand':>11}"
-    head += f"  {'score':<10}{'of mlfast':>12}{'of sklearn':>12}"
-    rows = [
-        f"{line.work:<{width}}{duration(line.ours):>11}{duration(line.theirs):>11}{line.speedup:>9.2f}x"
-        f"{line.equal:>13.2%} {'-' if line.rand is None else f'{line.rand:.4f}':>10}"
-        f"  {line.score:<10}{line.our_score:>12.8g}{line.their_score:>12.8g}"
-        for line in lines
-    ]
-    return "\n".join([head, "-" * len(head), *rows])
 
 
 def main() -> None:
     begin = time.perf_counter()
     try:
         import mlfast
-        import mlfast.cluster
-        import mlfast.neighbors
     except ImportError as error:
         sys.exit(f"mlfast cannot be imported ({error}); `make demo` builds and installs it first.")
     try:
         import matplotlib
     except ImportError:
         sys.exit("The demo draws with matplotlib: pip install matplotlib (`make demo` does).")
-    import sklearn.cluster
-    import sklearn.neighbors
+    import sklearn
+    from sklearn.exceptions import ConvergenceWarning
 
     matplotlib.use("Agg")
-    warnings.simplefilter("ignore", sklearn.exceptions.ConvergenceWarning)
+    warnings.simplefilter("ignore", ConvergenceWarning)
     OUTPUT.mkdir(exist_ok=True)
     say(
-        f"mlfast {mlfast.__version__} beside scikit-learn {sklearn.__version__}, {mlfast.get_num_threads()} threads at "
-        "most: the same data, parameters and random_state, in turn; the least time counts."
+        f"mlfast {mlfast.__version__} beside scikit-learn {sklearn.__version__}, {mlfast.get_num_threads()} threads: "
+        "same data, same parameters, in turn.\n"
     )
-    say("Warming up both on a few points ...")
-    for package in (sklearn, mlfast):
-        package.cluster.KMeans(2, n_init=1).fit(np.eye(4))
-        package.neighbors.KNeighborsClassifier(1).fit(np.eye(4), np.arange(4)).predict(np.eye(4))
-
+    head = COLUMNS.format("work", "scikit-learn", "mlfast", "speed-up", "answers")
+    say(f"{head}\n{'-' * (len(head) + 15)}")
     lines, start, others = [], time.perf_counter(), busy()
-    for number, section in enumerate(SECTIONS, 1):
-        say(f"[{number}/{len(SECTIONS)}] {section.__doc__}")
-        lines.append(section())
-    draw_speed(lines)
-    say("\n" + table(lines))
+    for row in ROWS:
+        lines.append(measure(row))
+        say(str(lines[-1]))
+    say("\nidentical: to the last bit; equal to: the largest difference, as a fraction of the largest value")
     now = busy()
     if others is not None and now is not None and (share := (now - others) / (time.perf_counter() - start)) > 0.1:
         say(
-            f"\nNote: other processes kept {share:.1f} CPUs busy meanwhile. scikit-learn's threads wait for each other "
-            "and suffer\nfar more from that than mlfast's, so these speed-ups are too high: repeat on an idle machine."
+            f"\nNote: other processes kept {share:.1f} CPUs busy meanwhile, which slows scikit-learn's threads "
+            "more than mlfast's.\nThese speed-ups may be too high: repeat on an idle machine."
         )
+    draw_colours(lines)
+    draw_speed(lines)
     shown = OUTPUT.relative_to(Path.cwd()) if OUTPUT.is_relative_to(Path.cwd()) else OUTPUT
-    say(f"\nPictures: {shown}/quantised.png, misread.png, speed.png ({time.perf_counter() - begin:.0f} s in all)")
+    say(f"\nPictures: {shown}/colours.png, speed.png ({time.perf_counter() - begin:.0f} s in all)")
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ import mlfast
 
 pytest.register_assert_rewrite(f"{__package__}.compare")  # before anything imports it
 
-from . import realdata  # noqa: E402
+from . import budget, realdata, tiers  # noqa: E402
 
 # Some entries can be compared on a quarter of the drawn tables; as many as the profile says are compared all the same.
 SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile(
     "default",
-    max_examples=60,
+    max_examples=20,
     deadline=None,  # two fits per example, one of them scikit-learn's
     derandomize=True,  # what is red on one machine must be red on another; `make nightly` draws anew
     print_blob=True,
@@ -31,17 +31,33 @@ settings.register_profile(
     "nightly",
     max_examples=1000,
     deadline=None,
+    derandomize=False,  # which it would be where CI is set
     print_blob=True,
     suppress_health_check=SLOW_DATA,
 )
+settings.register_profile("fast", settings.get_profile("default"), max_examples=5)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--tier", choices=tiers.TIERS, default=tiers.DEFAULT, help="which tests run: tests/README.md")
+
+
 def pytest_configure(config):
-    config.addinivalue_line(
-        "markers",
-        "fallback: the call is meant to reach scikit-learn, so it runs under the default fallback policy",
-    )
+    fallback = "fallback: the call is meant to reach scikit-learn, so it runs under the default fallback policy"
+    for marker in (fallback, *tiers.MARKERS):
+        config.addinivalue_line("markers", marker)
+    tier = config.getoption("tier")
+    if tier == "fast":
+        settings.load_profile("fast")
+    if not hasattr(config, "workerinput"):  # else a worker of pytest-xdist
+        config.pluginmanager.register(budget.Seconds(tier), "seconds")
+
+
+def pytest_collection_modifyitems(config, items):
+    items[:], left = tiers.split(items, config.getoption("tier"))
+    if left:
+        config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(autouse=True)

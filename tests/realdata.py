@@ -12,7 +12,7 @@ from sklearn.datasets import (
     load_sample_image,
 )
 
-ABSENT = "shared data folder absent"  # see README: the project does not depend on that folder
+ABSENT = "shared data folder absent"  # the project does not depend on that folder
 
 
 def shared_file(name):

@@ -45,7 +45,7 @@ class Row:
     without arguments; `scores(data, result, reference)` judges what that work returned, beside what scikit-learn
     returned (None where it is not there). The goal reads: mlfast takes at most 1/`goal` of the time of `against`,
     and at most `limit` seconds. With `short=True` the work is repeated until a round lasts 50 ms, and its time is per
-    call. A row with `minor=True` is measured like the others; README sums such rows up in a sentence.
+    call. A row with `minor=True` is measured like the others; docs/benchmarks.md sums such rows up in a sentence.
     """
 
     key: str

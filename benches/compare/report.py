@@ -1,4 +1,6 @@
-"""What is shown of the results, room by room: a table on the terminal, JSON, a bar chart, a table in README.md."""
+"""What is shown of the results, room by room: a table on the terminal, JSON, a bar chart, a table in
+docs/benchmarks.md.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import Figures, Result
+from highlights import highlights, replaced
 from peers import ORDER, Peer
 
-MARK = "<!-- bench:{room}:{place} -->"
 COLOURS = {
     "mlfast": "#c8452f",
     "sklearn": "#9aa5b1",
@@ -224,11 +226,11 @@ def write_chart(path: Path, results: list[Result], versions: str) -> str | None:
     return None
 
 
-# ---- README ----
+# ---- documents ----
 
 
 def markdown(content: dict[str, Any]) -> str:
-    """A room's table for README from its JSON report: the rows with the most threads, least times.
+    """A room's table for docs/benchmarks.md from its JSON report: the rows with the most threads, least times.
 
     Minor rows become a sentence with the least and the greatest ratio among them.
     """
@@ -250,7 +252,7 @@ def markdown(content: dict[str, Any]) -> str:
     versions = ", ".join(f"{n} {v}" for n, v in content["versions"].items())
     caption = (
         f"{content['date']}, {content['machine']}; {threads} threads; least of {content['rounds']} rounds, "
-        f"the contestants in turn; {versions}. Memory is what the call adds to data and imports."
+        f"the libraries in turn; {versions}. Memory is what the call adds to data and imports."
     )
     if any(len(p["rounds_s"]) < content["rounds"] for r in shown for p in r["peers"].values()):
         caption += " Whoever takes more than ten seconds and four times the fastest one's ran in two rounds only."
@@ -275,14 +277,13 @@ def _summary(rows: list[dict[str, Any]]) -> list[str]:
     return [text + (f"; slower than scikit-learn: {', '.join(slower)}." if slower else "; none is slower."), ""]
 
 
-def refresh(readme: Path, content: dict[str, Any]) -> None:
-    """Put the room's table between its two marks of README.md, which must be there."""
+def refresh(root: Path, content: dict[str, Any]) -> None:
+    """Put the room's table into docs/benchmarks.md, and what README.md shows of it there."""
     if content["scale"] != 1 or not content["whole"] or "mlfast" not in content["versions"]:
-        raise SystemExit("README.md takes no figures of a --quick run, of some rows only or of a run without mlfast")
-    begin, end = (MARK.format(room=content["room"], place=place) for place in ("begin", "end"))
-    text = readme.read_text()
-    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise SystemExit(f"{readme} needs one {begin} and one {end} after it")
-    before, rest = text.split(begin)
-    after = rest.split(end)[1]
-    readme.write_text(f"{before}{begin}\n{markdown(content)}\n{end}{after}")
+        raise SystemExit("the documents take no figures of a --quick run, of some rows only or of a run without mlfast")
+    benchmarks, readme = root / "docs" / "benchmarks.md", root / "README.md"
+    text = replaced(benchmarks.read_text(), content["room"], markdown(content))
+    # Both are made before either is written.
+    shown = replaced(readme.read_text(), "highlights", highlights(text))
+    benchmarks.write_text(text)
+    readme.write_text(shown)

@@ -4,8 +4,8 @@
     python benches/compare/run.py --room neighbors     one room
     python benches/compare/run.py --only lloyd --only one-row
     python benches/compare/run.py --quick              a tenth of the data, two rounds, no memory: does it run?
-    python benches/compare/run.py --readme             also refresh the tables in README.md
-    python benches/compare/run.py --from bench-output/kmeans.json      refresh one from an earlier run
+    python benches/compare/run.py --docs               also refresh the tables of docs/benchmarks.md and README.md
+    python benches/compare/run.py --from bench-output/kmeans.json      refresh them from an earlier run
 
 Writes bench-output/<room>.json and <room>.png. A contestant that is not installed is left out with a note.
 A new room adds its file of rows beside kmeans.py and a line to ROOMS.
@@ -62,9 +62,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=ROOT / "bench-output", metavar="FOLDER")
     parser.add_argument("--quick", action="store_true", help="a tenth of the data, two rounds, no memory")
     parser.add_argument("--no-memory", action="store_true", help="leave peak memory out")
-    parser.add_argument("--readme", action="store_true", help="refresh the tables in README.md")
+    parser.add_argument("--docs", action="store_true", help="refresh the tables of docs/benchmarks.md and README.md")
     parser.add_argument(
-        "--from", dest="earlier", type=Path, metavar="FILE", help="refresh README.md from this report, run nothing"
+        "--from", dest="earlier", type=Path, metavar="FILE", help="refresh the documents from this report, run nothing"
     )
     parser.add_argument("--list", action="store_true", help="list the rows")
     parser.add_argument("--memory-of", metavar="PEER", help=argparse.SUPPRESS)  # how harness.memory calls this script
@@ -88,7 +88,7 @@ def chosen(room: str | None, only: list[str]) -> dict[str, list[harness.Row]]:
 def main() -> None:
     args = arguments()
     if args.earlier:
-        report.refresh(ROOT / "README.md", json.loads(args.earlier.read_text()))
+        report.refresh(ROOT, json.loads(args.earlier.read_text()))
         return
     rooms = chosen(args.room, args.only)
     threads = [int(t) for t in args.threads.split(",")]
@@ -132,8 +132,8 @@ def main() -> None:
         report.write_json(args.output / f"{room}.json", content)
         problem = report.write_chart(args.output / f"{room}.png", results, versions)
         print(f"\nwrote {args.output}/{room}.json" + (f"; {problem}" if problem else f" and {room}.png"))
-        if args.readme:
-            report.refresh(ROOT / "README.md", content)
+        if args.docs:
+            report.refresh(ROOT, content)
     for what, rows in (
         ("goals missed", [r for r in everything if r.met is False]),
         ("peak memory above scikit-learn's", [r for r in everything if r.heavier]),

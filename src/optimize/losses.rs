@@ -6,11 +6,11 @@
 //! Reference: T. Zhang, "Solving Large Scale Linear Prediction Problems Using Stochastic Gradient Descent Algorithms",
 //! ICML 2004.
 
-/// Below it, `exp(x)` and `log(1 + exp(x))` are the same number.
+/// Up to it, `log(1 + exp(x))` rounds to `exp(x)`.
 const FAR_BELOW: f64 = -37.0;
-/// Up to it, `log1p` is as exact as it gets with `exp(x)` itself.
+/// Up to it, `1 + exp(x)` would lose digits of a small `exp(x)`, and `log1p` keeps them.
 const BELOW: f64 = -2.0;
-/// Above it, `log(1 + exp(x))` is `x + exp(-x)`.
+/// Above it, `log(1 + exp(x))` rounds to `x + exp(-x)`.
 const ABOVE: f64 = 18.0;
 
 /// A loss.
@@ -22,7 +22,7 @@ pub enum Loss {
     SquaredHinge(f64),
     /// The square of what is lacking to 1, continued by a line from -1 on.
     ModifiedHuber,
-    /// The logarithm of the odds against the target.
+    /// The negative log-likelihood of the target, where the prediction is the log-odds of class 1.
     HalfBinomial,
     /// Half the squared error.
     HalfSquared,

@@ -28,6 +28,7 @@ def parents_answer(estimator, n_clusters, seed, X):
     return model.labels_, model.inertia_
 
 
+@pytest.mark.per_change(name=["digits", "iris"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 @pytest.mark.parametrize("estimator", ["KMeans", "MiniBatchKMeans", "BisectingKMeans"])
@@ -52,6 +53,7 @@ def test_fits_that_differ(real, name, estimator, kind, dtype):
     assert len(differ) <= (0 if dtype is np.float64 else ALLOWED), f"seeds {differ}"
 
 
+@pytest.mark.per_change(name=["digits", "iris"])
 @pytest.mark.parametrize(("dtype", "allowed"), [(np.float64, 1), (np.float32, 3)])
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 @pytest.mark.parametrize("name", CLUSTERS)

@@ -53,5 +53,8 @@ OWN_WAYS = [
 ]
 OWN_ENTRIES = [thing for thing in OWN_WAYS if isinstance(thing, Entry)]
 
+#: Names of what takes a way of its own through the core.
+OWN_NAMES = {thing.name for thing in [*ENTRIES, *FUNCTIONS] if not thing.like}
+
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 FUNCTION_BY_NAME = {function.name: function for function in FUNCTIONS}

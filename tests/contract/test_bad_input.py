@@ -231,6 +231,8 @@ def test_weights(thing, case):
 
 
 @pytest.mark.fallback  # the parent judges these: see the list of fallback conditions
+@pytest.mark.per_change(init=["array"])
+@pytest.mark.per_change(entry=[entry.name for entry in ENTRIES if "init" in entry.fuzz])
 @pytest.mark.parametrize("init", ["k-means++", "random", "array"])
 @pytest.mark.parametrize("case", REACH_PARENT_WEIGHTS)
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sample_weight], ids=lambda e: e.name)

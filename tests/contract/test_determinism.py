@@ -8,7 +8,8 @@ import scipy.sparse as sp
 
 from ..compare import bits, state_bits
 from ..isolated import forked
-from .registry import ENTRIES, FUNCTIONS, OWN_ENTRIES
+from ..tiers import REPRESENTATIVES
+from .registry import ENTRIES, FUNCTIONS, OWN_ENTRIES, OWN_NAMES
 from .scenarios import bits_by_threads
 
 THREADS = (1, 2, 3, 7, 16)
@@ -16,6 +17,7 @@ SMALL_BLOCKS = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 16}
 DETERMINISTIC = [entry for entry in ENTRIES if entry.deterministic]
 
 
+@pytest.mark.per_change(thing=OWN_NAMES)
 @pytest.mark.parametrize("thing", [*DETERMINISTIC, *FUNCTIONS], ids=lambda e: e.name)
 def test_small_blocks(thing):
     """Tiny data cut into many blocks: every merge is exercised, dense and CSR, both precisions, weighted or not."""
@@ -30,6 +32,7 @@ LARGE = [entry for entry in OWN_ENTRIES if entry.deterministic]
 KINDS = [(entry, kind) for entry in LARGE for kind in ("dense", "csr") if kind == "dense" or entry.sparse]
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
 @pytest.mark.parametrize(("entry", "kind"), KINDS, ids=lambda v: getattr(v, "name", v))
 def test_default_blocks(entry, kind, threads):
     """Data large enough to be cut with the default settings."""
@@ -55,6 +58,7 @@ def bits_with_two_threads(name):
     return {case: runs[2] for case, runs in forked(bits_by_threads, name, (2,), env=SMALL_BLOCKS).items()}
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
 @pytest.mark.parametrize("env", [{"MLFAST_NUM_THREADS": 1}, {"MLFAST_NUM_THREADS": 2}, {"OMP_NUM_THREADS": 1}], ids=str)
 @pytest.mark.parametrize("entry", [e for e in OWN_ENTRIES if e.deterministic], ids=lambda e: e.name)
 def test_thread_count_from_the_environment(entry, env):

@@ -7,9 +7,10 @@ import scipy.sparse as sp
 import mlfast
 
 from ..compare import assert_same_complaint, fitted, outcome
+from ..tiers import REPRESENTATIVES
 from .answers import assert_same_fit
 from .entry import mixture
-from .registry import ENTRIES, FUNCTIONS
+from .registry import ENTRIES, FUNCTIONS, OWN_NAMES
 
 CLUSTERERS = [e for e in ENTRIES if e.clusters]
 ELKAN = [e for e in CLUSTERERS if "elkan" in e.ways]
@@ -51,6 +52,8 @@ SHAPES = [(1, 1), (1, 5), (2, 1), (2, 3), (3, 1), (5, 40), (60, 1), (7, 200)]
 SIZES = [(entry, k) for entry in ENTRIES for k in ((1, 2, 3) if entry.size_param else (None,))]
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
+@pytest.mark.per_change(entry=OWN_NAMES, dtype=[np.float64])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(("entry", "k"), SIZES, ids=lambda v: getattr(v, "name", v))
@@ -62,6 +65,8 @@ def test_edge_shape(entry, k, shape, dtype):
         compare(entry, sp.csr_array(X), **entry.sized(k))
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
+@pytest.mark.per_change(entry=OWN_NAMES, scale=[1e-150, 1e150])
 @pytest.mark.parametrize("scale", [1e-150, 1e-100, 2.0**-60, 1e-5, 1e5, 2.0**60, 1e100, 1e150])
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_scaled_float64(entry, scale):
@@ -69,12 +74,15 @@ def test_scaled_float64(entry, scale):
     compare(entry, entry.data(1, 80, 4) * scale, **entry.scaled(scale))
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
+@pytest.mark.per_change(entry=OWN_NAMES, scale=[1e-15, 1e15])
 @pytest.mark.parametrize("scale", [1e-15, 1e-5, 1e5, 1e15])
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_scaled_float32(entry, scale):
     compare(entry, (entry.data(1, 80, 4) * scale).astype(np.float32), **entry.scaled(scale))
 
 
+@pytest.mark.per_change(thing=OWN_NAMES)
 @pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e300), (np.float64, 1e160), (np.float32, 1e30)])
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("thing", [*ENTRIES, *FUNCTIONS], ids=lambda e: e.name)
@@ -187,6 +195,7 @@ def test_ill_scaled_columns(entry, algorithm):
     compare(entry, X, algorithm=algorithm)
 
 
+@pytest.mark.per_change(entry=OWN_NAMES)
 @pytest.mark.parametrize("spread", [1e-12, 1e12])
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sample_weight], ids=lambda e: e.name)
 def test_extreme_weights(entry, spread):

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 import mlfast
 
 from ..compare import assert_close, assert_same_complaint, bits, fitted, outcome, state_bits
+from ..tiers import REPRESENTATIVES
 from .entry import sparse_mixture
 from .registry import OWN_ENTRIES
 
@@ -120,6 +121,8 @@ def same_as_plain(entry, X, other, **params):
         assert bits(np.array(other)) == before, "the input changed"
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
+@pytest.mark.per_change(dtype=[np.float64])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("layout", EXACT)
 @pytest.mark.parametrize("entry", OWN_ENTRIES, ids=lambda e: e.name)

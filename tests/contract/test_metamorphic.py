@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ..compare import bits, fitted, leaves, rounding, state_bits, take
 from .entry import mixture, sparse_mixture
-from .registry import ENTRIES, OWN_ENTRIES
+from .registry import ENTRIES, OWN_ENTRIES, OWN_NAMES
 
 SEEDS = st.integers(0, 10_000)
 CLUSTERERS = [e for e in ENTRIES if e.clusters]
@@ -30,6 +30,7 @@ def assert_near(ours, theirs, but=(), rtol=1e-9):
 SCALED = [(e, kind) for e in ENTRIES if e.scales for kind in ("dense", "csr") if kind == "dense" or e.sparse]
 
 
+@pytest.mark.per_change(entry=OWN_NAMES)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("entry", "kind"), SCALED, ids=lambda v: getattr(v, "name", v))
 @given(seed=SEEDS, power=st.integers(-20, 20))
@@ -121,6 +122,7 @@ def test_weight_zero_is_absence(entry, algorithm, seed):
     np.testing.assert_array_equal(weighted.labels_[keep], removed.labels_)
 
 
+@pytest.mark.per_change(entry=OWN_NAMES)
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.sample_weight and e.weights_scale], ids=lambda e: e.name)
 @given(seed=SEEDS, power=st.integers(-10, 10))
 def test_weights_count_relatively(entry, seed, power):

@@ -21,6 +21,7 @@ import mlfast
 
 from ..compare import assert_close, bits, leaves, state_bits
 from ..isolated import clean_environment
+from ..tiers import REPRESENTATIVES
 from .registry import ENTRIES
 
 
@@ -48,6 +49,8 @@ WAYS = {
 }
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
+@pytest.mark.per_change(way=["pickle 5", "joblib mmap r"], dtype=[np.float64])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)

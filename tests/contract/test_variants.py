@@ -9,8 +9,9 @@ import pytest
 
 from ..compare import bits, rounding
 from ..isolated import forked, isolated
+from ..tiers import REPRESENTATIVES
 from . import scenarios
-from .registry import ENTRIES, FUNCTIONS, OWN_WAYS
+from .registry import ENTRIES, FUNCTIONS, OWN_NAMES, OWN_WAYS
 
 THINGS = [*ENTRIES, *FUNCTIONS]
 
@@ -55,6 +56,7 @@ def assert_agree(name, found):
                 np.testing.assert_allclose(mine, value, rtol=0, atol=atol, err_msg=label)
 
 
+@pytest.mark.per_change(thing=OWN_NAMES)
 @pytest.mark.parametrize("isa", AVAILABLE)
 @pytest.mark.parametrize("thing", THINGS, ids=lambda e: e.name)
 def test_instruction_set(thing, isa):
@@ -84,11 +86,16 @@ def test_bits_do_not_depend_on_threads(isa):
         assert by_threads[1] == by_threads[3], case
 
 
+SMALL_BLOCKS = {"MLFAST_BLOCK": 3, "MLFAST_PAR_THRESHOLD": 0}
+
+
+@pytest.mark.per_change(thing=REPRESENTATIVES)
+@pytest.mark.per_change(env=[SMALL_BLOCKS])
 @pytest.mark.parametrize(
     "env",
     [
         {"MLFAST_BLOCK": 1},
-        {"MLFAST_BLOCK": 3, "MLFAST_PAR_THRESHOLD": 0},
+        SMALL_BLOCKS,
         {"MLFAST_BLOCK": 100_000},
         {"MLFAST_PAR_THRESHOLD": 0},
     ],

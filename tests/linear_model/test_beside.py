@@ -19,6 +19,7 @@ def every_call_is_long(monkeypatch):
     monkeypatch.setattr(_beside, "LONG", 0)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_wait(every_call_is_long):
     end = threading.Event()
     main = threading.main_thread().ident

@@ -129,6 +129,7 @@ def test_single_precision(solver, name):
         assert apart <= 2 * (gradient + other) / curvature + 1e-5 * np.linalg.norm(theirs.coef_)
 
 
+@pytest.mark.per_change(count=[4], shape=[(30, 90), (5_000, 17)])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("shape", [(60, 1), (30, 90), (5_000, 17)], ids=str)
 @pytest.mark.parametrize("count", [2, 4])

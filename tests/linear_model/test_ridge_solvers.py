@@ -92,6 +92,7 @@ def assert_optimal(est, X, y, weights):
     assert np.abs(slopes[est.coef_ > 0]).max(initial=0) <= 1e-9 * scale
 
 
+@pytest.mark.per_change(solver=["auto"], shape=[(300, 6), (20, 50)])
 @pytest.mark.parametrize("solver", ["auto", "lbfgs"])
 @pytest.mark.parametrize("shape", [(300, 6), (300, 60), (20, 50)], ids=str)
 @pytest.mark.parametrize("fit_intercept", [False, True])

@@ -43,6 +43,7 @@ def table(seed, n=120, d=6, dtype=np.float64, sparse=False):
     return sp.csr_array(X) if sparse else X, numbers > 0, classes, numbers, rng.uniform(0, 2, size=n)
 
 
+@pytest.mark.per_change(dtype=[np.float64])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -5,6 +5,7 @@ import pytest
 from ..contract import scenarios
 from ..contract.registry import ENTRIES, OWN_WAYS
 from ..isolated import forked, isolated
+from ..tiers import REPRESENTATIVES
 
 SETTINGS = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 1024}
 HANG = 60  # seconds: a deadlock, not a slow machine
@@ -12,6 +13,7 @@ ALL = [pytest.param(thing.name, id=thing.name) for thing in OWN_WAYS]
 FIRST = ENTRIES[0].name
 
 
+@pytest.mark.per_change(name=REPRESENTATIVES)
 @pytest.mark.parametrize("name", ALL)
 def test_fork_after_use(name):
     expected, threads, (child, child_threads), after = forked(scenarios.fork_once, name, env=SETTINGS, timeout=HANG)

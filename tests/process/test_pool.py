@@ -14,6 +14,7 @@ from ..contract import scenarios
 from ..contract.entry import mixture
 from ..contract.registry import ENTRIES, OWN_ENTRIES
 from ..isolated import clean_environment, forked, isolated
+from ..tiers import REPRESENTATIVES
 
 FIRST = ENTRIES[0].name
 CORES = len(os.sched_getaffinity(0))
@@ -45,11 +46,13 @@ def test_import_starts_no_thread():
     assert run.stderr == ""
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_small_input_starts_no_thread(entry):
     assert forked(scenarios.started_by_small_input, entry.name) == []
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_pool_threads_have_our_name(entry):
     env = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 512}
@@ -115,6 +118,7 @@ def test_threadpool_limits(threads):
         assert mlfast.get_num_threads() == 2
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
 @pytest.mark.parametrize("entry", OWN_ENTRIES, ids=lambda e: e.name)
 def test_serial_when_no_thread_can_be_started(entry):
     env = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 256}
@@ -123,6 +127,7 @@ def test_serial_when_no_thread_can_be_started(entry):
     assert started == []
 
 
+@pytest.mark.per_change(entry=REPRESENTATIVES)
 @pytest.mark.parametrize("entry", OWN_ENTRIES, ids=lambda e: e.name)
 def test_many_python_threads(entry):
     env = {"MLFAST_PAR_THRESHOLD": 0, "MLFAST_BLOCK": 64, "MLFAST_NUM_THREADS": 2}

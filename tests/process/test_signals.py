@@ -5,10 +5,12 @@ import pytest
 from ..contract import scenarios
 from ..contract.registry import OWN_ENTRIES, OWN_WAYS
 from ..isolated import forked
+from ..tiers import REPRESENTATIVES
 
 HANG = 5  # seconds; the promise is one, but a loaded machine must not make this red: it detects hangs only
 
 
+@pytest.mark.per_change(thing=REPRESENTATIVES)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("thing", OWN_WAYS, ids=lambda e: e.name)
 def test_keyboard_interrupt(thing, threads):
@@ -32,6 +34,7 @@ def pairs(things, kinds):
     return pytest.mark.parametrize(("thing", "kind"), chosen, ids=lambda v: getattr(v, "name", v))
 
 
+@pytest.mark.per_change(thing=REPRESENTATIVES)
 @pairs(OWN_ENTRIES, [*KINDS, "weights"])
 def test_input_mutated_during_fit(thing, kind):
     """A result or an exception, never a signal, a panic or a hang."""
@@ -40,6 +43,7 @@ def test_input_mutated_during_fit(thing, kind):
     assert set(ended) <= {"result", "ValueError", "IndexError", "OverflowError", "FallbackError"}
 
 
+@pytest.mark.per_change(thing=REPRESENTATIVES)
 @pairs(OWN_WAYS, ["dense", "csr"])
 def test_short_of_memory(thing, kind):
     """Under a shrinking address space every call ends in its result or in MemoryError."""

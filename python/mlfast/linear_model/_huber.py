@@ -43,9 +43,18 @@ def _loss_and_gradient(
     -------
     loss : float
     gradient : ndarray of the shape of ``parameters``
+
+    Raises
+    ------
+    ValueError
+        If the parameters are of a fit with other features (``warm_start=True``).
     """
     if len(parameters) - X.shape[1] not in (1, 2):
-        raise RefusedError("the last fit was of another shape")
+        # scikit-learn's gradient is shorter than the parameters then, and SciPy reads what lies behind it.
+        raise ValueError(
+            f"X has {X.shape[1]} features, but with warm_start=True HuberRegressor goes on from coef_, which has "
+            f"{len(parameters) - 2} features."
+        )
     if y.dtype.kind not in "fiub":
         raise RefusedError("y holds no numbers")
     return core.huber_loss(
