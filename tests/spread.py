@@ -113,15 +113,35 @@ def near(name, ours, answers, compare):
     return min(distance(ours[name], value) for value in values) <= spread < np.inf
 
 
-def main():
-    """Print the settings of `make test-machines`, one a line: kernel, NumPy's features to switch off, MLFAST_ISA."""
+def settings():
+    """The settings of `make test-machines`, as (OpenBLAS kernel, NumPy's features to switch off, MLFAST_ISA)."""
     with open("/proc/cpuinfo") as f:
         flags = f.read().split()
     sets = [name for name, flag in {"avx2": "avx2", "avx512": "avx512vl"}.items() if flag in flags]
-    for kernel in kernels():
-        for isa in ["portable", *sets]:
-            off = vector_functions() if isa == "portable" else ""
-            sys.stdout.write(f"{kernel}|{off}|{isa}\n")
+    return [
+        (kernel, vector_functions() if isa == "portable" else "", isa)
+        for kernel in kernels()
+        for isa in ["portable", *sets]
+    ]
+
+
+def part(found, chosen):
+    """Some of the settings. chosen : nothing (all), "2/6" (the second of six parts), or kernels and instruction sets"""
+    if not chosen:
+        return found
+    number, slash, count = chosen[0].partition("/")
+    if slash:
+        assert 1 <= int(number) <= int(count), f"PART={chosen[0]}: there are {count} parts"
+        return found[int(number) - 1 :: int(count)]
+    return [setting for setting in found if set(chosen) <= {setting[0], setting[2]}]
+
+
+def main():
+    """Print the settings that the arguments choose, one a line; no such setting is an error."""
+    lines = ["|".join(setting) for setting in part(settings(), sys.argv[1:])]
+    if not lines:
+        sys.exit(f"no setting of this machine is {' '.join(sys.argv[1:])}")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,12 +14,18 @@ import sklearn.cluster as parent
 
 from mlfast import cluster as ours
 
+from ..spread import elsewhere
 from .parity import as_kind
 
 CLUSTERS = {"digits": 10, "iris": 3, "photo": 16, "california": 8}
 SEEDS = range(24 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 8)
 ALLOWED = len(SEEDS) // 8  # per data set and storage
 WORST = 5e-3  # relative difference of the inertia when the labels differ
+
+
+def parents_answer(estimator, n_clusters, seed, X):
+    model = getattr(parent, estimator)(n_clusters, random_state=seed).fit(X)
+    return model.labels_, model.inertia_
 
 
 @pytest.mark.per_change(name=["digits", "iris"])
@@ -30,13 +36,20 @@ WORST = 5e-3  # relative difference of the inertia when the labels differ
 def test_fits_that_differ(real, name, estimator, kind, dtype):
     X = as_kind(real(name, dtype), kind)
     differ = []
+    rtol = 1e-6 if dtype is np.float64 else 1e-4
     for seed in SEEDS:
-        mine, theirs = (getattr(m, estimator)(CLUSTERS[name], random_state=seed).fit(X) for m in (ours, parent))
-        if not np.array_equal(mine.labels_, theirs.labels_):
-            differ.append(seed)
-            assert abs(mine.inertia_ / theirs.inertia_ - 1) < WORST
-        else:
-            np.testing.assert_allclose(mine.inertia_, theirs.inertia_, rtol=1e-6 if dtype is np.float64 else 1e-4)
+        mine = getattr(ours, estimator)(CLUSTERS[name], random_state=seed).fit(X)
+        args = (estimator, CLUSTERS[name], seed, X)
+        labels, inertia = parents_answer(*args)
+        if not np.array_equal(mine.labels_, labels):
+            # As the parent's under another BLAS kernel is as good.
+            same = [value for found, value in elsewhere(parents_answer, *args) if np.array_equal(mine.labels_, found)]
+            if not same:
+                differ.append(seed)
+                assert abs(mine.inertia_ / inertia - 1) < WORST
+                continue
+            inertia = same[0]
+        np.testing.assert_allclose(mine.inertia_, inertia, rtol=rtol)
     assert len(differ) <= (0 if dtype is np.float64 else ALLOWED), f"seeds {differ}"
 
 
