@@ -10,7 +10,7 @@ use mlfast::common::{Context, Float};
 use mlfast::linalg::Dense;
 use mlfast::metrics::metric::Metric;
 use mlfast::neighbors::index::{Algorithm, Cache, Index, Sought, Stored};
-use mlfast::neighbors::lists::Goal;
+use mlfast::neighbors::results::Goal;
 use mlfast::neighbors::vote::{Ballot, Classes, Weights};
 
 /// Queries, rows, features, neighbours.

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from mlfast import _profile, _threads
 from mlfast._config import get_config
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ def dispatch(
     if reason is None:
         try:
             result = rust()
-        except RefusedError as refusal:
+        except UnsupportedInputError as refusal:
             # The data allow no answer. scikit-learn says so in its own words.
             reason, refused = str(refusal), True
     if reason is not None:

@@ -129,15 +129,15 @@ def _quota() -> float | None:
         path = next(line.split(":")[2] for line in groups.splitlines() if line.startswith("0:"))
     except (OSError, StopIteration):
         return None
-    shares = []
+    quotas = []
     group = Path("/sys/fs/cgroup") / path.lstrip("/")
     for folder in (group, *group.parents):
         try:
             granted, period = (folder / "cpu.max").read_text().split()
-            shares.append(int(granted) / int(period))
+            quotas.append(int(granted) / int(period))
         except (OSError, ValueError):  # there is none, or it is "max"
             continue
-    return min(shares, default=None)
+    return min(quotas, default=None)
 
 
 def _limits_in_words(limits: dict[str, str], threads: int | None) -> str:

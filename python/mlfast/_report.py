@@ -109,7 +109,7 @@ def in_words(calls: Profile) -> str:
         counts = (str(len(found)), *(f"{seconds:.3f}" for seconds in (whole, rust, whole - rust)))
         table.append((name, *counts, "; ".join(reasons)))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    engines = f"{_share(in_rust, total)} in Rust, {_share(total - in_rust, total)} in scikit-learn"
+    engines = f"{_percentage(in_rust, total)} in Rust, {_percentage(total - in_rust, total)} in scikit-learn"
     lines = [
         "mlfast report",
         f"The program ran for {time.perf_counter() - _started:.3f} s, its estimators for {total:.3f} s: {engines},",
@@ -128,7 +128,7 @@ def _sum(records: list[Record], own: list[float], which: Callable[[Record], bool
     return sum(seconds for record, seconds in zip(records, own, strict=True) if which(record))
 
 
-def _share(seconds: float, total: float) -> str:
+def _percentage(seconds: float, total: float) -> str:
     return f"{seconds:.3f} s ({seconds / total:.0%})" if total else f"{seconds:.3f} s"
 
 

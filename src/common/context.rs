@@ -78,9 +78,9 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// At most `most` blocks of at least `least_rows` rows. `MLFAST_BLOCK` overrides the size.
-    pub fn new(n_rows: usize, least_rows: usize, most: usize) -> Self {
-        let rows = settings().block_rows.unwrap_or_else(|| n_rows.div_ceil(most.max(1)).max(least_rows));
+    /// At most `most` blocks of at least `min_rows` rows. `MLFAST_BLOCK` overrides the size.
+    pub fn new(n_rows: usize, min_rows: usize, most: usize) -> Self {
+        let rows = settings().block_rows.unwrap_or_else(|| n_rows.div_ceil(most.max(1)).max(min_rows));
         Self { n_rows, rows: rows.clamp(1, n_rows.max(1)) }
     }
 

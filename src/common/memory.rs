@@ -6,8 +6,8 @@ use super::{Error, Result};
 ///
 /// # Errors
 /// [`Error::OutOfMemory`] if the memory is refused or the size overflows.
-pub fn filled<T: Copy>(len: usize, value: T) -> Result<Vec<T>> {
-    let mut vec = with_capacity(len)?;
+pub fn try_filled<T: Copy>(len: usize, value: T) -> Result<Vec<T>> {
+    let mut vec = try_with_capacity(len)?;
     vec.resize(len, value);
     Ok(vec)
 }
@@ -16,7 +16,7 @@ pub fn filled<T: Copy>(len: usize, value: T) -> Result<Vec<T>> {
 ///
 /// # Errors
 /// [`Error::OutOfMemory`] if the memory is refused or the size overflows.
-pub fn with_capacity<T>(len: usize) -> Result<Vec<T>> {
+pub fn try_with_capacity<T>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();
     vec.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { bytes: len.saturating_mul(size_of::<T>()) })?;
     Ok(vec)
@@ -26,8 +26,8 @@ pub fn with_capacity<T>(len: usize) -> Result<Vec<T>> {
 ///
 /// # Errors
 /// [`Error::OutOfMemory`] if the memory is refused.
-pub fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>> {
-    let mut vec = with_capacity(values.len())?;
+pub fn try_copied<T: Copy>(values: &[T]) -> Result<Vec<T>> {
+    let mut vec = try_with_capacity(values.len())?;
     vec.extend_from_slice(values);
     Ok(vec)
 }
@@ -36,6 +36,6 @@ pub fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>> {
 ///
 /// # Errors
 /// [`Error::OutOfMemory`] if the product does not fit the address space.
-pub fn area(a: usize, b: usize) -> Result<usize> {
+pub fn checked_len(a: usize, b: usize) -> Result<usize> {
     a.checked_mul(b).ok_or(Error::OutOfMemory { bytes: usize::MAX })
 }

@@ -1,6 +1,7 @@
 //! Ground floor: what every algorithm needs and what knows nothing of machine learning.
 
 pub mod context;
+pub mod double_double;
 pub mod elementary;
 pub mod error;
 pub mod float;
@@ -10,7 +11,6 @@ pub mod parallel;
 pub mod random;
 pub mod settings;
 pub mod simd;
-pub mod twofold;
 
 pub use context::Context;
 pub use error::{Error, Result};

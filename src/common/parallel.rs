@@ -114,11 +114,11 @@ where
         }
     };
     match entered {
-        Some(pool) => pool.inner.in_place_scope(|scope| share_out(scope, workers, &run_worker)),
-        None => rayon::scope(|scope| share_out(scope, workers, &run_worker)),
+        Some(pool) => pool.inner.in_place_scope(|scope| spawn_workers(scope, workers, &run_worker)),
+        None => rayon::scope(|scope| spawn_workers(scope, workers, &run_worker)),
     }
 
-    let mut results = super::memory::with_capacity(slots.len())?;
+    let mut results = super::memory::try_with_capacity(slots.len())?;
     for slot in slots {
         match slot.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Slot::Done(result) => results.push(result?),
@@ -130,7 +130,7 @@ where
 }
 
 /// Runs `worker` so many times at once, one of them on the calling thread.
-fn share_out<'scope>(scope: &rayon::Scope<'scope>, workers: usize, worker: &'scope (impl Fn() + Sync)) {
+fn spawn_workers<'scope>(scope: &rayon::Scope<'scope>, workers: usize, worker: &'scope (impl Fn() + Sync)) {
     for _ in 1..workers {
         scope.spawn(|_| worker());
     }
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_outside_the_pool_shares_out_and_goes_on() {
+    fn a_thread_outside_the_pool_spawns_workers_and_goes_on() {
         let here = std::thread::current().id();
         let ctx = Context::outside_pool(3, &Unmonitored);
         for _ in 0..3 {

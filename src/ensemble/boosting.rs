@@ -10,7 +10,7 @@
 //! Reference: J. Friedman, "Greedy function approximation: a gradient boosting machine", Annals of Statistics 29 (2001);
 //! "Stochastic gradient boosting", Computational Statistics & Data Analysis 38 (2002).
 
-use super::line_search::{Room, Rule, Seen};
+use super::line_search::{Buffers, Rule, Seen};
 use super::vote::{self, Member};
 use crate::common::context::{Blocks, Context};
 use crate::common::error::check_length;
@@ -48,13 +48,13 @@ pub struct Stage<'a> {
 pub struct Params<'a> {
     /// Those of the trees; `min_weight_leaf` is set here.
     pub tree: grow::Params<'a>,
-    /// Smallest weight of a leaf, as a share of the weight of what the stage sees.
+    /// Smallest weight of a leaf, as a fraction of the weight of what the stage sees.
     pub min_weight_fraction_leaf: f64,
     /// What a leaf must be worth for the branch above it to stay.
     pub ccp_alpha: f64,
     /// What the leaves say.
     pub rule: Rule,
-    /// Share of what a tree says that is added.
+    /// Fraction of what a tree says that is added.
     pub learning_rate: f64,
 }
 
@@ -74,7 +74,7 @@ pub struct Fit {
 /// interruption.
 pub fn fit(ctx: &Context, columns: &Columns, stage: &Stage, params: &Params, seeds: &[u32]) -> Result<Fit> {
     let (n_rows, n_trees) = (columns.n_rows(), seeds.len());
-    let n_raw = memory::area(n_rows, n_trees)?;
+    let n_raw = memory::checked_len(n_rows, n_trees)?;
     check_length("samples", stage.samples.n_rows(), n_rows)?;
     check_length("targets", stage.targets.len(), n_rows)?;
     check_length("gradient", stage.gradient.len(), n_raw)?;
@@ -113,7 +113,7 @@ pub fn fit(ctx: &Context, columns: &Columns, stage: &Stage, params: &Params, see
         let raw = collected(raw.map(|(raw, &leaf)| raw + params.learning_rate * values[leaf as usize]), n_rows)?;
         Ok((grown, raw))
     })?;
-    let mut raw = memory::filled(n_raw, 0.0)?;
+    let mut raw = memory::try_filled(n_raw, 0.0)?;
     for (k, (_, column)) in grown.iter().enumerate() {
         raw.iter_mut().skip(k).step_by(n_trees).zip(column).for_each(|(out, &value)| *out = value);
     }
@@ -123,7 +123,7 @@ pub fn fit(ctx: &Context, columns: &Columns, stage: &Stage, params: &Params, see
 /// The weights, 0 for rows that are not seen; None if all are.
 fn weights_of_seen(stage: &Stage) -> Result<Option<Vec<f64>>> {
     let Some(seen) = stage.seen else { return Ok(None) };
-    let mut weights = memory::with_capacity(seen.len())?;
+    let mut weights = memory::try_with_capacity(seen.len())?;
     match stage.weights {
         Some(known) => weights.extend(known.iter().zip(seen).map(|(weight, &seen)| weight * f64::from(seen))),
         None => weights.extend(seen.iter().map(|&seen| f64::from(seen))),
@@ -137,7 +137,7 @@ fn column(table: &[f64], k: usize, n: usize) -> impl Iterator<Item = f64> {
 }
 
 fn collected(values: impl Iterator<Item = f64>, n: usize) -> Result<Vec<f64>> {
-    let mut all = memory::with_capacity(n)?;
+    let mut all = memory::try_with_capacity(n)?;
     all.extend(values);
     Ok(all)
 }
@@ -153,21 +153,21 @@ fn set_leaves(
     let is_seen = |row: &usize| seen.is_none_or(|seen| seen[*row] != 0);
     let rows = || (0..leaves.len()).filter(is_seen);
     // Rows by leaf, ascending within each: `ends` moves from where a leaf starts to where it ends.
-    let mut ends = memory::filled(tree.nodes.len() + 1, 0_usize)?;
+    let mut ends = memory::try_filled(tree.nodes.len() + 1, 0_usize)?;
     rows().for_each(|row| ends[leaves[row] as usize + 1] += 1);
     (1..ends.len()).for_each(|node| ends[node] += ends[node - 1]);
     let nothing = Seen { target: 0.0, raw: 0.0, pull: 0.0, weight: 0.0 };
-    let mut sorted = memory::filled(ends.last().copied().unwrap_or(0), nothing)?;
+    let mut sorted = memory::try_filled(ends.last().copied().unwrap_or(0), nothing)?;
     for row in rows() {
         let place = &mut ends[leaves[row] as usize];
         sorted[*place] = own(row);
         *place += 1;
     }
-    let mut room = Room::default();
+    let mut buffers = Buffers::default();
     let mut start = 0;
     for ((node, value), &end) in tree.nodes.iter().zip(&mut tree.values).zip(&ends) {
         if node.is_leaf()
-            && let Some(step) = rule.step(&sorted[start..end], &mut room)?
+            && let Some(step) = rule.step(&sorted[start..end], &mut buffers)?
         {
             *value = step;
         }
@@ -187,8 +187,8 @@ enum Ready {
 impl Ready {
     fn new(member: &Member, samples: Samples, scale: f64) -> Result<Self> {
         if samples.n_rows() >= MANY {
-            let said = |leaf| Ok(scale * walk::values_of(member.values, leaf, 1)?[0]);
-            if let Some(shallow) = Shallow::new(member.nodes, samples.n_cols(), said)? {
+            let outputs = |leaf| Ok(scale * walk::values_of(member.values, leaf, 1)?[0]);
+            if let Some(shallow) = Shallow::new(member.nodes, samples.n_cols(), outputs)? {
                 return Ok(Self::Shallow(Box::new(shallow)));
             }
         }
@@ -209,9 +209,9 @@ pub fn add(
     raw: &[f64],
     n_columns: usize,
 ) -> Result<Vec<f64>> {
-    check_length("predictions", raw.len(), memory::area(samples.n_rows(), n_columns)?)?;
+    check_length("predictions", raw.len(), memory::checked_len(samples.n_rows(), n_columns)?)?;
     let n_cols = samples.n_cols();
-    let mut sums = memory::copied(raw)?;
+    let mut sums = memory::try_copied(raw)?;
     let blocks = Blocks::new(samples.n_rows(), BLOCK_ROWS, BLOCKS);
     for (first, members) in (0..).step_by(TOGETHER).zip(members.chunks(TOGETHER)) {
         let ready = parallel::map(ctx, members.to_vec(), |member| Ready::new(&member, samples, scale))?;
@@ -231,8 +231,8 @@ pub fn add(
                     let mut at = i % n_columns;
                     match ready {
                         Ready::Shallow(shallow) => {
-                            shallow.ask(rows, n_cols, |said| {
-                                sums[at] += said;
+                            shallow.predict(rows, n_cols, |outputs| {
+                                sums[at] += outputs;
                                 at += n_columns;
                             });
                             Ok(())
@@ -240,8 +240,8 @@ pub fn add(
                         Ready::Deep(packed) => {
                             let packed = packed.as_ref();
                             vote::for_each_leaf(member.nodes, packed, rows, n_cols, &mut leaves, |row, leaf| {
-                                let said = walk::values_of(member.values, leaf, 1)?;
-                                sums[row * n_columns + at] += scale * said[0];
+                                let outputs = walk::values_of(member.values, leaf, 1)?;
+                                sums[row * n_columns + at] += scale * outputs[0];
                                 Ok(())
                             })
                         }
@@ -266,7 +266,7 @@ pub fn stages(
     n_columns: usize,
 ) -> Result<Vec<f64>> {
     let stages = members.chunks_exact(n_columns);
-    let mut all: Vec<f64> = memory::with_capacity(memory::area(stages.len(), raw.len())?)?;
+    let mut all: Vec<f64> = memory::try_with_capacity(memory::checked_len(stages.len(), raw.len())?)?;
     for stage in stages {
         let before = all.len().checked_sub(raw.len()).map_or(raw, |start| &all[start..]);
         let after = add(ctx, stage, scale, samples, before, n_columns)?;

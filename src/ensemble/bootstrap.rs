@@ -44,7 +44,7 @@ impl Bootstrap {
             let row = match &self.weighted {
                 // Rounding may leave the last sum below 1 where the parent's search would end behind it as well.
                 Some(weighted) => weighted.draw(&mut random).min(self.n_rows - 1),
-                None => random.at_most(self.n_rows as u64 - 1) as usize,
+                None => random.at_max(self.n_rows as u64 - 1) as usize,
             };
             counts[row] += 1.0;
         }

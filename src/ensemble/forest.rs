@@ -14,7 +14,7 @@ use crate::tree::grow::{self, Columns, Targets};
 use crate::tree::{Tree, prune};
 
 /// A tree draws the seed of its own generator below this, as scikit-learn does.
-const MOST_SEED: u64 = (1 << 31) - 2;
+const MAX_SEED: u64 = (1 << 31) - 2;
 
 /// What a tree learns from.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub enum Rows<'a> {
 pub struct Params<'a> {
     /// Those of the trees; `min_weight_leaf` is set for each tree.
     pub tree: grow::Params<'a>,
-    /// Smallest weight of a leaf, as a share of the weight of what the tree learns from.
+    /// Smallest weight of a leaf, as a fraction of the weight of what the tree learns from.
     pub min_weight_fraction_leaf: f64,
     /// What a leaf must be worth for the branch above it to stay.
     pub ccp_alpha: f64,
@@ -60,7 +60,7 @@ pub fn fit(
     columns.prepare(ctx, &params.tree)?; // once, for all
     // Threads that have no tree of their own help with the others.
     let each = if seeds.len() < ctx.threads() { *ctx } else { ctx.alone() };
-    let scratch = || memory::filled(if matches!(rows, Rows::Drawn { .. }) { n_rows } else { 0 }, 0.0);
+    let scratch = || memory::try_filled(if matches!(rows, Rows::Drawn { .. }) { n_rows } else { 0 }, 0.0);
     parallel::map_with(ctx, seeds.to_vec(), scratch, |counts, seed| {
         let weights = match rows {
             Rows::All(weights) => *weights,
@@ -78,7 +78,7 @@ pub fn fit(
 
 /// What an estimator with this seed draws: a tree the seed of its generator, a member of a bagging ensemble its own.
 pub(super) fn own_seed(seed: u32) -> u32 {
-    Mt19937::seeded(seed).at_most(MOST_SEED) as u32
+    Mt19937::seeded(seed).at_max(MAX_SEED) as u32
 }
 
 /// One tree, pruned; `weights` of shape (n_rows,), None: all 1. `seed` is that of the tree's generator.
@@ -106,7 +106,7 @@ fn balance(counts: &mut [f64], codes: &[u32], n_classes: &[usize]) -> Result<()>
     let n_outputs = n_classes.len();
     let mut by_output = Vec::with_capacity(n_outputs);
     for (k, &n) in n_classes.iter().enumerate() {
-        let mut weights = memory::filled(n, 0.0)?;
+        let mut weights = memory::try_filled(n, 0.0)?;
         for (row, count) in codes.chunks_exact(n_outputs).zip(&*counts) {
             weights[row[k] as usize] += count;
         }

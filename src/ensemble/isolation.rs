@@ -6,7 +6,7 @@
 //! Reference: F. T. Liu, K. M. Ting, Z.-H. Zhou, "Isolation forest", ICDM 2008.
 
 use super::forest::own_seed;
-use super::portion::{Draws, Portion, Portions};
+use super::subsample::{Draws, Subsample, Subsamples};
 use crate::common::error::check_length;
 use crate::common::{Context, Result, memory, parallel};
 use crate::tree::Tree;
@@ -54,7 +54,7 @@ pub fn fit(
     check_length("targets", targets.len(), n_rows)?;
     let rows = Draws { n: params.n_draws, replace: params.replace };
     let features = Draws { n: params.n_features, replace: false };
-    let portions = Portions::new((n_rows, samples.n_cols()), probabilities, rows, features)?;
+    let subsamples = Subsamples::new((n_rows, samples.n_cols()), probabilities, rows, features)?;
     let own = grow::Params {
         criterion: CriterionKind::SquaredError,
         splitter: SplitterKind::Random,
@@ -69,10 +69,10 @@ pub fn fit(
     };
     let alone = ctx.alone();
     parallel::map(ctx, seeds.to_vec(), |seed| {
-        let Portion { rows: mut drawn, features } = portions.draw(seed)?;
+        let Subsample { rows: mut drawn, features } = subsamples.draw(seed)?;
         drawn.sort_unstable();
-        let mut weights: Vec<f64> = memory::with_capacity(drawn.len())?;
-        let mut rows: Vec<usize> = memory::with_capacity(drawn.len())?;
+        let mut weights: Vec<f64> = memory::try_with_capacity(drawn.len())?;
+        let mut rows: Vec<usize> = memory::try_with_capacity(drawn.len())?;
         for row in drawn {
             match weights.last_mut() {
                 Some(weight) if rows.last() == Some(&row) => *weight += 1.0,
@@ -83,7 +83,7 @@ pub fn fit(
             }
         }
         let table = table(samples, &rows, &features)?;
-        let mut values = memory::with_capacity(rows.len())?;
+        let mut values = memory::try_with_capacity(rows.len())?;
         values.extend(rows.iter().map(|&row| targets[row]));
         let columns = Columns::dense(&alone, &table, rows.len(), features.len())?;
         let seed = own_seed(seed);
@@ -95,7 +95,7 @@ pub fn fit(
 
 /// Some features of some rows, of shape (`rows.len()`, `features.len()`).
 fn table(samples: Samples, rows: &[usize], features: &[usize]) -> Result<Vec<f32>> {
-    let mut table = memory::filled(memory::area(rows.len(), features.len())?, 0.0)?;
+    let mut table = memory::try_filled(memory::checked_len(rows.len(), features.len())?, 0.0)?;
     let lines = rows.iter().zip(table.chunks_exact_mut(features.len().max(1)));
     match samples {
         Samples::Dense(values, n_cols) => {
@@ -105,7 +105,7 @@ fn table(samples: Samples, rows: &[usize], features: &[usize]) -> Result<Vec<f32
             }
         }
         Samples::Csr(csr, _, n_cols) => {
-            let mut places = memory::filled(n_cols, usize::MAX)?;
+            let mut places = memory::try_filled(n_cols, usize::MAX)?;
             features.iter().enumerate().for_each(|(place, &feature)| places[feature] = place);
             for (&row, line) in lines {
                 for (column, value) in csr.row(row) {

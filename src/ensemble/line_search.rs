@@ -14,7 +14,7 @@
 use crate::common::{Error, Result, pairwise};
 
 /// A second derivative below this is none: no step is taken.
-const LEAST_CURVATURE: f64 = 1e-150;
+const MIN_CURVATURE: f64 = 1e-150;
 /// The median, in percent.
 const MEDIAN: f64 = 50.0;
 
@@ -55,9 +55,9 @@ pub struct Seen {
     pub weight: f64,
 }
 
-/// Room to work in.
+/// Buffers to work in.
 #[derive(Debug, Default)]
-pub struct Room {
+pub struct Buffers {
     terms: Vec<f64>,
     pairs: Vec<(f64, f64)>,
 }
@@ -67,25 +67,25 @@ impl Rule {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if the weights add up to 0, or the step is infinite.
-    pub fn step(&self, leaf: &[Seen], room: &mut Room) -> Result<Option<f64>> {
+    pub fn step(&self, leaf: &[Seen], buffers: &mut Buffers) -> Result<Option<f64>> {
         let step = match *self {
             Self::Mean => return Ok(None),
             Self::Newton { factor } => {
-                let pull = mean(leaf, room, |seen| seen.pull)?;
-                let curvature = mean(leaf, room, |seen| {
+                let pull = mean(leaf, buffers, |seen| seen.pull)?;
+                let curvature = mean(leaf, buffers, |seen| {
                     let probability = seen.target - seen.pull;
                     probability * (1.0 - probability)
                 })?;
                 over(pull * factor, curvature)?
             }
             Self::Exponential => {
-                let pull = mean(leaf, room, |seen| seen.pull)?;
-                over(pull, mean(leaf, room, |seen| if seen.target == 0.0 { -seen.pull } else { seen.pull })?)?
+                let pull = mean(leaf, buffers, |seen| seen.pull)?;
+                over(pull, mean(leaf, buffers, |seen| if seen.target == 0.0 { -seen.pull } else { seen.pull })?)?
             }
-            Self::Quantile { percent } => quantile_of(leaf, room, percent),
+            Self::Quantile { percent } => quantile_of(leaf, buffers, percent),
             Self::Huber { delta } => {
-                let median = quantile_of(leaf, room, MEDIAN);
-                median + mean(leaf, room, |seen| cut_off(seen.target - seen.raw - median, delta))?
+                let median = quantile_of(leaf, buffers, MEDIAN);
+                median + mean(leaf, buffers, |seen| cut_off(seen.target - seen.raw - median, delta))?
             }
         };
         Ok(Some(step))
@@ -93,8 +93,8 @@ impl Rule {
 }
 
 /// `numpy.average` of a number that each sample has.
-fn mean(leaf: &[Seen], room: &mut Room, number: impl Fn(&Seen) -> f64) -> Result<f64> {
-    let terms = &mut room.terms;
+fn mean(leaf: &[Seen], buffers: &mut Buffers, number: impl Fn(&Seen) -> f64) -> Result<f64> {
+    let terms = &mut buffers.terms;
     terms.clear();
     terms.extend(leaf.iter().map(|seen| seen.weight));
     let weight = pairwise::sum(terms);
@@ -108,7 +108,7 @@ fn mean(leaf: &[Seen], room: &mut Room, number: impl Fn(&Seen) -> f64) -> Result
 
 /// A step of Newton's method.
 fn over(pull: f64, curvature: f64) -> Result<f64> {
-    let step = if curvature.abs() < LEAST_CURVATURE { 0.0 } else { pull / curvature };
+    let step = if curvature.abs() < MIN_CURVATURE { 0.0 } else { pull / curvature };
     if step.is_infinite() { Err(Error::InvalidArgument("the step of a leaf is infinite")) } else { Ok(step) }
 }
 
@@ -119,10 +119,10 @@ fn cut_off(error: f64, delta: f64) -> f64 {
 }
 
 /// A quantile of what the predictions leave over.
-fn quantile_of(leaf: &[Seen], room: &mut Room, percent: f64) -> f64 {
-    room.pairs.clear();
-    room.pairs.extend(leaf.iter().map(|seen| (seen.target - seen.raw, seen.weight)));
-    quantile(&mut room.pairs, percent)
+fn quantile_of(leaf: &[Seen], buffers: &mut Buffers, percent: f64) -> f64 {
+    buffers.pairs.clear();
+    buffers.pairs.extend(leaf.iter().map(|seen| (seen.target - seen.raw, seen.weight)));
+    quantile(&mut buffers.pairs, percent)
 }
 
 /// The smallest value at which the values up to it have `percent` of the weight, of pairs of a value and its weight; NaN
@@ -162,7 +162,7 @@ mod tests {
     }
 
     fn step(rule: Rule, samples: &[(f64, f64, f64, f64)]) -> Result<Option<f64>> {
-        rule.step(&leaf(samples), &mut Room::default())
+        rule.step(&leaf(samples), &mut Buffers::default())
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! Ensembles of trees: grown side by side, and asked all at once.
 //!
-//! [`bootstrap`] draws the rows that a tree of a forest learns from, [`portion`] those, and the features, of bagging.
+//! [`bootstrap`] draws the rows that a tree of a forest learns from, [`subsample`] those, and the features, of bagging.
 //! [`forest`] and [`bagging`] grow the trees, [`isolation`] those that only part the samples. [`boosting`] grows trees one
 //! after the other, and [`line_search`] decides what their leaves say. [`vote`] hears what trees say, [`boosted`] those of
 //! unequal weight.
 
 pub mod bagging;
-pub mod boosted;
 pub mod boosting;
 pub mod bootstrap;
 pub mod forest;
 pub mod isolation;
 pub mod line_search;
-pub mod portion;
+pub mod subsample;
 pub mod vote;
+pub mod weighted_vote;

@@ -72,7 +72,7 @@ pub fn mean(ctx: &Context, members: &[Member], width: usize, samples: Samples) -
 /// # Errors
 /// As [`mean`].
 pub fn sum(ctx: &Context, members: &[Member], width: usize, samples: Samples) -> Result<Vec<f64>> {
-    combined(ctx, members, (width, width), samples, |_, sums, said| add(sums, said))
+    combined(ctx, members, (width, width), samples, |_, sums, outputs| add(sums, outputs))
 }
 
 /// What `combine` makes of what the trees say: it is handed the position of each tree in their order, the answer about a
@@ -88,18 +88,20 @@ pub(super) fn combined(
     samples: Samples,
     combine: impl Fn(usize, &mut [f64], &[f64]) + Sync,
 ) -> Result<Vec<f64>> {
-    let mut answers = memory::filled(memory::area(samples.n_rows(), widths.1)?, 0.0)?;
+    let mut predictions = memory::try_filled(memory::checked_len(samples.n_rows(), widths.1)?, 0.0)?;
     if members.iter().any(|member| walk::are_many(samples, member.nodes)) {
-        let combine = |tree: usize, (): &(), _: usize, answer: &mut [f64], said: &[f64]| combine(tree, answer, said);
-        combine_many(ctx, members, widths, samples, &mut answers, |_| Ok(()), combine)?;
+        let combine = |tree: usize, (): &(), _: usize, prediction: &mut [f64], outputs: &[f64]| {
+            combine(tree, prediction, outputs)
+        };
+        combine_many(ctx, members, widths, samples, &mut predictions, |_| Ok(()), combine)?;
     } else {
-        combine_few(ctx, members, widths, samples, &mut answers, combine)?;
+        combine_few(ctx, members, widths, samples, &mut predictions, combine)?;
     }
-    Ok(answers)
+    Ok(predictions)
 }
 
-fn add(sums: &mut [f64], said: &[f64]) {
-    sums.iter_mut().zip(said).for_each(|(sum, value)| *sum += value);
+fn add(sums: &mut [f64], outputs: &[f64]) {
+    sums.iter_mut().zip(outputs).for_each(|(sum, value)| *sum += value);
 }
 
 /// What the trees say of the samples that they have not learnt from: sums, of shape (n_samples, `width`), and how many
@@ -117,22 +119,22 @@ pub fn out_of_bag(
 ) -> Result<(Vec<f64>, Vec<i64>)> {
     check_length("seeds", seeds.len(), members.len())?;
     check_length("rows of the bootstrap", bootstrap.n_rows(), samples.n_rows())?;
-    let mut sums = memory::filled(memory::area(samples.n_rows(), width)?, 0.0)?;
-    let mut asked = memory::filled(samples.n_rows(), 0_i64)?;
+    let mut sums = memory::try_filled(memory::checked_len(samples.n_rows(), width)?, 0.0)?;
+    let mut asked = memory::try_filled(samples.n_rows(), 0_i64)?;
     for (members, seeds) in members.chunks(TOGETHER).zip(seeds.chunks(TOGETHER)) {
         let drawn = parallel::map(ctx, seeds.to_vec(), |seed| {
-            let mut counts = memory::filled(samples.n_rows(), 0.0)?;
+            let mut counts = memory::try_filled(samples.n_rows(), 0.0)?;
             bootstrap.count(seed, &mut counts);
-            let mut drawn = memory::with_capacity(counts.len())?;
+            let mut drawn = memory::try_with_capacity(counts.len())?;
             drawn.extend(counts.iter().map(|&count| count > 0.0));
             Ok(drawn)
         })?;
         drawn.iter().for_each(|drawn: &Vec<bool>| {
             asked.iter_mut().zip(drawn).for_each(|(asked, &drawn)| *asked += i64::from(!drawn));
         });
-        let add_unseen = |_: usize, drawn: &&Vec<bool>, row: usize, sums: &mut [f64], said: &[f64]| {
+        let add_unseen = |_: usize, drawn: &&Vec<bool>, row: usize, sums: &mut [f64], outputs: &[f64]| {
             if !drawn[row] {
-                add(sums, said);
+                add(sums, outputs);
             }
         };
         combine_many(ctx, members, (width, width), samples, &mut sums, |tree| Ok(&drawn[tree]), add_unseen)?;
@@ -145,9 +147,9 @@ pub fn out_of_bag(
 fn combine_many<A: Send + Sync>(
     ctx: &Context,
     members: &[Member],
-    (width, answer_width): (usize, usize),
+    (width, prediction_width): (usize, usize),
     samples: Samples,
-    answers: &mut [f64],
+    predictions: &mut [f64],
     about: impl Fn(usize) -> Result<A> + Sync,
     combine: impl Fn(usize, &A, usize, &mut [f64], &[f64]) + Sync,
 ) -> Result<()> {
@@ -158,16 +160,16 @@ fn combine_many<A: Send + Sync>(
         let trees = parallel::map(ctx, jobs, |(member, tree): (&Member, usize)| {
             Ok((tree, member, member.packed(samples)?, about(tree)?))
         })?;
-        parallel::map(ctx, parts(&blocks, answers, answer_width), |(range, answers)| {
+        parallel::map(ctx, parts(&blocks, predictions, prediction_width), |(range, predictions)| {
             let mut leaves = Vec::new();
             let begin = range.start;
             samples.for_each_group(range, |start, rows| {
-                let answers = &mut answers[(start - begin) * answer_width..];
+                let predictions = &mut predictions[(start - begin) * prediction_width..];
                 trees.iter().try_for_each(|(tree, member, packed, about)| {
                     for_each_leaf(member.nodes, packed.as_ref(), rows, n_cols, &mut leaves, |row, leaf| {
-                        let said = walk::values_of(member.values, leaf, width)?;
-                        let answer = &mut answers[row * answer_width..(row + 1) * answer_width];
-                        combine(*tree, about, start + row, answer, said);
+                        let outputs = walk::values_of(member.values, leaf, width)?;
+                        let prediction = &mut predictions[row * prediction_width..(row + 1) * prediction_width];
+                        combine(*tree, about, start + row, prediction, outputs);
                         Ok(())
                     })
                 })
@@ -181,26 +183,26 @@ fn combine_many<A: Send + Sync>(
 fn combine_few(
     ctx: &Context,
     members: &[Member],
-    (width, answer_width): (usize, usize),
+    (width, prediction_width): (usize, usize),
     samples: Samples,
-    answers: &mut [f64],
+    predictions: &mut [f64],
     combine: impl Fn(usize, &mut [f64], &[f64]) + Sync,
 ) -> Result<()> {
     let n_cols = samples.n_cols();
     let blocks = Blocks::new(samples.n_rows(), FEW_ROWS, BLOCKS);
-    parallel::map(ctx, parts(&blocks, answers, answer_width), |(range, answers)| {
+    parallel::map(ctx, parts(&blocks, predictions, prediction_width), |(range, predictions)| {
         let begin = range.start;
         let (mut trees, mut leaves) = ([&[][..]; TOGETHER], [0; TOGETHER]);
         samples.for_each_group(range, |start, rows| {
             ctx.check()?;
-            let answers = answers[(start - begin) * answer_width..].chunks_exact_mut(answer_width);
-            for (row, answer) in rows.chunks_exact(n_cols).zip(answers) {
+            let predictions = predictions[(start - begin) * prediction_width..].chunks_exact_mut(prediction_width);
+            for (row, prediction) in rows.chunks_exact(n_cols).zip(predictions) {
                 for (first, members) in (0..).step_by(TOGETHER).zip(members.chunks(TOGETHER)) {
                     let (trees, leaves) = (&mut trees[..members.len()], &mut leaves[..members.len()]);
                     trees.iter_mut().zip(members).for_each(|(nodes, member)| *nodes = member.nodes);
                     walk::leaf_of_each(trees, row, leaves)?;
                     for (tree, (member, &leaf)) in (first..).zip(members.iter().zip(&*leaves)) {
-                        combine(tree, answer, walk::values_of(member.values, leaf, width)?);
+                        combine(tree, prediction, walk::values_of(member.values, leaf, width)?);
                     }
                 }
             }
@@ -211,8 +213,12 @@ fn combine_few(
 }
 
 /// The blocks with their rows of `answers`, of shape (rows, `width`).
-pub(super) fn parts<'a, T>(blocks: &Blocks, answers: &'a mut [T], width: usize) -> Vec<(Range<usize>, &'a mut [T])> {
-    let mut rest = answers;
+pub(super) fn parts<'a, T>(
+    blocks: &Blocks,
+    predictions: &'a mut [T],
+    width: usize,
+) -> Vec<(Range<usize>, &'a mut [T])> {
+    let mut rest = predictions;
     let parts = blocks.ranges().map(|range| {
         let (own, others) = std::mem::take(&mut rest).split_at_mut(range.len() * width);
         rest = others;
@@ -227,7 +233,7 @@ pub(super) fn parts<'a, T>(blocks: &Blocks, answers: &'a mut [T], width: usize) 
 /// As [`mean`].
 pub fn apply(ctx: &Context, members: &[Member], samples: Samples) -> Result<Vec<i64>> {
     let (n_rows, n_cols) = (samples.n_rows(), samples.n_cols());
-    let mut found = memory::filled(memory::area(members.len(), n_rows)?, 0)?;
+    let mut found = memory::try_filled(memory::checked_len(members.len(), n_rows)?, 0)?;
     let jobs = members.iter().zip(found.chunks_exact_mut(n_rows.max(1))).collect();
     parallel::map(ctx, jobs, |(member, found): (&Member, &mut [i64])| {
         let packed = member.packed(samples)?;
@@ -251,7 +257,7 @@ pub fn apply(ctx: &Context, members: &[Member], samples: Samples) -> Result<Vec<
 /// As [`mean`].
 pub fn decision_path(ctx: &Context, members: &[Member], samples: Samples) -> Result<Paths> {
     let n_rows = samples.n_rows();
-    let mut firsts = memory::with_capacity(members.len())?;
+    let mut firsts = memory::try_with_capacity(members.len())?;
     let mut n_nodes = 0;
     for member in members {
         firsts.push(n_nodes as i32);
@@ -263,8 +269,8 @@ pub fn decision_path(ctx: &Context, members: &[Member], samples: Samples) -> Res
     let by_tree =
         parallel::map(ctx, members.to_vec(), |member| paths::decision_path(&ctx.alone(), member.nodes, samples))?;
     let total = by_tree.iter().map(|paths| paths.nodes.len()).sum();
-    let mut starts = memory::with_capacity(n_rows + 1)?;
-    let mut nodes = memory::with_capacity(total)?;
+    let mut starts = memory::try_with_capacity(n_rows + 1)?;
+    let mut nodes = memory::try_with_capacity(total)?;
     starts.push(0);
     for row in 0..n_rows {
         for (paths, first) in by_tree.iter().zip(&firsts) {
@@ -282,12 +288,12 @@ mod tests {
     use crate::common::Error;
     use crate::tree::nodes::NO_CHILD;
 
-    /// A tree of one split at `threshold` that says 0 on the left and `say` on the right.
-    fn stump(threshold: f64, say: f64) -> (Vec<Node>, Vec<f64>) {
+    /// A tree of one split at `threshold` that says 0 on the left and `right` on the right.
+    fn stump(threshold: f64, right: f64) -> (Vec<Node>, Vec<f64>) {
         let leaf = Node::leaf(0.0, 1, 1.0);
         let root = Node { left_child: 1, right_child: 2, feature: 0, threshold, ..leaf };
         assert_eq!(leaf.left_child, NO_CHILD);
-        (vec![root, leaf, leaf], vec![0.5, 0.0, say])
+        (vec![root, leaf, leaf], vec![0.5, 0.0, right])
     }
 
     fn members(trees: &[(Vec<Node>, Vec<f64>)]) -> Vec<Member<'_>> {

@@ -70,7 +70,7 @@ pub fn impute<F: Float>(
     }
     let n_donors = count_donors(training)?;
     let is_cell = |row, column| x.get(row, column).is_none() && n_donors[column] > 0;
-    let mut receivers = memory::with_capacity(x.n_rows())?;
+    let mut receivers = memory::try_with_capacity(x.n_rows())?;
     receivers.extend((0..x.n_rows()).filter(|&row| (0..x.n_cols()).any(|column| is_cell(row, column))));
 
     let job = Job { x, training, pool: Pool::new(training)?, n_donors: &n_donors, params };
@@ -79,7 +79,7 @@ pub fn impute<F: Float>(
     let parts = parallel::map(ctx, jobs, |rows| job.impute(ctx, rows))?;
 
     let n_cells = parts.iter().map(|part| part.values.len()).sum();
-    let mut all = Imputed { values: memory::with_capacity(n_cells)?, unsettled: Vec::new() };
+    let mut all = Imputed { values: memory::try_with_capacity(n_cells)?, unsettled: Vec::new() };
     for part in parts {
         let start = all.values.len();
         all.unsettled.extend(part.unsettled.iter().map(|cell| start + cell));
@@ -90,7 +90,7 @@ pub fn impute<F: Float>(
 
 /// How many rows have a value, column by column.
 fn count_donors<F: Float>(training: &Incomplete<F>) -> Result<Vec<usize>> {
-    let mut counts = memory::filled(training.n_cols(), 0)?;
+    let mut counts = memory::try_filled(training.n_cols(), 0)?;
     for row in 0..training.n_rows() {
         for (column, count) in counts.iter_mut().enumerate() {
             *count += usize::from(training.get(row, column).is_some());
@@ -127,10 +127,10 @@ impl<F: Float> Job<'_, F> {
         let remembered = self.params.n_neighbors.saturating_add(1).min(self.training.n_rows());
         let group_rows = (GROUP_DONORS / n_cols.saturating_mul(remembered)).clamp(1, GROUP);
         let chunk = (CHUNK / (n_cols * 2 * PANEL * size_of::<f64>())).max(1);
-        let mut squares = memory::filled(chunk * PANEL, F::ZERO)?;
+        let mut squares = memory::try_filled(chunk * PANEL, F::ZERO)?;
         let mut part = Imputed { values: Vec::new(), unsettled: Vec::new() };
         for rows in rows.chunks(group_rows) {
-            let mut group = memory::with_capacity(rows.len())?;
+            let mut group = memory::try_with_capacity(rows.len())?;
             for &row in rows {
                 group.push(self.receiver(row)?);
             }

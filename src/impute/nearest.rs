@@ -36,7 +36,7 @@ pub(super) struct Nearest<F> {
 
 impl<F: Float> Nearest<F> {
     pub(super) fn new(most: usize) -> Result<Self> {
-        Ok(Self { heap: BinaryHeap::from(memory::with_capacity(most)?), most })
+        Ok(Self { heap: BinaryHeap::from(memory::try_with_capacity(most)?), most })
     }
 
     /// What a squared distance must be below to be taken. Donors come in the order of their rows, so that of two at the

@@ -3,14 +3,14 @@
 
 use std::ops::Range;
 
-use super::packs::{Factor, Group};
+use super::packed_gemm::{PackedMatrix, RowBlock};
 use super::{Csr, Dense, Rows};
 use crate::common::Float;
 use crate::common::simd::{Kernel, Simd, dispatch};
 
 const LANES: usize = 8;
 /// Dense rows that are added in one go.
-const GROUP: usize = 4;
+const BLOCK_ROWS: usize = 4;
 
 /// Rows that can be seen less their means, shape (n_cols,).
 pub trait Centred<F: Float>: Rows<F> {
@@ -20,9 +20,9 @@ pub trait Centred<F: Float>: Rows<F> {
     /// Adds to `sums`, shape (n_cols,), the rows of a range, each times its entry of `factors`.
     fn add_rows(&self, rows: Range<usize>, means: &[f64], factors: &[f64], sums: &mut [f64]);
 
-    /// The products of a few rows, no more than a group holds, with a matrix; that of the `i`-th row begins at
-    /// `out[i * factor.stride()]`. `group` is for rows of `n_cols`, and is used up.
-    fn multiply(&self, rows: Range<usize>, means: &[f64], factor: &Factor, group: &mut Group, out: &mut [f64]);
+    /// The products of a few rows, no more than a block holds, with a matrix; that of the `i`-th row begins at
+    /// `out[i * factor.stride()]`. `block` is for rows of `n_cols`, and is used up.
+    fn multiply(&self, rows: Range<usize>, means: &[f64], factor: &PackedMatrix, block: &mut RowBlock, out: &mut [f64]);
 }
 
 impl<F: Float> Centred<F> for Dense<'_, F> {
@@ -38,14 +38,21 @@ impl<F: Float> Centred<F> for Dense<'_, F> {
         dispatch(Sums { rows, means, factors, sums });
     }
 
-    fn multiply(&self, rows: Range<usize>, means: &[f64], factor: &Factor, group: &mut Group, out: &mut [f64]) {
+    fn multiply(
+        &self,
+        rows: Range<usize>,
+        means: &[f64],
+        factor: &PackedMatrix,
+        block: &mut RowBlock,
+        out: &mut [f64],
+    ) {
         let n_cols = self.n_cols();
-        group.reset(rows.len());
+        block.reset(rows.len());
         let rows = self.values()[rows.start * n_cols..rows.end * n_cols].chunks_exact(n_cols);
         for (position, row) in rows.enumerate() {
-            group.put(position, row.iter().zip(means).map(|(value, mean)| value.to_f64() - mean));
+            block.put(position, row.iter().zip(means).map(|(value, mean)| value.to_f64() - mean));
         }
-        group.multiply(factor, out);
+        block.multiply(factor, out);
     }
 }
 
@@ -73,8 +80,15 @@ impl<F: Float> Centred<F> for Csr<'_, F> {
         sums.iter_mut().zip(means).for_each(|(sum, mean)| *sum -= mean * total);
     }
 
-    fn multiply(&self, rows: Range<usize>, means: &[f64], factor: &Factor, group: &mut Group, out: &mut [f64]) {
-        let at_means = group.product(means, factor);
+    fn multiply(
+        &self,
+        rows: Range<usize>,
+        means: &[f64],
+        factor: &PackedMatrix,
+        block: &mut RowBlock,
+        out: &mut [f64],
+    ) {
+        let at_means = block.product(means, factor);
         for (row, out) in rows.zip(out.chunks_exact_mut(factor.stride())) {
             out.fill(0.0);
             let known = self.row(row).map(|(column, value)| (column, value.to_f64()));
@@ -140,10 +154,10 @@ impl<F: Float> Kernel<F> for Sums<'_, F> {
     unsafe fn run<S: Simd<F = F>>(self) {
         let n = self.means.len();
         let (means, sums) = (self.means, &mut self.sums[..n]);
-        let (groups, factors) = (self.rows.chunks_exact(GROUP * n), self.factors.chunks_exact(GROUP));
-        let rest = groups.remainder().chunks_exact(n).zip(factors.remainder());
-        for (group, factors) in groups.zip(factors) {
-            let (ab, cd) = group.split_at(2 * n);
+        let (blocks, factors) = (self.rows.chunks_exact(BLOCK_ROWS * n), self.factors.chunks_exact(BLOCK_ROWS));
+        let rest = blocks.remainder().chunks_exact(n).zip(factors.remainder());
+        for (block, factors) in blocks.zip(factors) {
+            let (ab, cd) = block.split_at(2 * n);
             let ((a, b), (c, d)) = (ab.split_at(n), cd.split_at(n));
             for i in 0..n {
                 let left = (a[i].to_f64() - means[i]) * factors[0] + (b[i].to_f64() - means[i]) * factors[1];

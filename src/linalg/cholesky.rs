@@ -5,23 +5,23 @@
 //! steps. The norm of the inverse is estimated by a few solutions (W. Hager, "Condition estimates", 1984; N. Higham,
 //! "FORTRAN codes for estimating the one-norm", 1988).
 
-use super::syrk::{OCTET, Octets, add_products};
+use super::syrk::{OCTET, Panel8, add_products};
 use crate::common::{Context, Result, memory};
 
 /// Rows of a band.
 const BAND: usize = 64;
 /// Steps of the estimate; it hardly ever takes more than two.
-const MOST_STEPS: usize = 5;
+const MAX_STEPS: usize = 5;
 
 /// Replaces the upper triangle of the square `a[i * stride + j]`, `i, j < n`, by its factor `R`, and the columns
 /// `n..n_cols` by `R⁻ᵀ` times them. Returns false, with `a` spoilt, once a pivot is not above `least`.
 ///
-/// `a` has whole octets of rows of `stride` scalars; `stride` is at least `n_cols` in whole octets.
+/// `a` has whole panels of rows of `stride` scalars; `stride` is at least `n_cols` in whole panels.
 ///
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
 pub fn factorize(ctx: &Context, a: &mut [f64], stride: usize, n: usize, n_cols: usize, least: f64) -> Result<bool> {
-    let mut band = Octets::new(n_cols)?;
+    let mut band = Panel8::new(n_cols)?;
     let mut products = Vec::new();
     for start in (0..n).step_by(BAND) {
         ctx.check()?;
@@ -55,7 +55,7 @@ fn take_off(
     rows: std::ops::Range<usize>,
     n: usize,
     n_cols: usize,
-    band: &mut Octets,
+    band: &mut Panel8,
     products: &mut Vec<f64>,
 ) -> Result<()> {
     let (first, width) = (rows.end, n_cols - rows.end);
@@ -69,7 +69,7 @@ fn take_off(
     let wide = band.stride();
     let height = (n - first).next_multiple_of(OCTET);
     if products.is_empty() {
-        *products = memory::filled(memory::area(height, wide)?, 0.0)?;
+        *products = memory::try_filled(memory::checked_len(height, wide)?, 0.0)?;
     }
     let products = &mut products[..height * wide];
     products.fill(0.0);
@@ -113,10 +113,10 @@ pub fn inverse_norm(ctx: &Context, r: &[f64], stride: usize, n: usize) -> Result
         solve_upper(r, stride, x);
         Ok(())
     };
-    let mut x = memory::filled(n, 1.0 / n as f64)?;
+    let mut x = memory::try_filled(n, 1.0 / n as f64)?;
     let mut best = 0.0;
-    for _ in 0..MOST_STEPS {
-        let mut y = memory::copied(&x)?;
+    for _ in 0..MAX_STEPS {
+        let mut y = memory::try_copied(&x)?;
         solve(&mut y)?;
         let norm = size(&y);
         if norm <= best {
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
     use crate::common::random::Mt19937;
 
-    /// Products of the columns of a random table, shape (n, n_cols) in whole octets.
+    /// Products of the columns of a random table, shape (n, n_cols) in whole panels.
     fn products(n: usize, n_cols: usize) -> (Vec<f64>, usize) {
         let mut random = Mt19937::seeded(1);
         let rows = 2 * n_cols + 5;

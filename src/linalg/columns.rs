@@ -36,7 +36,7 @@ impl Columns {
         constant: Option<f64>,
         row: impl Fn(usize) -> &'r [F],
     ) -> Result<Self> {
-        let mut values = memory::filled(memory::area(n_rows, n_cols + 1)?, constant.unwrap_or(0.0))?;
+        let mut values = memory::try_filled(memory::checked_len(n_rows, n_cols + 1)?, constant.unwrap_or(0.0))?;
         for start in (0..n_rows).step_by(ROWS) {
             let end = (start + ROWS).min(n_rows);
             for column in 0..n_cols {
@@ -62,14 +62,14 @@ impl Columns {
         let width = n_cols + usize::from(constant.is_some());
         let last = constant.map(|constant| (n_cols, constant));
         let entries = |position| row(position).map(|(column, value)| (column, value.to_f64())).chain(last);
-        let mut starts = memory::filled(width + 1, 0)?;
+        let mut starts = memory::try_filled(width + 1, 0)?;
         (0..n_rows).flat_map(entries).for_each(|(column, _)| starts[column + 1] += 1);
         for column in 0..width {
             starts[column + 1] += starts[column];
         }
-        let mut next = memory::copied(&starts)?;
-        let mut values = memory::filled(starts[width], 0.0)?;
-        let mut rows = memory::filled(starts[width], 0)?;
+        let mut next = memory::try_copied(&starts)?;
+        let mut values = memory::try_filled(starts[width], 0.0)?;
+        let mut rows = memory::try_filled(starts[width], 0)?;
         for position in 0..n_rows {
             for (column, value) in entries(position) {
                 values[next[column]] = value;
@@ -78,7 +78,7 @@ impl Columns {
             }
         }
         // What stores everything is summed as the dense matrix of the same numbers is, to the same bits.
-        let is_full = values.len() == memory::area(n_rows, width)?
+        let is_full = values.len() == memory::checked_len(n_rows, width)?
             && rows.iter().enumerate().all(|(at, &row)| row as usize == at % n_rows);
         let stored = if is_full { Stored::All } else { Stored::Some { rows, starts } };
         Ok(Self { n_rows, values, stored })

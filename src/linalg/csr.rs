@@ -48,9 +48,9 @@ impl<'a, F: Float> Csr<'a, F> {
         if (0..self.n_rows()).all(|row| columns(row).is_sorted_by(|a, b| a < b)) {
             return Ok(self);
         }
-        let mut values: Vec<F> = memory::with_capacity(self.values.len())?;
-        let mut indices: Vec<u32> = memory::with_capacity(self.values.len())?;
-        let mut starts = memory::with_capacity(self.starts.len())?;
+        let mut values: Vec<F> = memory::try_with_capacity(self.values.len())?;
+        let mut indices: Vec<u32> = memory::try_with_capacity(self.values.len())?;
+        let mut starts = memory::try_with_capacity(self.starts.len())?;
         starts.push(0);
         let mut entries = Vec::new();
         for row in 0..self.n_rows() {
@@ -99,8 +99,8 @@ impl<'a, F: Float> Csr<'a, F> {
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn variances(&self) -> Result<Vec<f64>> {
-        let mut means = memory::filled(self.n_cols, 0.0)?;
-        let mut counts = memory::filled(self.n_cols, 0.0)?;
+        let mut means = memory::try_filled(self.n_cols, 0.0)?;
+        let mut counts = memory::try_filled(self.n_cols, 0.0)?;
         let entries = || (0..self.n_rows()).flat_map(|row| self.row(row));
         let n = self.n_rows() as f64;
         entries().for_each(|(column, value)| {
@@ -108,7 +108,7 @@ impl<'a, F: Float> Csr<'a, F> {
             counts[column] += 1.0;
         });
         means.iter_mut().for_each(|mean| *mean /= n);
-        let mut variances = memory::filled(self.n_cols, 0.0)?;
+        let mut variances = memory::try_filled(self.n_cols, 0.0)?;
         entries().for_each(|(column, value)| variances[column] += (value.to_f64() - means[column]).powi(2));
         for column in 0..self.n_cols {
             variances[column] += (n - counts[column]) * means[column].powi(2);
@@ -129,7 +129,7 @@ impl<F: Float> Rows<F> for Csr<'_, F> {
         self.n_cols
     }
 
-    fn stored(&self) -> usize {
+    fn nnz(&self) -> usize {
         self.values.len()
     }
 
@@ -252,9 +252,9 @@ impl<F: Float> Rows<F> for Csr<'_, F> {
     fn gather(&self, rows: &[u32]) -> Result<Self> {
         let length = |row: u32| self.starts[row as usize + 1] - self.starts[row as usize];
         let stored = rows.iter().map(|&row| length(row)).sum();
-        let mut starts = memory::with_capacity(rows.len() + 1)?;
-        let mut values = memory::with_capacity(stored)?;
-        let mut indices = memory::with_capacity(stored)?;
+        let mut starts = memory::try_with_capacity(rows.len() + 1)?;
+        let mut values = memory::try_with_capacity(stored)?;
+        let mut indices = memory::try_with_capacity(stored)?;
         starts.push(0);
         for &row in rows {
             let range = self.starts[row as usize]..self.starts[row as usize + 1];

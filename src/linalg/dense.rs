@@ -23,7 +23,7 @@ impl<'a, F: Float> Dense<'a, F> {
     /// # Errors
     /// [`crate::common::Error::Shape`] unless `values` holds whole rows of at least one column.
     pub fn new(values: &'a [F], n_rows: usize, n_cols: usize) -> Result<Self> {
-        check_length("X", values.len(), memory::area(n_rows, n_cols)?)?;
+        check_length("X", values.len(), memory::checked_len(n_rows, n_cols)?)?;
         check_length("columns of X", n_cols.min(1), 1)?;
         Ok(Self { values: Cow::Borrowed(values), n_cols, shift: None })
     }
@@ -64,7 +64,7 @@ impl<F: Float> Rows<F> for Dense<'_, F> {
         self.n_cols
     }
 
-    fn stored(&self) -> usize {
+    fn nnz(&self) -> usize {
         self.values.len()
     }
 
@@ -166,7 +166,7 @@ impl<F: Float> Rows<F> for Dense<'_, F> {
         }
         // f32: a tile's worth of rows at a time is widened, then treated like the others.
         let len = rows.len();
-        let most = tile::most_rows::<f64>();
+        let most = tile::max_rows::<f64>();
         let Scratch { buffer, staged } = scratch;
         staged.resize((most * n_cols).max(staged.len()), 0.0);
         for first in (0..len).step_by(most) {
@@ -192,13 +192,13 @@ impl<F: Float> Rows<F> for Dense<'_, F> {
     }
 
     fn gather(&self, rows: &[u32]) -> Result<Self> {
-        let mut values = memory::with_capacity(memory::area(rows.len(), self.n_cols)?)?;
+        let mut values = memory::try_with_capacity(memory::checked_len(rows.len(), self.n_cols)?)?;
         rows.iter().for_each(|&row| values.extend_from_slice(self.values_of(row as usize)));
         Ok(Self { values: Cow::Owned(values), n_cols: self.n_cols, shift: self.shift })
     }
 
     fn pack<G: Float>(&self, points: &[G]) -> Result<Panels<G>> {
-        Panels::side_by_side(points, self.n_cols)
+        Panels::pack_panels(points, self.n_cols)
     }
 }
 

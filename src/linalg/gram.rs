@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::syrk::{OCTET, Octets, PACK_ROWS, add_products};
+use super::syrk::{OCTET, PACK_ROWS, Panel8, add_products};
 use super::{Csr, Dense, Rows};
 use crate::common::{Float, Result, memory};
 
@@ -26,24 +26,24 @@ pub fn stride(n_cols: usize) -> usize {
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`] if there cannot be so many.
 pub fn length(n_cols: usize) -> Result<usize> {
-    memory::area(stride(n_cols), stride(n_cols))
+    memory::checked_len(stride(n_cols), stride(n_cols))
 }
 
 impl<F: Float> Gram<F> for Dense<'_, F> {
     fn add_gram(&self, rows: Range<usize>, weights: &[f64], sums: &mut [f64]) -> Result<()> {
         let n_cols = self.n_cols();
-        let mut octets = Octets::new(n_cols + 1)?;
-        let zeros = memory::filled(n_cols, 0.0)?;
+        let mut panels = Panel8::new(n_cols + 1)?;
+        let zeros = memory::try_filled(n_cols, 0.0)?;
         let mut values = self.values()[rows.start * n_cols..rows.end * n_cols].chunks(PACK_ROWS * n_cols).peekable();
         let mut roots = [0.0; PACK_ROWS];
         for weights in weights.chunks(PACK_ROWS) {
             let Some(pack) = values.next() else { break };
             let roots = &mut roots[..weights.len()];
             roots.iter_mut().zip(weights).for_each(|(root, weight)| *root = weight.sqrt());
-            octets.reset(weights.len(), n_cols + 1);
-            octets.spread(pack, &zeros, roots);
-            roots.iter().enumerate().for_each(|(position, &root)| octets.put(position, n_cols, root));
-            add_products(&octets, n_cols + 1, sums, stride(n_cols), values.peek().copied().unwrap_or_default());
+            panels.reset(weights.len(), n_cols + 1);
+            panels.spread(pack, &zeros, roots);
+            roots.iter().enumerate().for_each(|(position, &root)| panels.put(position, n_cols, root));
+            add_products(&panels, n_cols + 1, sums, stride(n_cols), values.peek().copied().unwrap_or_default());
         }
         Ok(())
     }

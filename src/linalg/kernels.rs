@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tile::{self, Buffers, Epilogue, MOST_VECTORS};
+use super::tile::{self, Buffers, Epilogue, MAX_VECTORS};
 use super::{Norm, Panels, RowSet};
 use crate::common::Float;
 use crate::common::simd::{Kernel, Simd, SimdFloat};
@@ -151,7 +151,7 @@ impl<F: Float> NearestOne<'_, F> {
         let (points, n_cols) = (self.points, self.view.n_cols);
         let mut buffers = Buffers::new(self.buffer, n_cols, points.stride);
         let (tile, partial) = (buffers.tile(), buffers.partial());
-        let mut lanes = [F::ZERO; MOST_VECTORS * 16];
+        let mut lanes = [F::ZERO; MAX_VECTORS * 16];
         for position in (0..self.rows.len()).step_by(V * S::WIDTH) {
             // SAFETY: the rows were checked, the buffers made for these points; `lanes` holds the widest vectors.
             let filled = unsafe {
@@ -237,7 +237,7 @@ impl<F: Float> NearestTwo<'_, F> {
         let (points, n_cols) = (self.points, self.view.n_cols);
         let mut buffers = Buffers::new(self.buffer, n_cols, points.stride);
         let (tile, partial) = (buffers.tile(), buffers.partial());
-        let mut lanes = [[F::ZERO; MOST_VECTORS * 16]; 3];
+        let mut lanes = [[F::ZERO; MAX_VECTORS * 16]; 3];
         for position in (0..self.rows.len()).step_by(V * S::WIDTH) {
             // SAFETY: as in `NearestOne`.
             let filled = unsafe {
@@ -309,7 +309,7 @@ impl<S: Simd, const V: usize> Expand<'_, S, V> {
             let norm = S::splat(self.points.norms[point]);
             let start = point * self.len + self.position;
             let out = &mut self.out[start..start + self.filled];
-            let mut lanes = [<S::F as SimdFloat>::ZERO; MOST_VECTORS * 16];
+            let mut lanes = [<S::F as SimdFloat>::ZERO; MAX_VECTORS * 16];
             let is_full = out.len() == V * S::WIDTH;
             let target = if is_full { out.as_mut_ptr() } else { lanes.as_mut_ptr() };
             for v in 0..V {
@@ -355,7 +355,7 @@ impl Distances<'_> {
             unsafe {
                 let filled = self.view.pack::<S, V>(self.rows, position, tile);
                 let at = self.first + position;
-                let mut lanes = [0.0; MOST_VECTORS * 16];
+                let mut lanes = [0.0; MAX_VECTORS * 16];
                 lanes[..filled].copy_from_slice(&self.norms[at..at + filled]);
                 let mut norms = [S::splat(0.0); V];
                 for v in 0..V {

@@ -15,7 +15,7 @@ const LANES: usize = 8;
 const TOGETHER: usize = 4;
 /// Bytes of a cache line, and how many lines of a row are asked for ahead; the machine finds the rest by itself.
 const LINE: usize = 64;
-const MOST_LINES: usize = 8;
+const MAX_LINES: usize = 8;
 
 /// Rows of a linear model. Every vector has shape (n_cols,).
 pub trait Linear<F: Float>: Rows<F> {
@@ -32,7 +32,7 @@ pub trait Linear<F: Float>: Rows<F> {
     fn fetch(&self, row: usize);
 
     /// Adds each row of a set to `sum`, times what `weigh` makes of its position in the set and its product with `vector`.
-    fn add_weighed(&self, rows: RowSet, vector: &[f64], sum: &mut [f64], weigh: impl FnMut(usize, f64) -> f64);
+    fn accumulate_scaled(&self, rows: RowSet, vector: &[f64], sum: &mut [f64], weigh: impl FnMut(usize, f64) -> f64);
 
     /// The listed rows, column by column, and after them a column of `constant`.
     ///
@@ -68,10 +68,10 @@ impl<F: Float> Linear<F> for Dense<'_, F> {
     #[inline(always)]
     fn fetch(&self, row: usize) {
         let row = self.values_of(row);
-        row.chunks(LINE / size_of::<F>()).take(MOST_LINES).for_each(|line| prefetch(line.as_ptr()));
+        row.chunks(LINE / size_of::<F>()).take(MAX_LINES).for_each(|line| prefetch(line.as_ptr()));
     }
 
-    fn add_weighed(&self, rows: RowSet, vector: &[f64], sum: &mut [f64], weigh: impl FnMut(usize, f64) -> f64) {
+    fn accumulate_scaled(&self, rows: RowSet, vector: &[f64], sum: &mut [f64], weigh: impl FnMut(usize, f64) -> f64) {
         dispatch(AddWeighed { data: self, rows, vector, sum, weigh });
     }
 
@@ -100,12 +100,18 @@ impl<F: Float> Linear<F> for Csr<'_, F> {
         let (values, indices, starts) = self.parts();
         let range = starts[row]..starts[row + 1];
         let values = values[range.clone()].chunks(LINE / size_of::<F>());
-        values.take(MOST_LINES).for_each(|line| prefetch(line.as_ptr()));
+        values.take(MAX_LINES).for_each(|line| prefetch(line.as_ptr()));
         let indices = indices[range].chunks(LINE / size_of::<u32>());
-        indices.take(MOST_LINES).for_each(|line| prefetch(line.as_ptr()));
+        indices.take(MAX_LINES).for_each(|line| prefetch(line.as_ptr()));
     }
 
-    fn add_weighed(&self, rows: RowSet, vector: &[f64], sum: &mut [f64], mut weigh: impl FnMut(usize, f64) -> f64) {
+    fn accumulate_scaled(
+        &self,
+        rows: RowSet,
+        vector: &[f64],
+        sum: &mut [f64],
+        mut weigh: impl FnMut(usize, f64) -> f64,
+    ) {
         for position in 0..rows.len() {
             let row = rows.row(position);
             let weight = weigh(position, self.dot(row, vector, 0.0));
@@ -287,7 +293,7 @@ mod tests {
             values[row * vector.len()..][..vector.len()].iter().zip(vector).map(|(x, v)| x * v).sum()
         };
         let mut sum = vec![1.0; vector.len()];
-        rows.add_weighed(RowSet::List(&listed), vector, &mut sum, |position, found| {
+        rows.accumulate_scaled(RowSet::List(&listed), vector, &mut sum, |position, found| {
             assert!(close(found, product(listed[position] as usize)));
             found + position as f64
         });

@@ -24,13 +24,13 @@ pub trait Margins<F: Float>: Rows<F> {
     fn margins(&self, rows: RowSet, coef: &[F], start: &[F], out: &mut [F]);
 
     /// `sums += Σ factors[i] row(i)ᵀ`: `factors` is row-major of shape (rows.len(), n_outputs), `sums` as `coef` is.
-    fn add_outer(&self, rows: RowSet, factors: &[F], n_outputs: usize, sums: &mut [F]);
+    fn accumulate_gradient(&self, rows: RowSet, factors: &[F], n_outputs: usize, sums: &mut [F]);
 
     /// How many rows to take at a time.
     fn cached_rows(&self) -> usize;
 
     /// Asks for rows that are read soon: shuffled ones lie where no machine expects them.
-    fn expect(&self, rows: &[u32]);
+    fn prefetch(&self, rows: &[u32]);
 }
 
 impl<F: Float> Margins<F> for Dense<'_, F> {
@@ -38,7 +38,7 @@ impl<F: Float> Margins<F> for Dense<'_, F> {
         dispatch(DenseMargins { of: self, rows, coef, start, out });
     }
 
-    fn add_outer(&self, rows: RowSet, factors: &[F], n_outputs: usize, sums: &mut [F]) {
+    fn accumulate_gradient(&self, rows: RowSet, factors: &[F], n_outputs: usize, sums: &mut [F]) {
         dispatch(DenseOuter { of: self, rows, factors, n_outputs, sums });
     }
 
@@ -47,8 +47,8 @@ impl<F: Float> Margins<F> for Dense<'_, F> {
     }
 
     #[inline(always)]
-    fn expect(&self, rows: &[u32]) {
-        rows.iter().for_each(|&row| ask_for(self.values_of(row as usize)));
+    fn prefetch(&self, rows: &[u32]) {
+        rows.iter().for_each(|&row| prefetch_all(self.values_of(row as usize)));
     }
 }
 
@@ -61,7 +61,7 @@ impl<F: Float> Margins<F> for Csr<'_, F> {
         }
     }
 
-    fn add_outer(&self, rows: RowSet, factors: &[F], n_outputs: usize, sums: &mut [F]) {
+    fn accumulate_gradient(&self, rows: RowSet, factors: &[F], n_outputs: usize, sums: &mut [F]) {
         for (i, factors) in factors.chunks_exact(n_outputs).take(rows.len()).enumerate() {
             for (sums, &factor) in sums.chunks_exact_mut(self.n_cols()).zip(factors) {
                 self.row(rows.row(i)).for_each(|(column, value)| sums[column] += factor * value);
@@ -73,12 +73,12 @@ impl<F: Float> Margins<F> for Csr<'_, F> {
         256
     }
 
-    fn expect(&self, rows: &[u32]) {
+    fn prefetch(&self, rows: &[u32]) {
         let (values, indices, starts) = self.parts();
         for &row in rows {
             let stored = starts[row as usize]..starts[row as usize + 1];
-            ask_for(&values[stored.clone()]);
-            ask_for(&indices[stored]);
+            prefetch_all(&values[stored.clone()]);
+            prefetch_all(&indices[stored]);
         }
     }
 }
@@ -119,7 +119,7 @@ impl<F: Float> DenseMargins<'_, F> {
         for i in (0..whole).step_by(SHARING) {
             let group = four_rows(self.of, self.rows, i);
             if let RowSet::List(list) = self.rows {
-                self.of.expect(&list[(i + SHARING).min(len)..(i + 2 * SHARING).min(len)]);
+                self.of.prefetch(&list[(i + SHARING).min(len)..(i + 2 * SHARING).min(len)]);
             }
             for (output, (coef, &start)) in outputs() {
                 // SAFETY: the caller's promise.
@@ -269,7 +269,7 @@ fn four_rows<'a, F: Float>(of: &'a Dense<F>, rows: RowSet, at: usize) -> [&'a [F
 
 /// Asks for the first lines of a slice; the machine sees the others coming.
 #[inline(always)]
-fn ask_for<T>(values: &[T]) {
+fn prefetch_all<T>(values: &[T]) {
     (0..values.len().min(EXPECTED / size_of::<T>())).step_by(64 / size_of::<T>()).for_each(|at| prefetch(&values[at]));
 }
 
@@ -295,8 +295,8 @@ mod tests {
                 dense.margins(rows, &coef, &start, &mut out[0]);
                 csr.margins(rows, &coef, &start, &mut out[1]);
                 let mut sums = [vec![1.0; n_outputs * n_cols], vec![1.0; n_outputs * n_cols]];
-                dense.add_outer(rows, &factors, n_outputs, &mut sums[0]);
-                csr.add_outer(rows, &factors, n_outputs, &mut sums[1]);
+                dense.accumulate_gradient(rows, &factors, n_outputs, &mut sums[0]);
+                csr.accumulate_gradient(rows, &factors, n_outputs, &mut sums[1]);
                 for output in 0..n_outputs {
                     for i in 0..n_rows {
                         let row = &values[rows.row(i) * n_cols..][..n_cols];
@@ -327,10 +327,10 @@ mod tests {
         let (mut whole, mut single) = (vec![0.0; n_rows], vec![0.0; n_rows]);
         let (mut sums, mut slow) = (vec![0.0; n_cols], vec![0.0; n_cols]);
         dense.margins(RowSet::Range(0, n_rows), &coef, &[0.25], &mut whole);
-        dense.add_outer(RowSet::Range(0, n_rows), &whole, 1, &mut sums);
+        dense.accumulate_gradient(RowSet::Range(0, n_rows), &whole, 1, &mut sums);
         for row in 0..n_rows {
             dense.margins(RowSet::Range(row, row + 1), &coef, &[0.25], &mut single[row..=row]);
-            dense.add_outer(RowSet::Range(row, row + 1), &single[row..=row], 1, &mut slow);
+            dense.accumulate_gradient(RowSet::Range(row, row + 1), &single[row..=row], 1, &mut slow);
         }
         assert_eq!((whole, sums), (single, slow));
     }

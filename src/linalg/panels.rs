@@ -33,7 +33,7 @@ impl<F: Float> Panels<F> {
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
-    pub fn side_by_side(points: &[F], n_cols: usize) -> Result<Self> {
+    pub fn pack_panels(points: &[F], n_cols: usize) -> Result<Self> {
         let mut packed = Self::empty(points, n_cols, PANEL)?;
         let minus_two = -(F::ONE + F::ONE);
         for (index, point) in points.chunks_exact(n_cols).enumerate() {
@@ -62,11 +62,17 @@ impl<F: Float> Panels<F> {
     fn empty(points: &[F], n_cols: usize, multiple: usize) -> Result<Self> {
         let count = points.len() / n_cols;
         let stride = count.next_multiple_of(multiple);
-        let mut norms = memory::filled(stride, F::INFINITY)?;
+        let mut norms = memory::try_filled(stride, F::INFINITY)?;
         for (norm, point) in norms.iter_mut().zip(points.chunks_exact(n_cols)) {
             *norm = norms::squared_norm(point);
         }
-        Ok(Self { count, n_cols, stride, values: memory::filled(memory::area(stride, n_cols)?, F::ZERO)?, norms })
+        Ok(Self {
+            count,
+            n_cols,
+            stride,
+            values: memory::try_filled(memory::checked_len(stride, n_cols)?, F::ZERO)?,
+            norms,
+        })
     }
 
     /// The largest squared norm of the points.

@@ -95,7 +95,7 @@ pub trait Rows<F: Float>: Sync {
     fn n_cols(&self) -> usize;
 
     /// Stored values: what a pass over the matrix costs.
-    fn stored(&self) -> usize;
+    fn nnz(&self) -> usize;
 
     /// Writes a row densely.
     fn write_row(&self, row: usize, out: &mut [F]);

@@ -1,6 +1,6 @@
 //! Products of columns with columns, summed over rows: `out += AᵀB` for the columns of one table, the upper part only.
 //!
-//! Rows are packed into [`Octets`], eight columns side by side, so that a tile of eight columns by sixteen reads three
+//! Rows are packed into [`Panel8`], eight columns side by side, so that a tile of eight columns by sixteen reads three
 //! streams that stay in the first caches. Each product is one chain of fused multiply-adds over the rows of the pack,
 //! the same chain for every tile shape; sums over more rows are sums of such chains, so their error grows with the
 //! number of packs plus the rows of one, not with all rows.
@@ -12,7 +12,7 @@ use crate::common::{Float, Result, memory};
 
 /// Columns that lie side by side: the widest vector of `f64`.
 pub const OCTET: usize = 8;
-/// Rows of a pack. Three octets of it fit the first cache, and two hundred columns of it the second beside their sums.
+/// Rows of a pack. Three panels of it fit the first cache, and two hundred columns of it the second beside their sums.
 pub const PACK_ROWS: usize = 128;
 /// Bytes that are asked for at a time.
 const LINE: usize = 64;
@@ -20,23 +20,23 @@ const LINE: usize = 64;
 /// Up to [`PACK_ROWS`] rows of a table with `n_cols` columns, column `c` of row `r` at `(c / 8 * PACK_ROWS + r) * 8 + c % 8`.
 /// What the last octet holds behind them is zero in all rows.
 #[derive(Debug)]
-pub struct Octets {
+pub struct Panel8 {
     values: Vec<f64>,
     n_cols: usize,
     n_rows: usize,
 }
 
-impl Octets {
+impl Panel8 {
     /// An empty pack.
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     pub fn new(n_cols: usize) -> Result<Self> {
-        let len = memory::area(n_cols.div_ceil(OCTET), PACK_ROWS * OCTET)?;
-        Ok(Self { values: memory::filled(len, 0.0)?, n_cols, n_rows: 0 })
+        let len = memory::checked_len(n_cols.div_ceil(OCTET), PACK_ROWS * OCTET)?;
+        Ok(Self { values: memory::try_filled(len, 0.0)?, n_cols, n_rows: 0 })
     }
 
-    /// Columns, padded to whole octets with zeros.
+    /// Columns, padded to whole panels with zeros.
     pub fn stride(&self) -> usize {
         self.n_cols.next_multiple_of(OCTET)
     }
@@ -58,7 +58,7 @@ impl Octets {
     pub fn spread<F: Float>(&mut self, rows: &[F], means: &[f64], factors: &[f64]) {
         assert!(means.len() <= self.n_cols && factors.len() == self.n_rows, "columns or rows out of range");
         assert_eq!(rows.len(), means.len() * factors.len(), "as many values as rows and columns");
-        compiled(Spread { rows, means, factors, octets: &mut self.values });
+        compiled(Spread { rows, means, factors, panels: &mut self.values });
     }
 
     /// The eight columns from `8 * octet` on of a row.
@@ -78,7 +78,7 @@ struct Spread<'k, F> {
     rows: &'k [F],
     means: &'k [f64],
     factors: &'k [f64],
-    octets: &'k mut [f64],
+    panels: &'k mut [f64],
 }
 
 impl<F: Float> Loops for Spread<'_, F> {
@@ -88,27 +88,27 @@ impl<F: Float> Loops for Spread<'_, F> {
     fn run(self) {
         let n = self.means.len();
         let (means, last_means) = self.means.as_chunks::<OCTET>();
-        let (octets, _) = self.octets.as_chunks_mut::<OCTET>();
+        let (panels, _) = self.panels.as_chunks_mut::<OCTET>();
         for (position, (row, &factor)) in self.rows.chunks_exact(n.max(1)).zip(self.factors).enumerate() {
             let (row, last) = row.as_chunks::<OCTET>();
             for (octet, (values, means)) in row.iter().zip(means).enumerate() {
-                // Not in place: the compiler cannot know that `octets` is not what it reads.
+                // Not in place: the compiler cannot know that `panels` is not what it reads.
                 let mut lanes = [0.0; OCTET];
                 for lane in 0..OCTET {
                     lanes[lane] = (values[lane].to_f64() - means[lane]) * factor;
                 }
-                octets[octet * PACK_ROWS + position] = lanes;
+                panels[octet * PACK_ROWS + position] = lanes;
             }
             for (lane, (value, mean)) in last.iter().zip(last_means).enumerate() {
-                octets[means.len() * PACK_ROWS + position][lane] = (value.to_f64() - mean) * factor;
+                panels[means.len() * PACK_ROWS + position][lane] = (value.to_f64() - mean) * factor;
             }
         }
     }
 }
 
 /// `out[i * out_stride + j] += Σ rows[r][i] * rows[r][j]` for `i < outer` and all columns `j >= i`. What stands below the
-/// diagonal is left undefined; `out` has whole octets of rows. What is to be read next, `ahead`, comes from memory meanwhile.
-pub fn add_products<F: Float>(rows: &Octets, outer: usize, out: &mut [f64], out_stride: usize, ahead: &[F]) {
+/// diagonal is left undefined; `out` has whole panels of rows. What is to be read next, `ahead`, comes from memory meanwhile.
+pub fn add_products<F: Float>(rows: &Panel8, outer: usize, out: &mut [f64], out_stride: usize, ahead: &[F]) {
     let height = outer.next_multiple_of(OCTET);
     assert!(height <= rows.stride() && rows.stride() <= out_stride, "columns out of range");
     assert!(height == 0 || (height - 1) * out_stride + rows.stride() <= out.len(), "sums out of range");
@@ -116,8 +116,8 @@ pub fn add_products<F: Float>(rows: &Octets, outer: usize, out: &mut [f64], out_
 }
 
 /// `out[i * out_stride + j] += Σ left[r][i] * right[r][j]` for `i < outer` and all columns `j` of `right`, which has as
-/// many rows as `left`; `out` has whole octets of rows.
-pub fn add_products_of(left: &Octets, right: &Octets, outer: usize, out: &mut [f64], out_stride: usize) {
+/// many rows as `left`; `out` has whole panels of rows.
+pub fn add_products_of(left: &Panel8, right: &Panel8, outer: usize, out: &mut [f64], out_stride: usize) {
     let height = outer.next_multiple_of(OCTET);
     assert!(left.n_rows == right.n_rows, "as many rows on both sides");
     assert!(height <= left.stride() && right.stride() <= out_stride, "columns out of range");
@@ -132,8 +132,8 @@ fn bytes<F>(slice: &[F]) -> Range<*const u8> {
 }
 
 struct AddProducts<'k> {
-    left: &'k Octets,
-    right: &'k Octets,
+    left: &'k Panel8,
+    right: &'k Panel8,
     /// Whether both sides are the same, and the products below the diagonal are of no interest.
     is_upper: bool,
     outer: usize,
@@ -166,14 +166,14 @@ impl AddProducts<'_> {
         let first = |i| if is_upper { i } else { 0 };
         let tiles: usize = (0..self.outer).step_by(C).map(|i| (stride - first(i)).div_ceil(V * S::WIDTH)).sum();
         let lines = (self.ahead.end as usize - self.ahead.start as usize).div_ceil(LINE);
-        let (share, mut ahead) = (lines.div_ceil(tiles.max(1)), 0);
+        let (fraction, mut ahead) = (lines.div_ceil(tiles.max(1)), 0);
         for i in (0..self.outer).step_by(C) {
             let mut j = first(i);
             while j < stride {
-                for line in ahead..lines.min(ahead + share) {
+                for line in ahead..lines.min(ahead + fraction) {
                     prefetch(self.ahead.start.wrapping_add(line * LINE));
                 }
-                ahead += share;
+                ahead += fraction;
                 // SAFETY: `i` and `j` are multiples of the lanes of a vector, and within the columns and `out`
                 // (checked by `add_products` and `add_products_of`), and so are the `V` vectors where they are taken.
                 unsafe {
@@ -238,7 +238,7 @@ mod tests {
             [(1, 1, 1usize), (7, 5, 3), (PACK_ROWS, 8, 8), (100, 17, 9), (33, 40, 40), (20, 30, 2)]
         {
             let table: Vec<f64> = (0..n_rows * n_cols).map(|_| random.next_f64() - 0.5).collect();
-            let mut rows = Octets::new(n_cols + 9).expect("memory");
+            let mut rows = Panel8::new(n_cols + 9).expect("memory");
             rows.values.fill(f64::NAN);
             rows.reset(n_rows, n_cols);
             (0..n_rows).for_each(|r| (0..n_cols).for_each(|c| rows.put(r, c, table[r * n_cols + c])));

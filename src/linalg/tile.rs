@@ -12,7 +12,7 @@ use super::panels::PANEL;
 use crate::common::simd::{Simd, SimdFloat, prefetch};
 
 /// Most vectors of rows in a tile.
-pub const MOST_VECTORS: usize = 3;
+pub const MAX_VECTORS: usize = 3;
 
 /// Most features that one chain sums. The error of a chain grows with its length: a million features in one chain leave no
 /// correct digits in the distance of near rows. The limit is the same for all instruction sets, so that the bits are too.
@@ -190,8 +190,8 @@ fn strip<F>(lanes: usize) -> usize {
 }
 
 /// Most rows in a tile, for any instruction set.
-pub const fn most_rows<F>() -> usize {
-    MOST_VECTORS * 64 / size_of::<F>()
+pub const fn max_rows<F>() -> usize {
+    MAX_VECTORS * 64 / size_of::<F>()
 }
 
 /// The buffers of a tile: for [`pack`], and for the partial sums of [`all_products`].
@@ -203,7 +203,7 @@ pub struct Buffers<'b, F> {
 impl<'b, F: SimdFloat> Buffers<'b, F> {
     /// Splits a buffer, grown where it is too short for rows of `n_cols` features and `stride` points.
     pub fn new(buffer: &'b mut Vec<F>, n_cols: usize, stride: usize) -> Self {
-        let lanes = most_rows::<F>();
+        let lanes = max_rows::<F>();
         let tile_len = n_cols * lanes + 16;
         let sums = usize::from(n_cols > strip::<F>(lanes)) + usize::from(n_cols > CHAIN);
         let partial_len = sums * stride * lanes;

@@ -15,8 +15,8 @@ use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::centred::Centred;
 
 /// Rows of which one worker takes the sums, at least.
-const LEAST_ROWS: usize = 2048;
-const MOST_BLOCKS: usize = 32;
+const MIN_ROWS: usize = 2048;
+const MAX_BLOCKS: usize = 32;
 /// Scalars that are multiplied twice while they are in the cache.
 const AT_ONCE: usize = 1 << 12;
 
@@ -71,7 +71,7 @@ pub fn loss<F: Float>(
         _ => return Err(Error::InvalidArgument("parameters of another number of features")),
     };
     let sums = sums(ctx, data, w, intercept.unwrap_or(0.0), scale, params.epsilon)?;
-    let mut gradient = memory::with_capacity(parameters.len())?;
+    let mut gradient = memory::try_with_capacity(parameters.len())?;
     gradient.extend(w.iter().zip(&sums.pulls).map(|(w, pull)| 2.0 * (params.alpha * w - pull)));
     gradient.extend(intercept.map(|_| -2.0 * sums.pulls[n]));
     let total: f64 = data.weights.iter().sum();
@@ -92,13 +92,13 @@ fn sums<F: Float>(
     epsilon: f64,
 ) -> Result<Sums> {
     let n = w.len();
-    let zeros = memory::filled(n, 0.0)?;
-    let blocks = Blocks::new(data.y.len(), LEAST_ROWS, MOST_BLOCKS);
+    let zeros = memory::try_filled(n, 0.0)?;
+    let blocks = Blocks::new(data.y.len(), MIN_ROWS, MAX_BLOCKS);
     let at_once = (AT_ONCE / n.max(1)).max(4);
     let parts = parallel::map(ctx, blocks.ranges().collect(), |rows: Range<usize>| {
         ctx.check()?;
-        let mut sums = Sums { pulls: memory::filled(n + 1, 0.0)?, square: 0.0, magnitude: 0.0, beyond: 0.0 };
-        let mut products = memory::filled(at_once, 0.0)?;
+        let mut sums = Sums { pulls: memory::try_filled(n + 1, 0.0)?, square: 0.0, magnitude: 0.0, beyond: 0.0 };
+        let mut products = memory::try_filled(at_once, 0.0)?;
         for start in rows.clone().step_by(at_once) {
             let few = start..(start + at_once).min(rows.end);
             let products = &mut products[..few.len()];
@@ -125,7 +125,7 @@ fn sums<F: Float>(
     let mut parts = parts.into_iter();
     let mut sum = match parts.next() {
         Some(first) => first,
-        None => Sums { pulls: memory::filled(n + 1, 0.0)?, square: 0.0, magnitude: 0.0, beyond: 0.0 },
+        None => Sums { pulls: memory::try_filled(n + 1, 0.0)?, square: 0.0, magnitude: 0.0, beyond: 0.0 },
     };
     for part in parts {
         sum.pulls.iter_mut().zip(part.pulls).for_each(|(sum, value)| *sum += value);
@@ -142,7 +142,7 @@ mod tests {
     use crate::linalg::Dense;
 
     #[test]
-    fn the_gradient_is_the_slope_of_the_loss() {
+    fn the_gradient_is_a_difference_of_the_loss() {
         let x: Vec<f64> = (0..60).map(|at| f64::from(at % 7) - 0.1 * f64::from(at)).collect();
         let y: Vec<f64> = (0..30).map(|row| f64::from(row % 5) * f64::from(row % 11)).collect();
         let weights: Vec<f64> = (0..30).map(|row| 1.0 + f64::from(row % 3)).collect();
@@ -157,8 +157,8 @@ mod tests {
                     moved[j] += by;
                     loss(&Context::serial(), &data, &moved, &params).expect("memory").0
                 };
-                let slope = (value(1e-6) - value(-1e-6)) / 2e-6;
-                assert!((slope - gradient[j]).abs() < 1e-5 * gradient[j].abs().max(1.0));
+                let difference = (value(1e-6) - value(-1e-6)) / 2e-6;
+                assert!((difference - gradient[j]).abs() < 1e-5 * gradient[j].abs().max(1.0));
             }
         }
         assert!(loss(&Context::serial(), &data, &[0.0; 2], &params).is_err());

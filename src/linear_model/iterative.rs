@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::moments::Targets;
+use super::normal_equations::Targets;
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, memory, parallel};
@@ -13,12 +13,12 @@ use crate::optimize::conjugate::conjugate_gradients;
 use crate::optimize::lsqr::{Operator, Params, lsqr};
 
 /// Rows that are multiplied by one worker at a time, at least.
-const LEAST_ROWS: usize = 1024;
-const MOST_BLOCKS: usize = 32;
+const MIN_ROWS: usize = 1024;
+const MAX_BLOCKS: usize = 32;
 /// Stored values that are multiplied twice while they are in the second cache.
 const CACHED: usize = 1 << 14;
 /// Beyond this condition LSQR does not go on.
-const MOST_CONDITION: f64 = 1e8;
+const MAX_CONDITION: f64 = 1e8;
 /// Steps of conjugate gradients for each unknown, if nothing else is said.
 const STEPS_OF_EACH: usize = 10;
 
@@ -61,11 +61,11 @@ pub fn fit<F: Float>(
     check_length("alpha", alphas.len(), targets.n_targets)?;
     let (n_rows, n) = (x.n_rows(), x.n_cols());
     let target_means = targets.means(ctx, fit_intercept)?;
-    let mut roots = memory::with_capacity(n_rows)?;
+    let mut roots = memory::try_with_capacity(n_rows)?;
     roots.extend((0..n_rows).map(|row| targets.root(row)));
-    let mut table = Table { x, roots, means: memory::filled(n, 0.0)?, values: PhantomData };
+    let mut table = Table { x, roots, means: memory::try_filled(n, 0.0)?, values: PhantomData };
     if fit_intercept {
-        let mut weights = memory::with_capacity(n_rows)?;
+        let mut weights = memory::try_with_capacity(n_rows)?;
         weights.extend((0..n_rows).map(|row| targets.weight(row)));
         let total: f64 = weights.iter().sum();
         // What the first means are off, about them, is as small as their rounding.
@@ -75,15 +75,15 @@ pub fn fit<F: Float>(
         }
     }
     let solved = parallel::map(ctx, (0..targets.n_targets).collect(), |target| {
-        let mut b = memory::with_capacity(n_rows)?;
+        let mut b = memory::try_with_capacity(n_rows)?;
         b.extend((0..n_rows).map(|row| {
             let value = targets.y[row * targets.n_targets + target].to_f64();
             (value - target_means[target]) * table.roots[row]
         }));
         match *solver {
             Solver::Lsqr(most) => {
-                let most_steps = most.unwrap_or(2 * n);
-                let params = Params { damp: alphas[target].sqrt(), tol, most_condition: MOST_CONDITION, most_steps };
+                let max_steps = most.unwrap_or(2 * n);
+                let params = Params { damp: alphas[target].sqrt(), tol, max_condition: MAX_CONDITION, max_steps };
                 lsqr(ctx, &table, b, &params)
             }
             Solver::ConjugateGradients(most) => Ok((table.by_gradients(ctx, b, alphas[target], tol, most)?, 0)),
@@ -106,8 +106,8 @@ struct Table<'a, F, X> {
 impl<F: Float, X: Centred<F>> Table<'_, F, X> {
     /// So few blocks that putting the sums of all of them together costs no more than taking them.
     fn blocks(&self) -> Blocks {
-        let most = (self.x.stored() / (4 * self.means.len())).clamp(1, MOST_BLOCKS);
-        Blocks::new(self.x.n_rows(), LEAST_ROWS, most)
+        let most = (self.x.nnz() / (4 * self.means.len())).clamp(1, MAX_BLOCKS);
+        Blocks::new(self.x.n_rows(), MIN_ROWS, most)
     }
 
     /// The coefficients for one target by conjugate gradients.
@@ -117,29 +117,29 @@ impl<F: Float, X: Centred<F>> Table<'_, F, X> {
         b: Vec<f64>,
         alpha: f64,
         tol: f64,
-        most_steps: Option<usize>,
+        max_steps: Option<usize>,
     ) -> Result<Vec<f64>> {
         let add = |mut image: Vec<f64>, vector: &[f64]| {
             image.iter_mut().zip(vector).for_each(|(image, value)| *image += alpha * value);
             image
         };
         if self.x.n_cols() > self.x.n_rows() {
-            let most_steps = STEPS_OF_EACH * b.len();
+            let max_steps = STEPS_OF_EACH * b.len();
             let image = |v: &[f64]| Ok(add(self.apply(ctx, &self.apply_transposed(ctx, v)?)?, v));
-            let dual = conjugate_gradients(ctx, image, b, tol, most_steps)?;
+            let dual = conjugate_gradients(ctx, image, b, tol, max_steps)?;
             return self.apply_transposed(ctx, &dual);
         }
-        let most_steps = most_steps.unwrap_or(STEPS_OF_EACH * self.x.n_cols());
-        let mut product = memory::filled(self.x.n_rows(), 0.0)?;
+        let max_steps = max_steps.unwrap_or(STEPS_OF_EACH * self.x.n_cols());
+        let mut product = memory::try_filled(self.x.n_rows(), 0.0)?;
         let image = |v: &[f64]| Ok(add(self.apply_both(ctx, v, 0.0, &mut product)?, v));
-        conjugate_gradients(ctx, image, self.apply_transposed(ctx, &b)?, tol, most_steps)
+        conjugate_gradients(ctx, image, self.apply_transposed(ctx, &b)?, tol, max_steps)
     }
 
     /// Sums over the rows less their means, each times its factor, shape (n_features,).
     fn sums(&self, ctx: &Context, factors: &[f64]) -> Result<Vec<f64>> {
         let blocks = self.blocks().ranges().collect();
         let parts = parallel::map(ctx, blocks, |rows: Range<usize>| {
-            let mut sums = memory::filled(self.means.len(), 0.0)?;
+            let mut sums = memory::try_filled(self.means.len(), 0.0)?;
             self.x.add_rows(rows.clone(), &self.means, &factors[rows], &mut sums);
             Ok(sums)
         })?;
@@ -149,7 +149,7 @@ impl<F: Float, X: Centred<F>> Table<'_, F, X> {
     /// The sum of the sums of all blocks.
     fn joined(&self, parts: Vec<Vec<f64>>) -> Result<Vec<f64>> {
         let mut parts = parts.into_iter();
-        let mut sums = parts.next().map_or_else(|| memory::filled(self.means.len(), 0.0), Ok)?;
+        let mut sums = parts.next().map_or_else(|| memory::try_filled(self.means.len(), 0.0), Ok)?;
         parts.for_each(|part| sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value));
         Ok(sums)
     }
@@ -161,7 +161,7 @@ impl<F: Float, X: Centred<F>> Operator for Table<'_, F, X> {
     }
 
     fn apply(&self, ctx: &Context, vector: &[f64]) -> Result<Vec<f64>> {
-        let mut out = memory::filled(self.x.n_rows(), 0.0)?;
+        let mut out = memory::try_filled(self.x.n_rows(), 0.0)?;
         let blocks = self.blocks();
         let jobs = blocks.ranges().zip(out.chunks_mut(blocks.rows())).collect();
         parallel::map(ctx, jobs, |(rows, out): (Range<usize>, &mut [f64])| {
@@ -173,25 +173,25 @@ impl<F: Float, X: Centred<F>> Operator for Table<'_, F, X> {
     }
 
     fn apply_transposed(&self, ctx: &Context, vector: &[f64]) -> Result<Vec<f64>> {
-        let mut factors = memory::with_capacity(vector.len())?;
+        let mut factors = memory::try_with_capacity(vector.len())?;
         factors.extend(vector.iter().zip(&self.roots).map(|(value, root)| value * root));
         self.sums(ctx, &factors)
     }
 
-    fn apply_both(&self, ctx: &Context, vector: &[f64], share: f64, u: &mut [f64]) -> Result<Vec<f64>> {
+    fn apply_both(&self, ctx: &Context, vector: &[f64], fraction: f64, u: &mut [f64]) -> Result<Vec<f64>> {
         let blocks = self.blocks();
         // Whole groups of rows, of at least as many values as it takes to make up for the means.
         let stored = CACHED.max(4 * self.means.len());
-        let height = (stored * self.x.n_rows() / self.x.stored().max(1)).next_multiple_of(4).max(4);
+        let height = (stored * self.x.n_rows() / self.x.nnz().max(1)).next_multiple_of(4).max(4);
         let jobs = blocks.ranges().zip(u.chunks_mut(blocks.rows())).collect();
         let parts = parallel::map(ctx, jobs, |(rows, u): (Range<usize>, &mut [f64])| {
-            let mut sums = memory::filled(self.means.len(), 0.0)?;
-            let mut out = memory::filled(height.min(rows.len()), 0.0)?;
+            let mut sums = memory::try_filled(self.means.len(), 0.0)?;
+            let mut out = memory::try_filled(height.min(rows.len()), 0.0)?;
             for (start, u) in rows.step_by(height).zip(u.chunks_mut(height)) {
                 let (rows, out) = (start..start + u.len(), &mut out[..u.len()]);
                 self.x.dots(rows.clone(), &self.means, vector, out);
                 for ((u, out), root) in u.iter_mut().zip(&mut *out).zip(&self.roots[rows.clone()]) {
-                    *u = *out * root + share * *u;
+                    *u = *out * root + fraction * *u;
                     *out = *u * root;
                 }
                 self.x.add_rows(rows, &self.means, out, &mut sums);

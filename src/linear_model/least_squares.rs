@@ -7,13 +7,13 @@
 //!
 //! Reference: Å. Björck, "Numerical Methods for Least Squares Problems", 1996.
 
-use super::moments::{Center, Moments, Table};
+use super::normal_equations::{Center, Moments, Table};
 use super::refine::refine;
 use crate::common::context::Blocks;
 use crate::common::float::power_below;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::cholesky::{factorize, inverse_norm, solve_upper};
-use crate::linalg::reflect::Triangle;
+use crate::linalg::qr::StreamingR;
 
 /// Multiply-adds of reflections that are not worth a look at the matrix of products.
 const SMALL: usize = 1_000_000;
@@ -21,13 +21,13 @@ const SMALL: usize = 1_000_000;
 const TINY: usize = 5_000;
 /// Largest norm of the inverse of the matrix of products, scaled to a unit diagonal, whose solutions are taken: of
 /// sixteen digits five may go.
-const MOST_INVERSE: f64 = 1e5;
+const MAX_INVERSE: f64 = 1e5;
 /// Least pivot, of about one, that is not noise.
-const LEAST_PIVOT: f64 = 1e-9;
+const MIN_PIVOT: f64 = 1e-9;
 /// Rows of a block of reflections: its columns pass by in the second cache.
 const BLOCK_ROWS: usize = 128;
 /// Triangles that are made on their own.
-const MOST_TRIANGLES: usize = 32;
+const MAX_TRIANGLES: usize = 32;
 
 /// A smaller problem with the same solutions.
 pub struct Fit {
@@ -73,8 +73,8 @@ pub fn reduce<F: Float>(ctx: &Context, table: &Table<F>, fit_intercept: bool) ->
 
 /// The rows about their means.
 fn themselves<F: Float>(table: &Table<F>, center: Center) -> Result<Fit> {
-    let mut rows = memory::with_capacity(memory::area(table.n_rows(), table.n_features())?)?;
-    let mut targets = memory::with_capacity(memory::area(table.n_rows(), table.targets.n_targets)?)?;
+    let mut rows = memory::try_with_capacity(memory::checked_len(table.n_rows(), table.n_features())?)?;
+    let mut targets = memory::try_with_capacity(memory::checked_len(table.n_rows(), table.targets.n_targets)?)?;
     for row in 0..table.n_rows() {
         let root = table.targets.root(row);
         rows.extend(table.centred(row, &center, root));
@@ -96,12 +96,12 @@ fn factor<F: Float>(ctx: &Context, table: &Table<F>, moments: Moments) -> Result
         row[i..n].iter_mut().zip(&scales[i..]).for_each(|(value, scale)| *value /= scales[i] * scale);
         row[n..n + n_targets].iter_mut().for_each(|value| *value /= scales[i]);
     }
-    let is_safe = factorize(ctx, &mut a, stride, n, n + n_targets, LEAST_PIVOT)?
-        && inverse_norm(ctx, &a, stride, n)? <= MOST_INVERSE;
+    let is_safe = factorize(ctx, &mut a, stride, n, n + n_targets, MIN_PIVOT)?
+        && inverse_norm(ctx, &a, stride, n)? <= MAX_INVERSE;
     if !is_safe {
         return Ok(Err(center));
     }
-    let mut triangle = Triangle::new(n, n + n_targets)?;
+    let mut triangle = StreamingR::new(n, n + n_targets)?;
     for (i, (row, factors)) in triangle.values.chunks_exact_mut(n + n_targets).zip(a.chunks_exact(stride)).enumerate() {
         row[i..].copy_from_slice(&factors[i..n + n_targets]);
         row[i..n].iter_mut().zip(&scales[i..]).for_each(|(value, scale)| *value *= scale);
@@ -113,13 +113,13 @@ fn factor<F: Float>(ctx: &Context, table: &Table<F>, moments: Moments) -> Result
 fn reflected<F: Float>(ctx: &Context, table: &Table<F>, mut center: Center, fit_intercept: bool) -> Result<Fit> {
     center.unit = table.unit(ctx, &center.means)?;
     let (n, n_cols) = (table.n_features(), table.n_features() + table.targets.n_targets);
-    let blocks = Blocks::new(table.n_rows(), (8 * n).max(8 * BLOCK_ROWS), MOST_TRIANGLES);
+    let blocks = Blocks::new(table.n_rows(), (8 * n).max(8 * BLOCK_ROWS), MAX_TRIANGLES);
     let parts = parallel::map_with(
         ctx,
         blocks.ranges().collect(),
-        || memory::filled(memory::area(n_cols, BLOCK_ROWS)?, 0.0),
+        || memory::try_filled(memory::checked_len(n_cols, BLOCK_ROWS)?, 0.0),
         |block, rows| {
-            let mut triangle = Triangle::new(n, n_cols)?;
+            let mut triangle = StreamingR::new(n, n_cols)?;
             for start in rows.clone().step_by(BLOCK_ROWS) {
                 ctx.check()?;
                 let height = (rows.end - start).min(BLOCK_ROWS);
@@ -130,16 +130,16 @@ fn reflected<F: Float>(ctx: &Context, table: &Table<F>, mut center: Center, fit_
                     let values = table.centred(row, &center, root).chain(targets);
                     values.enumerate().for_each(|(column, value)| block[column * height + position] = value);
                 }
-                triangle.absorb(&mut block[..n_cols * height], height);
+                triangle.update(&mut block[..n_cols * height], height);
             }
             Ok(triangle)
         },
     )?;
     let mut parts = parts.into_iter();
-    let mut triangle = parts.next().map_or_else(|| Triangle::new(n, n_cols), Ok)?;
+    let mut triangle = parts.next().map_or_else(|| StreamingR::new(n, n_cols), Ok)?;
     for part in parts {
         ctx.check()?;
-        triangle.join(&part)?;
+        triangle.merge(&part)?;
     }
     let mut fit = solved(&triangle, center)?;
     if let Some(coef) = fit.coef.as_mut().filter(|_| table.n_rows().saturating_mul(n) <= TINY) {
@@ -156,10 +156,10 @@ fn reflected<F: Float>(ctx: &Context, table: &Table<F>, mut center: Center, fit_
 }
 
 /// Takes a triangle apart and solves it.
-fn solved(triangle: &Triangle, center: Center) -> Result<Fit> {
+fn solved(triangle: &StreamingR, center: Center) -> Result<Fit> {
     let (n, n_targets) = (triangle.n, triangle.n_cols - triangle.n);
-    let mut rows = memory::with_capacity(memory::area(n, n)?)?;
-    let mut targets = memory::with_capacity(memory::area(n, n_targets)?)?;
+    let mut rows = memory::try_with_capacity(memory::checked_len(n, n)?)?;
+    let mut targets = memory::try_with_capacity(memory::checked_len(n, n_targets)?)?;
     for row in triangle.values.chunks_exact(triangle.n_cols) {
         rows.extend_from_slice(&row[..n]);
         targets.extend_from_slice(&row[n..]);
@@ -170,7 +170,7 @@ fn solved(triangle: &Triangle, center: Center) -> Result<Fit> {
 }
 
 fn solutions(rows: &[f64], targets: &[f64], n: usize, n_targets: usize, unit: f64) -> Result<Vec<f64>> {
-    let mut coef = memory::filled(memory::area(n_targets, n)?, 0.0)?;
+    let mut coef = memory::try_filled(memory::checked_len(n_targets, n)?, 0.0)?;
     for (target, coef) in coef.chunks_exact_mut(n).enumerate() {
         coef.iter_mut().enumerate().for_each(|(row, value)| *value = targets[row * n_targets + target]);
         solve_upper(rows, n, coef);
@@ -181,7 +181,7 @@ fn solutions(rows: &[f64], targets: &[f64], n: usize, n_targets: usize, unit: f6
 
 #[cfg(test)]
 mod tests {
-    use super::super::moments::Targets;
+    use super::super::normal_equations::Targets;
     use super::*;
     use crate::common::random::Mt19937;
     use crate::linalg::Dense;

@@ -2,22 +2,22 @@
 //!
 //! With the directions `V` in which the products of the features are diagonal, a row `x` about the means becomes
 //! `t = Vᵀx`. Its fitted value for a penalty is `Σ t_j s_j`, its leverage `Σ t_j² d_j` with `d = 1 / (λ + alpha)`, plus
-//! its share of the weights if there is an intercept. The residual over one minus the leverage is the error that the row
-//! would have been predicted with. All of it is products of packs of rows, by [`crate::linalg::packs`].
+//! its fraction of the weights if there is an intercept. The residual over one minus the leverage is the error that the row
+//! would have been predicted with. All of it is products of packs of rows, by [`crate::linalg::packed_gemm`].
 //!
 //! Reference: G. Golub, M. Heath, G. Wahba, "Generalized cross-validation as a method for choosing a good ridge
 //! parameter", 1979.
 
 use std::ops::Range;
 
-use super::moments::{Center, Targets};
+use super::normal_equations::{Center, Targets};
 use crate::common::context::Blocks;
 use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, memory, parallel};
 use crate::linalg::centred::Centred;
-use crate::linalg::packs::{Factor, GROUP, Group};
+use crate::linalg::packed_gemm::{BLOCK_ROWS, PackedMatrix, RowBlock};
 
-const MOST_BLOCKS: usize = 64;
+const MAX_BLOCKS: usize = 64;
 
 /// What a decomposition of the products of the features says. Rows of `n_features`, row-major.
 pub struct Params<'a> {
@@ -30,7 +30,7 @@ pub struct Params<'a> {
     /// One over eigenvalue plus penalty, shape (n_features, n_penalties).
     pub inverse: &'a [f64],
     /// Coefficients along the directions, shape (n_features, n_penalties * n_targets).
-    pub shares: &'a [f64],
+    pub fractions: &'a [f64],
     /// Number of penalties.
     pub n_penalties: usize,
     /// Whether the error of each row is wanted.
@@ -56,32 +56,32 @@ pub fn leave_one_out<F: Float>(
     params: &Params,
 ) -> Result<Fit> {
     let (n_rows, n, n_targets) = (x.n_rows(), x.n_cols(), targets.n_targets);
-    let width = memory::area(params.n_penalties, n_targets)?;
-    check_length("directions", params.directions.len(), memory::area(n, n)?)?;
-    check_length("inverse", params.inverse.len(), memory::area(n, params.n_penalties)?)?;
-    check_length("shares", params.shares.len(), memory::area(n, width)?)?;
+    let width = memory::checked_len(params.n_penalties, n_targets)?;
+    check_length("directions", params.directions.len(), memory::checked_len(n, n)?)?;
+    check_length("inverse", params.inverse.len(), memory::checked_len(n, params.n_penalties)?)?;
+    check_length("shares", params.fractions.len(), memory::checked_len(n, width)?)?;
     check_length("means", params.center.means.len(), n)?;
     check_length("target_means", params.center.target_means.len(), n_targets)?;
     let sides = Sides {
-        directions: Factor::new(params.directions, n)?,
-        inverse: Factor::new(params.inverse, params.n_penalties)?,
-        shares: Factor::new(params.shares, width)?,
+        directions: PackedMatrix::new(params.directions, n)?,
+        inverse: PackedMatrix::new(params.inverse, params.n_penalties)?,
+        fractions: PackedMatrix::new(params.fractions, width)?,
         total: (0..n_rows).map(|row| targets.weight(row)).sum(),
     };
-    let mut errors = memory::filled(if params.keep { memory::area(n_rows, width)? } else { 0 }, 0.0)?;
-    let blocks = Blocks::new(n_rows, GROUP, MOST_BLOCKS);
+    let mut errors = memory::try_filled(if params.keep { memory::checked_len(n_rows, width)? } else { 0 }, 0.0)?;
+    let blocks = Blocks::new(n_rows, BLOCK_ROWS, MAX_BLOCKS);
     let rests = errors.chunks_mut((blocks.rows() * width).max(1)).map(Some).chain(std::iter::repeat_with(|| None));
     let parts = parallel::map_with(
         ctx,
         blocks.ranges().zip(rests).collect(),
         || Scratch::new(n, &sides),
         |scratch, (rows, mut kept): (Range<usize>, Option<&mut [f64]>)| {
-            let mut squares = memory::filled(width, 0.0)?;
-            for start in rows.clone().step_by(GROUP) {
+            let mut squares = memory::try_filled(width, 0.0)?;
+            for start in rows.clone().step_by(BLOCK_ROWS) {
                 ctx.check()?;
-                let group = start..(start + GROUP).min(rows.end);
-                scratch.turn(x, targets, params.center, &sides, group.clone());
-                for (position, row) in group.enumerate() {
+                let block = start..(start + BLOCK_ROWS).min(rows.end);
+                scratch.turn(x, targets, params.center, &sides, block.clone());
+                for (position, row) in block.enumerate() {
                     let errors = scratch.errors(targets, params, &sides, row, position);
                     squares.iter_mut().zip(errors).for_each(|(sum, error)| *sum += error * error);
                     if let Some(kept) = &mut kept {
@@ -92,23 +92,23 @@ pub fn leave_one_out<F: Float>(
             Ok(squares)
         },
     )?;
-    let mut squares = memory::filled(width, 0.0)?;
+    let mut squares = memory::try_filled(width, 0.0)?;
     parts.into_iter().for_each(|part| squares.iter_mut().zip(part).for_each(|(sum, value)| *sum += value));
     Ok(Fit { squares, errors: params.keep.then_some(errors) })
 }
 
 /// What rows are multiplied with.
 struct Sides<'a> {
-    directions: Factor<'a>,
-    inverse: Factor<'a>,
-    shares: Factor<'a>,
+    directions: PackedMatrix<'a>,
+    inverse: PackedMatrix<'a>,
+    fractions: PackedMatrix<'a>,
     /// Sum of the weights.
     total: f64,
 }
 
-/// Buffers of a worker for a group of rows.
+/// Buffers of a worker for a block of rows.
 struct Scratch {
-    group: Group,
+    block: RowBlock,
     /// Rows along the directions.
     turned: Vec<f64>,
     leverages: Vec<f64>,
@@ -119,12 +119,12 @@ struct Scratch {
 
 impl Scratch {
     fn new(n: usize, sides: &Sides) -> Result<Self> {
-        let (turned, leverages) = (sides.directions.room()?, sides.inverse.room()?);
-        let (fitted, errors) = (sides.shares.room()?, memory::filled(sides.shares.n_cols, 0.0)?);
-        Ok(Self { group: Group::new(n)?, turned, leverages, fitted, errors })
+        let (turned, leverages) = (sides.directions.output_buffer()?, sides.inverse.output_buffer()?);
+        let (fitted, errors) = (sides.fractions.output_buffer()?, memory::try_filled(sides.fractions.n_cols, 0.0)?);
+        Ok(Self { block: RowBlock::new(n)?, turned, leverages, fitted, errors })
     }
 
-    /// Leverages and fitted values of a group of rows.
+    /// Leverages and fitted values of a block of rows.
     fn turn<F: Float>(
         &mut self,
         x: &impl Centred<F>,
@@ -133,23 +133,23 @@ impl Scratch {
         sides: &Sides,
         rows: Range<usize>,
     ) {
-        x.multiply(rows.clone(), &center.means, &sides.directions, &mut self.group, &mut self.turned);
-        self.group.reset(rows.len());
+        x.multiply(rows.clone(), &center.means, &sides.directions, &mut self.block, &mut self.turned);
+        self.block.reset(rows.len());
         let lines = || self.turned.chunks_exact(sides.directions.stride()).map(|line| &line[..sides.directions.n_cols]);
         let factor = |row: usize| center.unit * targets.root(row);
         for (position, (row, line)) in rows.clone().zip(lines()).enumerate() {
             let factor = factor(row);
-            self.group.put(position, line.iter().map(|value| value * factor));
+            self.block.put(position, line.iter().map(|value| value * factor));
         }
-        self.group.multiply(&sides.shares, &mut self.fitted);
+        self.block.multiply(&sides.fractions, &mut self.fitted);
         for (position, (row, line)) in rows.zip(lines()).enumerate() {
             let factor = factor(row);
-            self.group.put(position, line.iter().map(|value| (value * factor) * (value * factor)));
+            self.block.put(position, line.iter().map(|value| (value * factor) * (value * factor)));
         }
-        self.group.multiply(&sides.inverse, &mut self.leverages);
+        self.block.multiply(&sides.inverse, &mut self.leverages);
     }
 
-    /// The errors of a row of the group, shape (n_penalties, n_targets).
+    /// The errors of a row of the block, shape (n_penalties, n_targets).
     fn errors<F: Float>(
         &mut self,
         targets: &Targets<F>,
@@ -161,7 +161,7 @@ impl Scratch {
         let (weight, root) = (targets.weight(row), targets.root(row));
         let own = if params.fit_intercept { weight / sides.total } else { 0.0 };
         let leverages = &self.leverages[position * sides.inverse.stride()..];
-        let fitted = &self.fitted[position * sides.shares.stride()..];
+        let fitted = &self.fitted[position * sides.fractions.stride()..];
         let n_targets = targets.n_targets;
         let by_penalty = self.errors.chunks_exact_mut(n_targets).zip(fitted.chunks_exact(n_targets)).zip(leverages);
         for ((errors, fitted), leverage) in by_penalty {
@@ -176,7 +176,7 @@ impl Scratch {
 
 #[cfg(test)]
 mod tests {
-    use super::super::moments::Table;
+    use super::super::normal_equations::Table;
     use super::*;
     use crate::common::random::Mt19937;
     use crate::linalg::Dense;
@@ -195,13 +195,13 @@ mod tests {
         let (center, squares, products) = table.moments(&ctx, true).expect("moments").apart().expect("memory");
         let alphas = [0.1, 10.0];
         let inverse = alphas.map(|alpha| 1.0 / (squares[0] + alpha));
-        let shares = inverse.map(|inverse| inverse * products[0]);
+        let fractions = inverse.map(|inverse| inverse * products[0]);
         let params = Params {
             center: &center,
             fit_intercept: true,
             directions: &[1.0],
             inverse: &inverse,
-            shares: &shares,
+            fractions: &fractions,
             n_penalties: 2,
             keep: true,
         };

@@ -19,13 +19,13 @@ pub trait Loss: Copy + Sync {
     fn curvature(&self, states: &[f64], k: usize, l: usize) -> f64;
 
     /// Multiplies a vector of shape (count,) with the matrix of second derivatives, in place.
-    fn curve(&self, states: &[f64], vector: &mut [f64]);
+    fn hvp(&self, states: &[f64], vector: &mut [f64]);
 }
 
 /// What a loss of one margin says: value, first and second derivative.
 struct Derivatives {
     loss: f64,
-    slope: f64,
+    gradient: f64,
     curvature: f64,
 }
 
@@ -46,13 +46,13 @@ impl<S: Single> Loss for S {
         if states.is_empty() {
             for i in 0..len {
                 let found = self.derivatives(y[i], margins[i]);
-                (losses[i], margins[i]) = (found.loss, found.slope);
+                (losses[i], margins[i]) = (found.loss, found.gradient);
             }
         } else {
             let states = &mut states[..len];
             for i in 0..len {
                 let found = self.derivatives(y[i], margins[i]);
-                (losses[i], margins[i], states[i]) = (found.loss, found.slope, found.curvature);
+                (losses[i], margins[i], states[i]) = (found.loss, found.gradient, found.curvature);
             }
         }
     }
@@ -61,7 +61,7 @@ impl<S: Single> Loss for S {
         states[0]
     }
 
-    fn curve(&self, states: &[f64], vector: &mut [f64]) {
+    fn hvp(&self, states: &[f64], vector: &mut [f64]) {
         vector[0] *= states[0];
     }
 }
@@ -81,7 +81,7 @@ impl Single for Binomial {
         let inverse = 1.0 / (1.0 + odds);
         Derivatives {
             loss: linear + ln_1p(odds),
-            slope: (one + other * odds) * inverse,
+            gradient: (one + other * odds) * inverse,
             curvature: odds * inverse * inverse,
         }
     }
@@ -94,8 +94,8 @@ pub struct Squared;
 impl Single for Squared {
     #[inline(always)]
     fn derivatives(self, y: f64, margin: f64) -> Derivatives {
-        let slope = margin - y;
-        Derivatives { loss: 0.5 * slope * slope, slope, curvature: 1.0 }
+        let gradient = margin - y;
+        Derivatives { loss: 0.5 * gradient * gradient, gradient, curvature: 1.0 }
     }
 }
 
@@ -107,7 +107,7 @@ impl Single for Poisson {
     #[inline(always)]
     fn derivatives(self, y: f64, margin: f64) -> Derivatives {
         let mean = exp(margin);
-        Derivatives { loss: mean - y * margin, slope: mean - y, curvature: mean }
+        Derivatives { loss: mean - y * margin, gradient: mean - y, curvature: mean }
     }
 }
 
@@ -118,8 +118,8 @@ pub struct Gamma;
 impl Single for Gamma {
     #[inline(always)]
     fn derivatives(self, y: f64, margin: f64) -> Derivatives {
-        let share = y * exp(-margin);
-        Derivatives { loss: margin + share, slope: 1.0 - share, curvature: share }
+        let fraction = y * exp(-margin);
+        Derivatives { loss: margin + fraction, gradient: 1.0 - fraction, curvature: fraction }
     }
 }
 
@@ -132,7 +132,7 @@ impl Single for SquaredLog {
     fn derivatives(self, y: f64, margin: f64) -> Derivatives {
         let mean = exp(margin);
         let error = mean - y;
-        Derivatives { loss: 0.5 * error * error, slope: mean * error, curvature: mean * (2.0 * mean - y) }
+        Derivatives { loss: 0.5 * error * error, gradient: mean * error, curvature: mean * (2.0 * mean - y) }
     }
 }
 
@@ -144,8 +144,12 @@ impl Single for Tweedie {
     #[inline(always)]
     fn derivatives(self, y: f64, margin: f64) -> Derivatives {
         let (one, two) = (1.0 - self.0, 2.0 - self.0);
-        let (share, mean) = (y * exp(one * margin), exp(two * margin));
-        Derivatives { loss: mean / two - share / one, slope: mean - share, curvature: two * mean - one * share }
+        let (fraction, mean) = (y * exp(one * margin), exp(two * margin));
+        Derivatives {
+            loss: mean / two - fraction / one,
+            gradient: mean - fraction,
+            curvature: two * mean - one * fraction,
+        }
     }
 }
 
@@ -168,8 +172,8 @@ impl Single for TweedieIdentity {
             mean * mean * scale / two - y * mean * scale / one + constant
         };
         // scikit-learn divides by the mean, so a mean of 0 has no gradient there for any power.
-        let slope = if mean == 0.0 { f64::NAN } else { scale * error };
-        Derivatives { loss, slope, curvature: scale * ((1.0 - power) + power * y / mean) }
+        let gradient = if mean == 0.0 { f64::NAN } else { scale * error };
+        Derivatives { loss, gradient, curvature: scale * ((1.0 - power) + power * y / mean) }
     }
 }
 
@@ -214,9 +218,9 @@ impl Loss for Multinomial {
         if k == l { states[k] * (1.0 - states[k]) } else { -states[k] * states[l] }
     }
 
-    fn curve(&self, states: &[f64], vector: &mut [f64]) {
-        let mean: f64 = vector.iter().zip(states).map(|(value, share)| value * share).sum();
-        vector.iter_mut().zip(states).for_each(|(value, share)| *value = share * (*value - mean));
+    fn hvp(&self, states: &[f64], vector: &mut [f64]) {
+        let mean: f64 = vector.iter().zip(states).map(|(value, fraction)| value * fraction).sum();
+        vector.iter_mut().zip(states).for_each(|(value, fraction)| *value = fraction * (*value - mean));
     }
 }
 
@@ -225,20 +229,20 @@ mod tests {
     use super::*;
 
     fn at(loss: &impl Loss, y: f64, margins: &[f64]) -> (f64, Vec<f64>, Vec<f64>) {
-        let (mut value, mut slopes, mut states) = ([0.0], margins.to_vec(), margins.to_vec());
-        loss.derive(&[y], &mut slopes, &mut value, &mut states);
+        let (mut value, mut gradients, mut states) = ([0.0], margins.to_vec(), margins.to_vec());
+        loss.derive(&[y], &mut gradients, &mut value, &mut states);
         let mut again = margins.to_vec();
         loss.derive(&[y], &mut again, &mut [0.0], &mut []);
-        assert_eq!(again, slopes);
-        (value[0], slopes, states)
+        assert_eq!(again, gradients);
+        (value[0], gradients, states)
     }
 
-    /// Whether slopes and curvatures are the derivatives of losses and slopes.
+    /// Whether gradients and curvatures are the derivatives of losses and gradients.
     fn check(loss: &impl Loss, targets: &[f64], margins: &[&[f64]]) {
         let step = 1e-6;
         for &y in targets {
             for &margins in margins {
-                let (_, slopes, states) = at(loss, y, margins);
+                let (_, gradients, states) = at(loss, y, margins);
                 for k in 0..margins.len() {
                     let moved = |by: f64| {
                         let mut moved = margins.to_vec();
@@ -246,11 +250,11 @@ mod tests {
                         at(loss, y, &moved)
                     };
                     let (above, below) = (moved(step), moved(-step));
-                    let slope = (above.0 - below.0) / (2.0 * step);
-                    assert!((slopes[k] - slope).abs() < 1e-7 * (1.0 + slope.abs()), "{y} {margins:?}");
+                    let gradient = (above.0 - below.0) / (2.0 * step);
+                    assert!((gradients[k] - gradient).abs() < 1e-7 * (1.0 + gradient.abs()), "{y} {margins:?}");
                     let mut unit = vec![0.0; margins.len()];
                     unit[k] = 1.0;
-                    loss.curve(&states, &mut unit);
+                    loss.hvp(&states, &mut unit);
                     for l in 0..margins.len() {
                         let curvature = (above.1[l] - below.1[l]) / (2.0 * step);
                         assert!((unit[l] - curvature).abs() < 1e-7 * (1.0 + curvature.abs()), "{y} {margins:?}");
@@ -280,13 +284,13 @@ mod tests {
 
     #[test]
     fn far_margins_neither_overflow_nor_lose_digits() {
-        for (y, margin, loss, slope) in
+        for (y, margin, loss, gradient) in
             [(0.0, 800.0, 800.0, 1.0), (1.0, -800.0, 800.0, -1.0), (1.0, 40.0, (-40f64).exp(), -(-40f64).exp())]
         {
-            let (found, slopes, _) = at(&Binomial, y, &[margin]);
-            assert!((found - loss).abs() <= 1e-15 * loss && (slopes[0] - slope).abs() <= 1e-15 * slope.abs());
+            let (found, gradients, _) = at(&Binomial, y, &[margin]);
+            assert!((found - loss).abs() <= 1e-15 * loss && (gradients[0] - gradient).abs() <= 1e-15 * gradient.abs());
         }
-        let (found, slopes, _) = at(&Multinomial { count: 2 }, 0.0, &[-500.0, 500.0]);
-        assert_eq!((found, slopes), (1000.0, vec![-1.0, 1.0]));
+        let (found, gradients, _) = at(&Multinomial { count: 2 }, 0.0, &[-500.0, 500.0]);
+        assert_eq!((found, gradients), (1000.0, vec![-1.0, 1.0]));
     }
 }

@@ -1,6 +1,5 @@
 //! Linear models: what is learnt from sums over rows, and what a fitted model answers.
 
-pub mod answers;
 pub mod coordinate_descent;
 pub mod descent;
 pub mod huber;
@@ -8,8 +7,9 @@ pub mod iterative;
 pub mod least_squares;
 pub mod leave_one_out;
 pub mod losses;
-pub mod moments;
+pub mod normal_equations;
 pub mod objective;
+pub mod predictions;
 pub mod refine;
 pub mod smooth;
 pub mod sparse_moments;

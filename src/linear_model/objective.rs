@@ -9,18 +9,18 @@ use super::losses::Loss;
 use crate::common::context::Blocks;
 use crate::common::simd::{Loops, compiled, prefetch};
 use crate::common::{Context, Float, Result, memory, pairwise, parallel};
+use crate::linalg::fused_pass::{Buffers, FusedRows};
 use crate::linalg::gram::{self, Gram};
-use crate::linalg::skinny::{Buffers, Skinny};
 use crate::linalg::vectors::{add_multiple, dot};
 
 /// Rows that are summed by one worker at a time, at least.
-const LEAST_ROWS: usize = 512;
-const MOST_BLOCKS: usize = 32;
+const MIN_ROWS: usize = 512;
+const MAX_BLOCKS: usize = 32;
 /// Sums that all blocks hold together, unless a few blocks hold more.
 const HELD_SUMS: usize = 1 << 20;
-const LEAST_HELD: usize = 4;
+const MIN_HELD: usize = 4;
 /// Scalars that the sums of products of all blocks may take, unless one block takes more.
-const MOST_SUMS: usize = 1 << 26;
+const MAX_SUMS: usize = 1 << 26;
 /// Rows that are weighed between two looks ahead.
 const GROUP: usize = 16;
 /// Sums in turn.
@@ -65,7 +65,7 @@ struct Part {
     intercepts: Vec<f64>,
 }
 
-impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
+impl<'a, F: Float, X: FusedRows<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
     /// The objective with a loss.
     pub fn new(data: Data<'a, F, X>, loss: L, penalty: f64, fit_intercept: bool) -> Self {
         let total = match data.weights {
@@ -90,7 +90,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`] if there cannot be so many.
     pub fn states(&self) -> Result<usize> {
-        memory::area(self.data.y.len(), self.count())
+        memory::checked_len(self.data.y.len(), self.count())
     }
 
     fn weight(&self, row: usize) -> f64 {
@@ -100,16 +100,16 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
     /// So few blocks that putting the sums of all together costs no more than taking them, and that they stay in a cache.
     fn blocks(&self) -> Blocks {
         let x = self.data.x;
-        let held = (HELD_SUMS / x.room(self.count())).max(LEAST_HELD);
-        let most = (x.stored() / (4 * x.n_cols())).min(held).clamp(1, MOST_BLOCKS);
-        Blocks::new(self.data.y.len(), LEAST_ROWS, most)
+        let held = (HELD_SUMS / x.sums_len(self.count())).max(MIN_HELD);
+        let most = (x.nnz() / (4 * x.n_cols())).min(held).clamp(1, MAX_BLOCKS);
+        Blocks::new(self.data.y.len(), MIN_ROWS, most)
     }
 
     /// Coefficients and intercepts apart.
     fn split(&self, variables: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
         let n_cols = self.data.x.n_cols();
-        let mut coef = memory::with_capacity(self.count() * n_cols)?;
-        let mut intercepts = memory::filled(self.count(), 0.0)?;
+        let mut coef = memory::try_with_capacity(self.count() * n_cols)?;
+        let mut intercepts = memory::try_filled(self.count(), 0.0)?;
         for (row, intercept) in variables.chunks_exact(self.width()).zip(&mut intercepts) {
             coef.extend_from_slice(&row[..n_cols]);
             *intercept = row.get(n_cols).copied().unwrap_or(0.0);
@@ -131,7 +131,7 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
                 loss: self.loss,
                 y: targets,
                 weights: self.data.weights.map(|weights| &weights[rows]),
-                share: 1.0 / self.total,
+                fraction: 1.0 / self.total,
                 products,
                 next,
                 scratch,
@@ -153,16 +153,16 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
     ///
     /// # Errors
     /// As [`Objective::evaluate`].
-    pub fn curve(&self, ctx: &Context, states: &mut [f64], direction: &[f64], out: &mut [f64]) -> Result<()> {
-        let (count, share) = (self.count(), 1.0 / self.total);
+    pub fn hvp(&self, ctx: &Context, states: &mut [f64], direction: &[f64], out: &mut [f64]) -> Result<()> {
+        let (count, fraction) = (self.count(), 1.0 / self.total);
         let work = |rows: Range<usize>, scratch: &mut Weighing<'_>, products: &mut [F], _: &[F]| {
             let tile = rows.zip(products.chunks_exact_mut(count)).zip(scratch.states.chunks_exact(count));
             for ((row, products), states) in tile {
                 let margins = &mut scratch.margins[..count];
                 let pairs = margins.iter_mut().zip(products.iter().zip(scratch.intercepts));
                 pairs.for_each(|(margin, (product, intercept))| *margin = product.to_f64() + intercept);
-                self.loss.curve(states, margins);
-                let factor = self.weight(row) * share;
+                self.loss.hvp(states, margins);
+                let factor = self.weight(row) * fraction;
                 for ((product, margin), sum) in products.iter_mut().zip(margins).zip(scratch.sums.iter_mut()) {
                     *margin *= factor;
                     *sum += *margin;
@@ -202,8 +202,8 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
                 let Scratch { buffers, margins, losses, targets } = scratch;
                 let mut part = Part {
                     value: 0.0,
-                    sums: memory::filled(x.room(count), 0.0)?,
-                    intercepts: memory::filled(count, 0.0)?,
+                    sums: memory::try_filled(x.sums_len(count), 0.0)?,
+                    intercepts: memory::try_filled(count, 0.0)?,
                 };
                 let weigh = |rows: Range<usize>, products: &mut [F], next: &[F]| {
                     margins.resize(products.len(), 0.0);
@@ -220,12 +220,13 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
                     };
                     part.value += work(rows, &mut weighing, products, next);
                 };
-                x.pass(block, &packed, count, buffers, weigh, &mut part.sums);
+                x.map_reduce(block, &packed, count, buffers, weigh, &mut part.sums);
                 Ok(part)
             },
         )?;
         let mut parts = parts.into_iter();
-        let empty = || Ok(Part { value: 0.0, sums: memory::filled(x.room(count), 0.0)?, intercepts: vec![0.0; count] });
+        let empty =
+            || Ok(Part { value: 0.0, sums: memory::try_filled(x.sums_len(count), 0.0)?, intercepts: vec![0.0; count] });
         let mut total = parts.next().map_or_else(empty, Ok)?;
         for part in parts {
             total.value += part.value;
@@ -252,8 +253,8 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
         let (x, count, width) = (self.data.x, self.count(), self.width());
         let (n_cols, stride, len) = (x.n_cols(), gram::stride(x.n_cols()), gram::length(x.n_cols())?);
         let n = count * width;
-        let blocks = Blocks::new(self.data.y.len(), LEAST_ROWS, (MOST_SUMS / len).clamp(1, MOST_BLOCKS));
-        let mut weights = memory::filled(self.data.y.len(), 0.0)?;
+        let blocks = Blocks::new(self.data.y.len(), MIN_ROWS, (MAX_SUMS / len).clamp(1, MAX_BLOCKS));
+        let mut weights = memory::try_filled(self.data.y.len(), 0.0)?;
         let mut falls = 0.0;
         for k in 0..count {
             for l in k..count {
@@ -265,16 +266,16 @@ impl<'a, F: Float, X: Skinny<F> + Gram<F>, L: Loss> Objective<'a, F, X, L> {
                     *weight = (own * curvature).abs() / self.total;
                 }
                 let parts = parallel::map(ctx, blocks.ranges().collect(), |rows| {
-                    let mut sums = memory::filled(len, 0.0)?;
-                    for start in rows.clone().step_by(LEAST_ROWS) {
+                    let mut sums = memory::try_filled(len, 0.0)?;
+                    for start in rows.clone().step_by(MIN_ROWS) {
                         ctx.check()?;
-                        let rows = start..(start + LEAST_ROWS).min(rows.end);
+                        let rows = start..(start + MIN_ROWS).min(rows.end);
                         x.add_gram(rows.clone(), &weights[rows], &mut sums)?;
                     }
                     Ok(sums)
                 })?;
                 let mut parts = parts.into_iter();
-                let mut sums = parts.next().map_or_else(|| memory::filled(len, 0.0), Ok)?;
+                let mut sums = parts.next().map_or_else(|| memory::try_filled(len, 0.0), Ok)?;
                 parts.for_each(|part| add_multiple(&mut sums, 1.0, &part));
                 let sign = if k == l { 1.0 } else { -1.0 };
                 for i in 0..width {
@@ -313,7 +314,7 @@ struct Weigh<'k, 's, F, L> {
     loss: L,
     y: &'k [F],
     weights: Option<&'k [F]>,
-    share: f64,
+    fraction: f64,
     products: &'k mut [F],
     /// What is read next.
     next: &'k [F],
@@ -349,7 +350,7 @@ impl<F: Float, L: Loss> Weigh<'_, '_, F, L> {
     #[inline(always)]
     fn some(&mut self, start: usize, end: usize) {
         let Weighing { intercepts, margins, losses, targets, states, .. } = &mut *self.scratch;
-        let (len, share, intercept) = (end - start, self.share, intercepts[0]);
+        let (len, fraction, intercept) = (end - start, self.fraction, intercepts[0]);
         let (margins, losses) = (&mut margins[start..end], &mut losses[start..end]);
         let (products, targets) = (&mut self.products[start..end], &mut targets[start..end]);
         let y = &self.y[start..end];
@@ -364,11 +365,11 @@ impl<F: Float, L: Loss> Weigh<'_, '_, F, L> {
             for row in 0..len {
                 let weight = weights[row].to_f64();
                 losses[row] *= weight;
-                margins[row] *= weight * share;
+                margins[row] *= weight * fraction;
             }
         } else {
             for row in 0..len {
-                margins[row] *= share;
+                margins[row] *= fraction;
             }
         }
         for row in 0..len {
@@ -379,7 +380,7 @@ impl<F: Float, L: Loss> Weigh<'_, '_, F, L> {
     /// Rows of several margins each.
     #[inline(always)]
     fn several(&mut self) {
-        let (count, share) = (self.loss.count(), self.share);
+        let (count, fraction) = (self.loss.count(), self.fraction);
         let Weighing { intercepts, margins, losses, targets, states, sums } = &mut *self.scratch;
         let margins = &mut margins[..self.products.len()];
         targets.iter_mut().zip(self.y).for_each(|(target, y)| *target = y.to_f64());
@@ -389,12 +390,12 @@ impl<F: Float, L: Loss> Weigh<'_, '_, F, L> {
         }
         self.loss.derive(targets, margins, losses, states);
         match self.weights {
-            None => margins.iter_mut().for_each(|margin| *margin *= share),
+            None => margins.iter_mut().for_each(|margin| *margin *= fraction),
             Some(weights) => {
                 for ((margins, loss), weight) in margins.chunks_exact_mut(count).zip(&mut **losses).zip(weights) {
                     let weight = weight.to_f64();
                     *loss *= weight;
-                    let factor = weight * share;
+                    let factor = weight * fraction;
                     margins.iter_mut().for_each(|margin| *margin *= factor);
                 }
             }

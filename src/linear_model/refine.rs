@@ -6,14 +6,14 @@
 //!
 //! Reference: Å. Björck, "Stability analysis of the method of seminormal equations for linear least squares", 1987.
 
-use super::moments::{Center, Table};
-use crate::common::twofold::Twofold;
+use super::normal_equations::{Center, Table};
+use crate::common::double_double::DoubleDouble;
 use crate::common::{Float, Result, memory};
 use crate::linalg::cholesky::{solve_transposed, solve_upper};
 
 /// Most steps; the second hardly changes a digit.
 const STEPS: usize = 4;
-/// A step that is larger than this share of the one before does not lead on.
+/// A step that is larger than this fraction of the one before does not lead on.
 const SHRINKING: f64 = 0.1;
 /// Length of a change, relative to the coefficients, that rounding explains.
 const ROUNDING: f64 = 4.0 * f64::EPSILON;
@@ -38,13 +38,13 @@ pub fn refine<F: Float>(
     let size = |vector: &[f64]| -> f64 {
         vector.iter().zip(&lengths).map(|(value, length)| value * value * length).sum::<f64>().sqrt()
     };
-    let lacking = |coef: &[f64]| -> Result<(Vec<f64>, Twofold)> {
+    let lacking = |coef: &[f64]| -> Result<(Vec<f64>, DoubleDouble)> {
         let (mut change, mean) = gradient(table, center, fit_intercept, target, coef)?;
         solve_transposed(rows, n, &mut change);
         solve_upper(rows, n, &mut change);
         Ok((change, mean))
     };
-    let mut refined = memory::copied(coef)?;
+    let mut refined = memory::try_copied(coef)?;
     let mut before = f64::INFINITY;
     for step in 0..STEPS {
         let (change, _) = lacking(&refined)?;
@@ -66,16 +66,16 @@ pub fn refine<F: Float>(
         return Ok(0.0);
     }
     let (change, mean) = lacking(coef)?;
-    let mut intercept = mean.plus(Twofold::sum(center.target_means[target], 0.0));
+    let mut intercept = mean.plus(DoubleDouble::two_sum(center.target_means[target], 0.0));
     for (mean, coef) in center.means.iter().zip(&*coef) {
-        intercept = intercept.plus(Twofold::product(-mean, coef * center.unit));
+        intercept = intercept.plus(DoubleDouble::two_prod(-mean, coef * center.unit));
     }
     if size(&change) <= ROUNDING * size(coef) {
         // What the coefficients lost when they were rounded is not to be made up for by the intercept.
         let lost = center.means.iter().zip(change).map(|(mean, change)| mean * (change * center.unit));
-        lost.for_each(|lost| intercept = intercept.plus(Twofold::sum(-lost, 0.0)));
+        lost.for_each(|lost| intercept = intercept.plus(DoubleDouble::two_sum(-lost, 0.0)));
     }
-    Ok(intercept.near)
+    Ok(intercept.hi)
 }
 
 /// The products of the features with the residuals of a target, shape (n_features,), and the mean of the residuals, which
@@ -86,13 +86,13 @@ fn gradient<F: Float>(
     fit_intercept: bool,
     target: usize,
     coef: &[f64],
-) -> Result<(Vec<f64>, Twofold)> {
-    let mut residuals = memory::with_capacity(table.n_rows())?;
-    let (mut sum, mut total) = (Twofold::default(), 0.0);
+) -> Result<(Vec<f64>, DoubleDouble)> {
+    let mut residuals = memory::try_with_capacity(table.n_rows())?;
+    let (mut sum, mut total) = (DoubleDouble::default(), 0.0);
     for row in 0..table.n_rows() {
         let weight = table.targets.weight(row);
         let y = table.targets.y[row * table.targets.n_targets + target].to_f64();
-        let mut residual = Twofold::sum(y, -center.target_means[target]);
+        let mut residual = DoubleDouble::two_sum(y, -center.target_means[target]);
         for (value, coef) in table.exactly(row, center).zip(coef) {
             residual = residual.plus(value.times(-coef));
         }
@@ -105,14 +105,14 @@ fn gradient<F: Float>(
         let less = mean.times(-1.0);
         residuals.iter_mut().for_each(|residual| *residual = residual.plus(less));
     }
-    let mut gradient = memory::filled(coef.len(), Twofold::default())?;
+    let mut gradient = memory::try_filled(coef.len(), DoubleDouble::default())?;
     for (row, residual) in residuals.iter().enumerate() {
         let residual = residual.times(table.targets.weight(row));
         for (sum, value) in gradient.iter_mut().zip(table.exactly(row, center)) {
             *sum = sum.plus(value.by(residual));
         }
     }
-    let mut near = memory::with_capacity(coef.len())?;
-    near.extend(gradient.iter().map(|sum| sum.near));
+    let mut near = memory::try_with_capacity(coef.len())?;
+    near.extend(gradient.iter().map(|sum| sum.hi));
     Ok((near, mean))
 }

@@ -4,17 +4,17 @@ use super::losses::Loss;
 use super::objective::{Data, Objective};
 use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, memory};
+use crate::linalg::fused_pass::FusedRows;
 use crate::linalg::gram::Gram;
-use crate::linalg::skinny::Skinny;
-use crate::optimize::{Curved, lbfgs, newton, newton_cg};
+use crate::optimize::{TwiceDifferentiable, lbfgs, newton, newton_cg};
 
 /// Steps that L-BFGS remembers.
 const MEMORY: usize = 10;
 /// Relative fall of the value in a step of L-BFGS that is no longer worth going on.
 const VALUE_TOL: f64 = 64.0 * f64::EPSILON;
-const MOST_EVALUATIONS: usize = 15_000;
+const MAX_EVALUATIONS: usize = 15_000;
 /// Evaluations in a step of L-BFGS.
-const MOST_TRIES: usize = 50;
+const MAX_TRIES: usize = 50;
 
 /// How the minimum is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub struct Fit {
 ///
 /// # Errors
 /// [`crate::common::Error::Shape`]; [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
-pub fn fit<F: Float, X: Skinny<F> + Gram<F>, L: Loss>(
+pub fn fit<F: Float, X: FusedRows<F> + Gram<F>, L: Loss>(
     ctx: &Context,
     data: Data<'_, F, X>,
     loss: L,
@@ -76,14 +76,14 @@ pub fn fit<F: Float, X: Skinny<F> + Gram<F>, L: Loss>(
         check_length("sample_weight", weights.len(), data.y.len())?;
     }
     let objective = Objective::new(data, loss, params.penalty, params.fit_intercept);
-    check_length("coef", coef.len(), memory::area(objective.count(), objective.width())?)?;
+    check_length("coef", coef.len(), memory::checked_len(objective.count(), objective.width())?)?;
     let mut fit = Fit { coef: Vec::new(), value: f64::NAN, steps: 0, newton: None, newton_cg: None, lbfgs: None };
     let precision = F::EPSILON.to_f64();
     match params.solver {
         Solver::Lbfgs => by_lbfgs(ctx, &objective, coef, params, params.max_iter, &mut fit)?,
         Solver::NewtonCg => {
-            let mut at = At { ctx, objective: &objective, states: memory::filled(objective.states()?, 0.0)? };
-            let rules = newton_cg::Params { tol: params.tol, most_steps: params.max_iter, precision };
+            let mut at = At { ctx, objective: &objective, states: memory::try_filled(objective.states()?, 0.0)? };
+            let rules = newton_cg::Params { tol: params.tol, max_steps: params.max_iter, precision };
             let found = newton_cg::minimize(&mut at, coef, &rules)?;
             (fit.coef, fit.value, fit.steps, fit.newton_cg) = (found.x, found.value, found.steps, Some(found.end));
         }
@@ -92,21 +92,21 @@ pub fn fit<F: Float, X: Skinny<F> + Gram<F>, L: Loss>(
     Ok(fit)
 }
 
-fn by_lbfgs<F: Float, X: Skinny<F> + Gram<F>, L: Loss>(
+fn by_lbfgs<F: Float, X: FusedRows<F> + Gram<F>, L: Loss>(
     ctx: &Context,
     objective: &Objective<'_, F, X, L>,
     coef: Vec<f64>,
     params: &Params,
-    most_steps: usize,
+    max_steps: usize,
     fit: &mut Fit,
 ) -> Result<()> {
     let rules = lbfgs::Params {
         memory: MEMORY,
         value_tol: VALUE_TOL,
         gradient_tol: params.tol,
-        most_steps,
-        most_evaluations: MOST_EVALUATIONS,
-        most_tries: MOST_TRIES,
+        max_steps,
+        max_evaluations: MAX_EVALUATIONS,
+        max_tries: MAX_TRIES,
     };
     let evaluate = |x: &[f64], gradient: &mut [f64]| {
         ctx.check()?;
@@ -117,7 +117,7 @@ fn by_lbfgs<F: Float, X: Skinny<F> + Gram<F>, L: Loss>(
     Ok(())
 }
 
-fn by_newton<F: Float, X: Skinny<F> + Gram<F>, L: Loss>(
+fn by_newton<F: Float, X: FusedRows<F> + Gram<F>, L: Loss>(
     ctx: &Context,
     objective: &Objective<'_, F, X, L>,
     mut coef: Vec<f64>,
@@ -138,8 +138,8 @@ fn by_newton<F: Float, X: Skinny<F> + Gram<F>, L: Loss>(
         let last = coef[(count - 1) * width + column];
         coef.chunks_exact_mut(width).for_each(|row| row[column] -= last);
     }
-    let mut at = At { ctx, objective, states: memory::filled(objective.states()?, 0.0)? };
-    let rules = newton::Params { free, tol: params.tol, most_steps: params.max_iter, precision };
+    let mut at = At { ctx, objective, states: memory::try_filled(objective.states()?, 0.0)? };
+    let rules = newton::Params { free, tol: params.tol, max_steps: params.max_iter, precision };
     let found = newton::minimize(ctx, &mut at, coef, &rules)?;
     (fit.coef, fit.steps, fit.newton) = (found.x, found.steps, Some(found.end));
     if !matches!(found.end, newton::End::Gradient | newton::End::Steps) {
@@ -160,15 +160,15 @@ struct At<'o, 'a, F: Float, X, L> {
     states: Vec<f64>,
 }
 
-impl<F: Float, X: Skinny<F> + Gram<F>, L: Loss> Curved for At<'_, '_, F, X, L> {
+impl<F: Float, X: FusedRows<F> + Gram<F>, L: Loss> TwiceDifferentiable for At<'_, '_, F, X, L> {
     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64> {
         self.ctx.check()?;
         self.objective.evaluate(self.ctx, x, gradient, &mut self.states)
     }
 
-    fn curve(&mut self, vector: &[f64], out: &mut [f64]) -> Result<()> {
+    fn hvp(&mut self, vector: &[f64], out: &mut [f64]) -> Result<()> {
         self.ctx.check()?;
-        self.objective.curve(self.ctx, &mut self.states, vector, out)
+        self.objective.hvp(self.ctx, &mut self.states, vector, out)
     }
 
     fn hessian(&mut self, out: &mut [f64]) -> Result<bool> {

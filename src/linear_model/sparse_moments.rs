@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::moments::{Center, Targets};
+use super::normal_equations::{Center, Targets};
 use crate::common::context::Blocks;
 use crate::common::{Context, Float, Result, memory, parallel};
 use crate::linalg::centred::Centred;
@@ -13,8 +13,8 @@ use crate::linalg::{Csr, Rows};
 /// Rows between two looks at the context.
 const STEP: usize = 256;
 /// Scalars that the sums of all blocks may take, unless two blocks take more.
-const MOST_SUMS: usize = 1 << 25;
-const MOST_BLOCKS: usize = 16;
+const MAX_SUMS: usize = 1 << 25;
+const MAX_BLOCKS: usize = 16;
 
 /// The center, the products of features with features, shape (n_features, n_features), and those of features with
 /// targets, shape (n_features, n_targets).
@@ -30,9 +30,9 @@ pub fn moments<F: Float>(
 ) -> Result<(Center, Vec<f64>, Vec<f64>)> {
     let (n_rows, n, n_targets) = (x.n_rows(), x.n_cols(), targets.n_targets);
     let target_means = targets.means(ctx, fit_intercept)?;
-    let len = memory::area(n, n)?;
-    let blocks = Blocks::new(n_rows, STEP, (MOST_SUMS / len).clamp(2, MOST_BLOCKS));
-    let zeros = memory::filled(n, 0.0)?;
+    let len = memory::checked_len(n, n)?;
+    let blocks = Blocks::new(n_rows, STEP, (MAX_SUMS / len).clamp(2, MAX_BLOCKS));
+    let zeros = memory::try_filled(n, 0.0)?;
     let parts = parallel::map(ctx, blocks.ranges().collect(), |rows: Range<usize>| {
         let mut sums = Sums::new(n, n_targets)?;
         for start in rows.clone().step_by(STEP) {
@@ -49,7 +49,7 @@ pub fn moments<F: Float>(
     let mut parts = parts.into_iter();
     let mut sums = parts.next().map_or_else(|| Sums::new(n, n_targets), Ok)?;
     parts.for_each(|part| sums.join(&part));
-    let mut means = memory::filled(n, 0.0)?;
+    let mut means = memory::try_filled(n, 0.0)?;
     if fit_intercept {
         means.iter_mut().zip(&sums.features).for_each(|(mean, sum)| *mean = sum / sums.total);
     }
@@ -82,10 +82,10 @@ impl Sums {
     fn new(n: usize, n_targets: usize) -> Result<Self> {
         Ok(Self {
             total: 0.0,
-            features: memory::filled(n, 0.0)?,
-            targets: memory::filled(n_targets, 0.0)?,
-            squares: memory::filled(memory::area(n, n)?, 0.0)?,
-            products: memory::filled(memory::area(n, n_targets)?, 0.0)?,
+            features: memory::try_filled(n, 0.0)?,
+            targets: memory::try_filled(n_targets, 0.0)?,
+            squares: memory::try_filled(memory::checked_len(n, n)?, 0.0)?,
+            products: memory::try_filled(memory::checked_len(n, n_targets)?, 0.0)?,
         })
     }
 
@@ -119,7 +119,7 @@ impl Sums {
 
 #[cfg(test)]
 mod tests {
-    use super::super::moments::Table;
+    use super::super::normal_equations::Table;
     use super::*;
     use crate::common::random::Mt19937;
     use crate::linalg::Dense;

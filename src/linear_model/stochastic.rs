@@ -5,7 +5,7 @@
 
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
-use crate::linalg::steps::{Steps, Summation};
+use crate::linalg::row_updates::{RowDotAxpy, Summation};
 use crate::optimize::losses::Loss;
 use crate::optimize::sgd::{Data, Fit, Model, Observer, Params, Progress, descend};
 
@@ -35,9 +35,9 @@ pub struct Problem<'a, F> {
 /// How well the rows held out are met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scoring {
-    /// The share of them whose targets, 1 or -1, are the sides of their predictions.
+    /// The fraction of them whose targets, 1 or -1, are the sides of their predictions.
     Sides,
-    /// The share of their variance that is explained.
+    /// The fraction of their variance that is explained.
     Variance,
 }
 
@@ -54,7 +54,7 @@ pub struct Task<F> {
 ///
 /// # Errors
 /// [`Error::Shape`]; [`Error::OutOfMemory`]; [`Error::Interrupted`]; what `report` says.
-pub fn fit<F: Float, R: Steps<F>>(
+pub fn fit<F: Float, R: RowDotAxpy<F>>(
     ctx: &Context,
     rows: &R,
     problem: &Problem<F>,
@@ -74,7 +74,7 @@ pub fn fit<F: Float, R: Steps<F>>(
             Targets::Numbers(numbers) => numbers,
             Targets::Classes(classes) => {
                 let other = if task.params.loss == Loss::HalfBinomial { F::ZERO } else { -F::ONE };
-                let mut sides = memory::with_capacity(classes.len())?;
+                let mut sides = memory::try_with_capacity(classes.len())?;
                 let class = i32::try_from(number).map_err(|_| Error::InvalidArgument("too many classes"))?;
                 sides.extend(classes.iter().map(|&found| if found == class { F::ONE } else { other }));
                 made = sides;
@@ -95,7 +95,7 @@ struct Watcher<'w, R, F, Report> {
     report: &'w Report,
 }
 
-impl<F: Float, R: Steps<F>, Report: Fn(Progress) -> Result<()> + Sync> Observer<F> for Watcher<'_, R, F, Report> {
+impl<F: Float, R: RowDotAxpy<F>, Report: Fn(Progress) -> Result<()> + Sync> Observer<F> for Watcher<'_, R, F, Report> {
     fn score(&self, coef: &[F], intercept: f64) -> f64 {
         match self.scoring {
             Scoring::Sides => self.sides(coef, intercept),
@@ -108,7 +108,7 @@ impl<F: Float, R: Steps<F>, Report: Fn(Progress) -> Result<()> + Sync> Observer<
     }
 }
 
-impl<F: Float, R: Steps<F>, Report> Watcher<'_, R, F, Report> {
+impl<F: Float, R: RowDotAxpy<F>, Report> Watcher<'_, R, F, Report> {
     /// Rows held out: (prediction, target, weight) of each.
     fn held_out(&self, coef: &[F], intercept: f64) -> impl Iterator<Item = (f64, f64, f64)> {
         let mask = self.data.held_out.unwrap_or(&[]);

@@ -18,7 +18,7 @@ use crate::linalg::{RowSet, norms};
 /// Vectors of rows in a tile: with four queries their sums fit sixteen registers beside the factors.
 const VECTORS: usize = 2;
 /// Most rows in a tile, for any instruction set.
-const MOST_LANES: usize = VECTORS * 8;
+const MAX_LANES: usize = VECTORS * 8;
 
 /// Variants of some metrics, for matrices of distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl<'a> BlockDistances<'a> {
 
     /// With an instruction set that this machine has.
     fn on(isa: Isa, metric: Metric, queries: &'a [f64], n_cols: usize) -> Result<Self> {
-        let mut buffer = memory::with_capacity(memory::area(n_cols, tile::most_rows::<f64>())?)?;
+        let mut buffer = memory::try_with_capacity(memory::checked_len(n_cols, tile::max_rows::<f64>())?)?;
         Buffers::new(&mut buffer, n_cols, 0);
         let (norms, staged) = (Vec::new(), Vec::new());
         let mut block = Self {
@@ -71,12 +71,12 @@ impl<'a> BlockDistances<'a> {
             isa,
         };
         if let Some(centred) = block.centred() {
-            let mut own = memory::copied(queries)?;
+            let mut own = memory::try_copied(queries)?;
             own.chunks_exact_mut(n_cols).for_each(|row| to_unit(row, centred));
-            block.norms = memory::filled(own.len() / n_cols, 0.0)?;
+            block.norms = memory::try_filled(own.len() / n_cols, 0.0)?;
             dispatch_to(isa, SquaredLengths { rows: &own, n_cols, buffer: &mut block.buffer, out: &mut block.norms });
             block.queries = Cow::Owned(own);
-            block.staged = memory::filled(memory::area(n_cols, MOST_LANES)?, 0.0)?;
+            block.staged = memory::try_filled(memory::checked_len(n_cols, MAX_LANES)?, 0.0)?;
         }
         Ok(block)
     }
@@ -189,8 +189,8 @@ impl Kernel<f64> for SquaredLengths<'_> {
 /// # Safety
 /// The instruction set of `S`; `tile` holds `n_cols * VECTORS` vectors.
 #[inline(always)]
-unsafe fn squared_lengths<S: Simd<F = f64>>(tile: *const f64, n_cols: usize) -> [f64; MOST_LANES] {
-    let mut lengths = [0.0; MOST_LANES];
+unsafe fn squared_lengths<S: Simd<F = f64>>(tile: *const f64, n_cols: usize) -> [f64; MAX_LANES] {
+    let mut lengths = [0.0; MAX_LANES];
     // SAFETY: the caller's promise; the array holds the widest vectors.
     unsafe {
         for v in 0..VECTORS {
@@ -231,7 +231,7 @@ impl<T: Terms> Kernel<f64> for Distances<'_, T> {
             unsafe {
                 let lanes = self.pack::<S>(n_rows, position, tile);
                 let lengths = match T::PREPARED {
-                    Prepared::No => [0.0; MOST_LANES],
+                    Prepared::No => [0.0; MAX_LANES],
                     _ => squared_lengths::<S>(tile, self.n_cols),
                 };
                 let mut tile = Tile { tile, lengths, position, lanes };
@@ -256,7 +256,7 @@ impl<T: Terms> Kernel<f64> for Distances<'_, T> {
 struct Tile {
     tile: *const f64,
     /// Squared lengths of prepared rows.
-    lengths: [f64; MOST_LANES],
+    lengths: [f64; MAX_LANES],
     /// The row of the first lane.
     position: usize,
     /// Lanes that hold rows.
@@ -288,7 +288,7 @@ impl<T: Terms> Distances<'_, T> {
     /// The instruction set of `S`; the queries exist; the tile holds `n_cols * VECTORS` vectors.
     #[inline(always)]
     unsafe fn visit<S: Simd<F = f64>, const C: usize>(&mut self, tile: &mut Tile, query: usize) {
-        let mut sums = [[[0.0; MOST_LANES]; 2]; C];
+        let mut sums = [[[0.0; MAX_LANES]; 2]; C];
         // SAFETY: the caller's promise; the arrays hold the widest vectors.
         unsafe {
             let mut running = [[[S::splat(0.0); 2]; VECTORS]; C];

@@ -9,11 +9,11 @@
 use super::block::to_unit;
 use super::matrix::Pairs;
 use super::range::{may_overflow, midst, scaled_distance};
-use super::strips::{COLUMNS, Cells, scratch, widened};
+use super::tiles::{COLUMNS, Cells, scratch, widened};
 use crate::common::error::check_length;
 use crate::common::simd::{Kernel, Simd, dispatch};
 use crate::common::{Context, Float, Result, memory, parallel};
-use crate::linalg::tile::{self, Buffers, CHAIN, Epilogue, MOST_VECTORS};
+use crate::linalg::tile::{self, Buffers, CHAIN, Epilogue, MAX_VECTORS};
 use crate::linalg::{Panels, RowSet};
 
 /// What is computed.
@@ -55,20 +55,20 @@ pub fn expanded<F: Float, O: Float>(
     check_length("norms of X", x_norms.len(), shape.n_rows)?;
     check_length("norms of Y", y_norms.len(), shape.n_columns)?;
     let buffers = || Ok((scratch(shape.n_rows)?, Side::default(), Side::default(), Vec::new()));
-    parallel::map_with(ctx, shape.strips(), buffers, |(distances, x_side, y_side, buffer), strip| {
-        let points = x_side.rows(pairs.rows(pairs.x(), &strip.rows), n_cols, kind, origin);
-        let mut points = Panels::side_by_side(points, n_cols)?;
-        points.norms[..strip.rows.len()].copy_from_slice(&x_norms[strip.rows.clone()]);
-        for columns in strip.blocks() {
+    parallel::map_with(ctx, shape.tiles(), buffers, |(distances, x_side, y_side, buffer), tile| {
+        let points = x_side.rows(pairs.rows(pairs.x(), &tile.rows), n_cols, kind, origin);
+        let mut points = Panels::pack_panels(points, n_cols)?;
+        points.norms[..tile.rows.len()].copy_from_slice(&x_norms[tile.rows.clone()]);
+        for columns in tile.blocks() {
             let rows = y_side.rows(pairs.rows(pairs.y(), &columns), n_cols, kind, origin);
             let norms = &y_norms[columns.clone()];
             dispatch(Squares { rows, norms, points: &points, buffer: &mut *buffer, out: &mut *distances });
-            // SAFETY: the strip is this job's, the block is one of its blocks.
+            // SAFETY: the tile is this job's, the block is one of its blocks.
             unsafe {
                 match kind {
-                    Kind::Euclidean => cells.put(&strip, &columns, distances, |it| finished::<O>(Kind::Euclidean, it)),
-                    Kind::Squared => cells.put(&strip, &columns, distances, |it| finished::<O>(Kind::Squared, it)),
-                    Kind::Cosine => cells.put(&strip, &columns, distances, |it| finished::<O>(Kind::Cosine, it)),
+                    Kind::Euclidean => cells.put(&tile, &columns, distances, |it| finished::<O>(Kind::Euclidean, it)),
+                    Kind::Squared => cells.put(&tile, &columns, distances, |it| finished::<O>(Kind::Squared, it)),
+                    Kind::Cosine => cells.put(&tile, &columns, distances, |it| finished::<O>(Kind::Cosine, it)),
                 }
             }
         }
@@ -95,11 +95,11 @@ fn measured<F: Float>(ctx: &Context, kind: Kind, pairs: Pairs<'_, F>, known: Kno
         Ok((x, y))
     };
     if kind == Kind::Cosine {
-        let (x, y) = both(&|values, _| memory::filled(values.len() / n_cols, 1.0))?;
+        let (x, y) = both(&|values, _| memory::try_filled(values.len() / n_cols, 1.0))?;
         return Ok((None, x, y));
     }
     let (x, y) = both(&|values, known| match known {
-        Some(norms) => memory::copied(norms),
+        Some(norms) => memory::try_copied(norms),
         None => squared_norms(ctx, values, n_cols, None),
     })?;
     let are_own = known.x.is_none() && (is_symmetric || known.y.is_none());
@@ -194,7 +194,7 @@ pub(super) fn squared_norms<F: Float>(
     n_cols: usize,
     origin: Option<&[f64]>,
 ) -> Result<Vec<f64>> {
-    let mut norms = memory::filled(values.len() / n_cols, 0.0)?;
+    let mut norms = memory::try_filled(values.len() / n_cols, 0.0)?;
     let jobs: Vec<_> = values.chunks(4096 * n_cols).zip(norms.chunks_mut(4096)).collect();
     parallel::map_with(
         ctx,
@@ -289,7 +289,7 @@ impl Squares<'_> {
         let rows = RowSet::Range(0, self.rows.len() / n_cols);
         let mut buffers = Buffers::new(self.buffer, n_cols, self.points.stride);
         let tile = buffers.tile();
-        let mut row_norms = [0.0; MOST_VECTORS * 8];
+        let mut row_norms = [0.0; MAX_VECTORS * 8];
         for position in (0..rows.len()).step_by(V * S::WIDTH) {
             let norms = &self.norms[position..rows.len().min(position + V * S::WIDTH)];
             row_norms[..norms.len()].copy_from_slice(norms);
@@ -358,7 +358,7 @@ mod tests {
         ) {
             let (rows, points) = (noise(n_rows * n_cols, seed), noise(n_points * n_cols, seed + 1));
             let Ok(norms) = squared_norms(&Context::serial(), &rows, n_cols, None) else { return Err(TestCaseError::fail("memory")) };
-            let Ok(panels) = Panels::side_by_side(&points, n_cols) else { return Err(TestCaseError::fail("memory")) };
+            let Ok(panels) = Panels::pack_panels(&points, n_cols) else { return Err(TestCaseError::fail("memory")) };
             for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()) {
                 let mut out = vec![0.0; (n_points + 1) * COLUMNS];
                 let buffer = &mut Vec::new();

@@ -2,7 +2,7 @@
 
 use super::block::{BlockDistances, Variant};
 use super::metric::Metric;
-use super::strips::{COLUMNS, Cells, Shape, scratch, widened};
+use super::tiles::{COLUMNS, Cells, Shape, scratch, widened};
 use crate::common::error::check_length;
 use crate::common::{Context, Float, Result, parallel};
 
@@ -68,15 +68,15 @@ pub fn exact<F: Float, O: Float>(
     shape.zero_diagonal &= metric != Metric::NanEuclidean;
     let cells = Cells::new(out, shape)?;
     let buffers = || Ok((scratch(shape.n_rows)?, Vec::new(), Vec::new()));
-    parallel::map_with(ctx, shape.strips(), buffers, |(distances, queries, rows), strip| {
-        let queries = widened(pairs.rows(pairs.x(), &strip.rows), queries);
+    parallel::map_with(ctx, shape.tiles(), buffers, |(distances, queries, rows), tile| {
+        let queries = widened(pairs.rows(pairs.x(), &tile.rows), queries);
         let mut block = BlockDistances::new(metric, queries, pairs.n_cols())?.in_variant(variant);
-        for columns in strip.blocks() {
+        for columns in tile.blocks() {
             ctx.check()?;
             let rows = widened(pairs.rows(pairs.y(), &columns), rows);
             block.write_columns(rows, COLUMNS, distances);
-            // SAFETY: the strip is this job's, the block is one of its blocks.
-            unsafe { cells.put(&strip, &columns, distances, |distance| distance) };
+            // SAFETY: the tile is this job's, the block is one of its blocks.
+            unsafe { cells.put(&tile, &columns, distances, |distance| distance) };
         }
         Ok(())
     })?;

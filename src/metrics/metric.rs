@@ -17,7 +17,7 @@ pub enum Metric {
     Cosine,
     /// The cosine distance of the rows less their means; NaN where either row is constant.
     Correlation,
-    /// The share of features that differ.
+    /// The fraction of features that differ.
     Hamming,
     /// `sum(|x - y| / (|x| + |y|))`, features that are zero in both rows left out.
     Canberra,

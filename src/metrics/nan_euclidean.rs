@@ -107,7 +107,7 @@ impl Query {
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     pub fn new<F: Float>(rows: &Incomplete<F>, row: usize) -> Result<Self> {
-        let mut present = memory::with_capacity(rows.n_cols)?;
+        let mut present = memory::try_with_capacity(rows.n_cols)?;
         present.extend(rows.present(row).map(|(column, value)| (column * 2 * PANEL, -value)));
         Ok(Self { present, n_cols: rows.n_cols })
     }
@@ -120,8 +120,8 @@ impl Pool {
     /// [`crate::common::Error::OutOfMemory`].
     pub fn new<F: Float>(rows: &Incomplete<F>) -> Result<Self> {
         let (n_rows, n_cols) = (rows.n_rows(), rows.n_cols);
-        let panel_len = memory::area(n_cols, 2 * PANEL)?;
-        let mut packed = memory::filled(memory::area(n_rows.div_ceil(PANEL), panel_len)?, 0.0)?;
+        let panel_len = memory::checked_len(n_cols, 2 * PANEL)?;
+        let mut packed = memory::try_filled(memory::checked_len(n_rows.div_ceil(PANEL), panel_len)?, 0.0)?;
         for row in 0..n_rows {
             let start = row / PANEL * panel_len + row % PANEL;
             for (column, value) in rows.present(row) {
@@ -213,13 +213,13 @@ impl<F: Float> Kernel<f64> for SquaredDistances<'_, F> {
 pub fn nan_euclidean_distances<F: Float>(ctx: &Context, x: &Incomplete<F>, y: &Incomplete<F>) -> Result<Vec<F>> {
     let pool = Pool::new(y)?;
     let n_pool = y.n_rows();
-    let mut out = memory::filled(memory::area(x.n_rows(), n_pool)?, F::ZERO)?;
+    let mut out = memory::try_filled(memory::checked_len(x.n_rows(), n_pool)?, F::ZERO)?;
     if out.is_empty() {
         return Ok(out);
     }
     let blocks = Blocks::new(x.n_rows(), 16, 256);
     let jobs: Vec<_> = blocks.ranges().zip(out.chunks_mut(blocks.rows() * n_pool)).collect();
-    let scratch = || memory::filled(pool.n_panels() * PANEL, F::ZERO);
+    let scratch = || memory::try_filled(pool.n_panels() * PANEL, F::ZERO);
     parallel::map_with(ctx, jobs, scratch, |squares, (rows, out)| {
         for (row, out) in rows.zip(out.chunks_exact_mut(n_pool)) {
             ctx.check()?;

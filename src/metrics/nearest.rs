@@ -8,7 +8,7 @@ use super::distance::{Additive, Euclidean};
 use super::expanded::{Squares, squared_norms};
 use super::matrix::Pairs;
 use super::metric::Metric;
-use super::strips::{COLUMNS, Shape, Strip, scratch, widened};
+use super::tiles::{COLUMNS, OutputTile, Shape, scratch, widened};
 use crate::common::simd::dispatch;
 use crate::common::{Context, Float, Result, memory, parallel};
 use crate::linalg::Panels;
@@ -35,15 +35,15 @@ pub fn nearest<F: Float>(ctx: &Context, metric: Metric, pairs: Pairs<'_, F>) -> 
         let (queries, rows, products) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Scratch { distances: scratch(shape.n_rows)?, queries, rows, products })
     };
-    let strips = shape.strips();
-    let found = parallel::map_with(ctx, strips.clone(), scratch, |scratch, strip| {
+    let tiles = shape.tiles();
+    let found = parallel::map_with(ctx, tiles.clone(), scratch, |scratch, tile| {
         if by_products {
-            return nearest_by_products(ctx, pairs, &y_norms, &strip, scratch);
+            return nearest_by_products(ctx, pairs, &y_norms, &tile, scratch);
         }
-        let queries = widened(pairs.rows(pairs.x(), &strip.rows), &mut scratch.queries);
+        let queries = widened(pairs.rows(pairs.x(), &tile.rows), &mut scratch.queries);
         let mut block = BlockDistances::new(metric, queries, pairs.n_cols())?;
-        let mut best = memory::filled(strip.rows.len(), Best::default())?;
-        for columns in strip.blocks() {
+        let mut best = memory::try_filled(tile.rows.len(), Best::default())?;
+        for columns in tile.blocks() {
             let rows = widened(pairs.rows(pairs.y(), &columns), &mut scratch.rows);
             block.write_columns(rows, COLUMNS, &mut scratch.distances);
             for (best, distances) in best.iter_mut().zip(scratch.distances.chunks_exact(COLUMNS)) {
@@ -54,9 +54,9 @@ pub fn nearest<F: Float>(ctx: &Context, metric: Metric, pairs: Pairs<'_, F>) -> 
         }
         Ok(best)
     })?;
-    let mut best = memory::filled(shape.n_rows, Best::default())?;
-    for (strip, found) in strips.into_iter().zip(found) {
-        for (best, found) in best[strip.rows].iter_mut().zip(found) {
+    let mut best = memory::try_filled(shape.n_rows, Best::default())?;
+    for (tile, found) in tiles.into_iter().zip(found) {
+        for (best, found) in best[tile.rows].iter_mut().zip(found) {
             best.take(found.row, found.distance);
         }
     }
@@ -98,24 +98,24 @@ impl Best {
     }
 }
 
-/// The nearest of the columns of a strip by squared Euclidean distance.
+/// The nearest of the columns of a tile by squared Euclidean distance.
 fn nearest_by_products<F: Float>(
     ctx: &Context,
     pairs: Pairs<'_, F>,
     y_norms: &[f64],
-    strip: &Strip,
+    tile: &OutputTile,
     scratch: &mut Scratch,
 ) -> Result<Vec<Best>> {
     let n_cols = pairs.n_cols();
-    let queries = widened(pairs.rows(pairs.x(), &strip.rows), &mut scratch.queries);
-    let mut points = Panels::side_by_side(queries, n_cols)?;
+    let queries = widened(pairs.rows(pairs.x(), &tile.rows), &mut scratch.queries);
+    let mut points = Panels::pack_panels(queries, n_cols)?;
     let norms = squared_norms(&Context::serial(), queries, n_cols, None)?;
     points.norms[..norms.len()].copy_from_slice(&norms);
     let mut exact = BlockDistances::new(Metric::SquaredEuclidean, queries, n_cols)?;
-    let mut best = memory::filled(strip.rows.len(), Best::default())?;
+    let mut best = memory::try_filled(tile.rows.len(), Best::default())?;
     // Products, norms and differences are sums of `n_cols` terms: each is off by at most so many roundings.
     let error = (2 * n_cols + 8) as f64 * f64::EPSILON;
-    for columns in strip.blocks() {
+    for columns in tile.blocks() {
         ctx.check()?;
         let rows = widened(pairs.rows(pairs.y(), &columns), &mut scratch.rows);
         let (buffer, distances) = (&mut scratch.products, &mut scratch.distances);

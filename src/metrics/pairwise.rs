@@ -18,17 +18,17 @@ const STRIPE: usize = 48;
 /// [`crate::common::Error::Shape`], [`crate::common::Error::OutOfMemory`], [`crate::common::Error::Interrupted`].
 pub fn euclidean_distances<F: Float, R: Rows<F>>(ctx: &Context, x: &R, points: &[F], out: &mut [F]) -> Result<()> {
     let n_points = points.len() / x.n_cols();
-    check_length("distances", out.len(), memory::area(x.n_rows(), n_points)?)?;
+    check_length("distances", out.len(), memory::checked_len(x.n_rows(), n_points)?)?;
     if out.is_empty() {
         return Ok(());
     }
-    let mut wide = memory::with_capacity(points.len())?;
+    let mut wide = memory::try_with_capacity(points.len())?;
     wide.extend(points.iter().map(|value| value.to_f64()));
     let panels = x.pack(&wide)?;
     let blocks = Blocks::new(x.n_rows(), 256, 256);
     let jobs: Vec<_> = blocks.ranges().zip(out.chunks_mut(blocks.rows() * n_points)).collect();
-    let stripe_len = memory::area(STRIPE, n_points)?;
-    let scratch = || Ok((Scratch::default(), memory::filled(stripe_len, 0.0)?, [0.0; STRIPE]));
+    let stripe_len = memory::checked_len(STRIPE, n_points)?;
+    let scratch = || Ok((Scratch::default(), memory::try_filled(stripe_len, 0.0)?, [0.0; STRIPE]));
     parallel::map_with(ctx, jobs, scratch, |(scratch, squares, norms), (range, out)| {
         for (start, out) in range.clone().step_by(STRIPE).zip(out.chunks_mut(STRIPE * n_points)) {
             let rows = start..(start + STRIPE).min(range.end);

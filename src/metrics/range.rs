@@ -47,10 +47,10 @@ fn glance<F>(values: &[F], n_cols: usize) -> impl ExactSizeIterator<Item = &[F]>
 
 fn mean<F: Float>(values: &[F], n_cols: usize) -> Vec<f64> {
     let rows = glance(values, n_cols);
-    let share = 1.0 / rows.len() as f64;
+    let fraction = 1.0 / rows.len() as f64;
     let mut mean = vec![0.0; n_cols];
     for row in rows {
-        mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += share * value.to_f64());
+        mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += fraction * value.to_f64());
     }
     mean
 }
@@ -58,9 +58,9 @@ fn mean<F: Float>(values: &[F], n_cols: usize) -> Vec<f64> {
 /// The mean squared distance of rows from a point.
 fn spread<F: Float>(values: &[F], point: &[f64]) -> f64 {
     let rows = glance(values, point.len());
-    let share = 1.0 / rows.len() as f64;
+    let fraction = 1.0 / rows.len() as f64;
     let square = |row: &[F]| -> f64 { row.iter().zip(point).map(|(x, y)| (x.to_f64() - y) * (x.to_f64() - y)).sum() };
-    rows.map(|row| share * square(row)).sum()
+    rows.map(|row| fraction * square(row)).sum()
 }
 
 /// Whether a pair of rows with these squared norms may have overflowed on the way to its distance.

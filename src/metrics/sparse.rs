@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::expanded::{Kind, KnownNorms, finished};
 use super::range::{may_overflow, scaled_distance};
-use super::strips::{COLUMNS, Cells, Shape, scratch};
+use super::tiles::{COLUMNS, Cells, Shape, scratch};
 use crate::common::error::check_length;
 use crate::common::simd::{Kernel, Simd, dispatch};
 use crate::common::{Context, Error, Float, Result, memory, parallel};
@@ -56,7 +56,7 @@ impl<'a> Operand<'a> {
                 (values, Some((indices, starts)), rows.n_rows(), rows.n_cols())
             }
         };
-        let mut wide = memory::with_capacity(values.len())?;
+        let mut wide = memory::try_with_capacity(values.len())?;
         wide.extend(values.iter().map(|value| value.to_f64()));
         let mut operand = Self { values: wide, structure, n_rows, n_cols };
         if kind == Kind::Cosine {
@@ -93,9 +93,9 @@ impl<'a> Operand<'a> {
     fn norms(&self, kind: Kind, known: Option<&[f64]>) -> Result<Vec<f64>> {
         if let Some(known) = known {
             check_length("norms", known.len(), self.n_rows)?;
-            return memory::copied(known);
+            return memory::try_copied(known);
         }
-        let mut norms = memory::filled(self.n_rows, 1.0)?;
+        let mut norms = memory::try_filled(self.n_rows, 1.0)?;
         if kind != Kind::Cosine {
             for (row, norm) in norms.iter_mut().enumerate() {
                 *norm = self.values[self.range(row)].iter().fold(0.0, |sum, value| sum + value * value);
@@ -123,7 +123,7 @@ pub fn sparse_products<F: Float, O: Float>(
     let other = y.map(|side| Operand::new(side, kind)).transpose()?;
     let other_norms = other.as_ref().map(|other| other.norms(kind, known.y)).transpose()?;
     let (y, y_norms) = (other.as_ref().unwrap_or(&x), other_norms.as_ref().unwrap_or(&x_norms));
-    check_length("distances", out.len(), memory::area(x.n_rows, y.n_rows)?)?;
+    check_length("distances", out.len(), memory::checked_len(x.n_rows, y.n_rows)?)?;
     check_length("columns of Y", y.n_cols, x.n_cols)?;
     let n_y = y.n_rows;
     if out.is_empty() {
@@ -145,8 +145,8 @@ pub fn sparse_products<F: Float, O: Float>(
             for first in (0..n_y).step_by(CHUNK) {
                 let columns = ByColumn::new(y, first..(first + CHUNK).min(n_y))?;
                 let jobs = out.chunks_mut(JOB * n_y).enumerate().collect();
-                let room = || memory::filled(columns.count, 0.0);
-                parallel::map_with(ctx, jobs, room, |products, (job, out)| {
+                let buffers = || memory::try_filled(columns.count, 0.0);
+                parallel::map_with(ctx, jobs, buffers, |products, (job, out)| {
                     for (row, out) in (job * JOB..).zip(out.chunks_exact_mut(n_y)) {
                         let range = starts[row]..starts[row + 1];
                         let (values, indices) = (&x.values[range.clone()], &indices[range]);
@@ -159,8 +159,9 @@ pub fn sparse_products<F: Float, O: Float>(
         }
         (None, Some(structure)) => {
             let jobs = out.chunks_mut(LANES * n_y).enumerate().collect();
-            let room = || Ok((memory::filled(memory::area(LANES, x.n_cols)?, 0.0)?, Vec::new(), Vec::new()));
-            parallel::map_with(ctx, jobs, room, |(packed, products, own), (job, out)| {
+            let buffers =
+                || Ok((memory::try_filled(memory::checked_len(LANES, x.n_cols)?, 0.0)?, Vec::new(), Vec::new()));
+            parallel::map_with(ctx, jobs, buffers, |(packed, products, own), (job, out)| {
                 let first = job * LANES;
                 let count = out.len() / n_y;
                 for (lane, row) in (first..first + count).enumerate() {
@@ -203,9 +204,9 @@ struct ByColumn {
 impl ByColumn {
     fn new(rows: &Operand<'_>, range: Range<usize>) -> Result<Self> {
         let (count, n_cols) = (range.len(), rows.n_cols);
-        let mut starts = memory::filled(n_cols + 1, 0)?;
+        let mut starts = memory::try_filled(n_cols + 1, 0)?;
         let Some((indices, row_starts)) = rows.structure else {
-            let mut values = memory::filled(memory::area(count, n_cols)?, 0.0)?;
+            let mut values = memory::try_filled(memory::checked_len(count, n_cols)?, 0.0)?;
             // Eight rows at a time: their places lie side by side.
             for first in (0..count).step_by(8) {
                 for column in 0..n_cols {
@@ -222,8 +223,9 @@ impl ByColumn {
         for column in 0..n_cols {
             starts[column + 1] += starts[column];
         }
-        let mut next = memory::copied(&starts)?;
-        let (mut positions, mut values) = (memory::filled(stored.len(), 0)?, memory::filled(stored.len(), 0.0)?);
+        let mut next = memory::try_copied(&starts)?;
+        let (mut positions, mut values) =
+            (memory::try_filled(stored.len(), 0)?, memory::try_filled(stored.len(), 0.0)?);
         for (position, row) in range.enumerate() {
             for entry in rows.range(row) {
                 let place = &mut next[indices[entry] as usize];
@@ -310,18 +312,18 @@ pub fn sparse_manhattan<F: Float, O: Float>(
     let cells = Cells::new(out, shape)?;
     parallel::map_with(
         ctx,
-        shape.strips(),
+        shape.tiles(),
         || scratch(shape.n_rows),
-        |distances, strip| {
-            for columns in strip.blocks() {
+        |distances, tile| {
+            for columns in tile.blocks() {
                 ctx.check()?;
-                for (row, distances) in strip.rows.clone().zip(distances.chunks_exact_mut(COLUMNS)) {
+                for (row, distances) in tile.rows.clone().zip(distances.chunks_exact_mut(COLUMNS)) {
                     for (column, distance) in columns.clone().zip(distances) {
                         *distance = merged_manhattan(entries(x, row), entries(y, column));
                     }
                 }
-                // SAFETY: the strip is this job's, the block is one of its blocks.
-                unsafe { cells.put(&strip, &columns, distances, |distance| distance) };
+                // SAFETY: the tile is this job's, the block is one of its blocks.
+                unsafe { cells.put(&tile, &columns, distances, |distance| distance) };
             }
             Ok(())
         },

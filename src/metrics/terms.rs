@@ -91,7 +91,7 @@ impl<const CENTRED: bool> Terms for Cosine<CENTRED> {
     }
 }
 
-/// The share of features that differ.
+/// The fraction of features that differ.
 #[derive(Debug, Clone, Copy)]
 pub struct Hamming {
     /// Number of features.

@@ -9,10 +9,10 @@ use crate::common::context::Blocks;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::{Dense, Panels, Rows};
 use crate::metrics::distance::Euclidean;
-use crate::metrics::sieve::{Mesh, Packed, Passing, STRIDE, sift};
-use crate::neighbors::candidates::{self, Candidates, Catch, rank};
+use crate::metrics::prefilter::{Packed, Passing, PrefilterBuffers, STRIDE, prefilter};
+use crate::neighbors::candidates::{self, Candidates, RerankSink, rank};
 use crate::neighbors::geometry::{Geometry, Ready};
-use crate::neighbors::lists::{Goal, Neighbor, Queries};
+use crate::neighbors::results::{Goal, Neighbor, Queries};
 use crate::neighbors::within::Within;
 
 /// Most queries in a block: packing the rows anew for each block then costs a few hundredths of the work.
@@ -25,7 +25,7 @@ const PIECES: usize = 8;
 const LARGE: usize = 1 << 22;
 /// Pairs times features up to which each pair is ranked at once.
 pub const SMALL: usize = 1 << 16;
-/// Squared length of a query, as the sieve sees it, from which single precision may overflow.
+/// Squared length of a query, as the prefilter sees it, from which single precision may overflow.
 const FAR: f64 = 1e30;
 
 /// How a search is cut: blocks of queries, each by parts of the rows. A function of the shape alone.
@@ -75,9 +75,9 @@ pub fn search<T: Float, O: Send>(
     for (block, mut out) in cut.blocks.ranges().zip(outs) {
         let parts = Blocks::new(n_rows, 1, cut.parts).ranges().collect();
         let found = parallel::map(ctx, parts, |part| {
-            let mut lists = memory::with_capacity(block.len())?;
+            let mut lists = memory::try_with_capacity(block.len())?;
             search.block(ctx, block.clone(), part, |_, found| {
-                lists.push(memory::copied(found)?);
+                lists.push(memory::try_copied(found)?);
                 Ok(())
             })?;
             Ok(lists)
@@ -98,7 +98,7 @@ pub fn search<T: Float, O: Send>(
 pub struct Search<'s, T: Clone> {
     /// The training rows.
     pub rows: &'s Dense<'s, T>,
-    /// Of the rows; `None` if they cannot be sieved.
+    /// Of the rows; `None` if they cannot be prefiltered.
     pub geometry: Option<&'s Geometry>,
     /// The rows packed already.
     pub ready: Option<&'s Ready>,
@@ -132,7 +132,7 @@ impl<T: Float> Search<'_, T> {
             let centred = geometry.centred(&points);
             let lengths: Vec<f64> = (0..places.len()).map(|point| centred.squared_length(point)).collect();
             if lengths.iter().all(|&length| length < FAR) {
-                let sieve = Sieve {
+                let prefilter = Prefilter {
                     rows: self.rows,
                     geometry,
                     points: &points,
@@ -142,11 +142,11 @@ impl<T: Float> Search<'_, T> {
                     part: &part,
                 };
                 let is_enough = match ready {
-                    Some(ready) => sieve.run(ctx, Some(&ready.packed), &ready.terms, &mut consume)?,
-                    None => sieve.run(ctx, None, &geometry.terms::<f32>(part.clone())?, &mut consume)?,
+                    Some(ready) => prefilter.run(ctx, Some(&ready.packed), &ready.terms, &mut consume)?,
+                    None => prefilter.run(ctx, None, &geometry.terms::<f32>(part.clone())?, &mut consume)?,
                 };
                 if !is_enough {
-                    sieve.run(ctx, None, &geometry.terms::<f64>(part.clone())?, &mut consume)?;
+                    prefilter.run(ctx, None, &geometry.terms::<f64>(part.clone())?, &mut consume)?;
                 }
                 return Ok(());
             }
@@ -164,7 +164,7 @@ impl<T: Float> Search<'_, T> {
     ) -> Result<()> {
         let (n_cols, values) = (self.rows.n_cols(), self.rows.values());
         let row = |row: usize| &values[row * n_cols..][..n_cols];
-        let mut found = memory::with_capacity(part.len())?;
+        let mut found = memory::try_with_capacity(part.len())?;
         for (position, point) in points.chunks_exact(n_cols).enumerate() {
             found.clear();
             found.extend(part.clone().map(|r| Neighbor { distance: rank(Euclidean, point, row(r)), row: r as u32 }));
@@ -175,8 +175,8 @@ impl<T: Float> Search<'_, T> {
     }
 }
 
-/// A block of queries and the rows that are sieved for it.
-struct Sieve<'s, T: Clone> {
+/// A block of queries and the rows that are prefiltered for it.
+struct Prefilter<'s, T: Clone> {
     rows: &'s Dense<'s, T>,
     geometry: &'s Geometry,
     points: &'s [f64],
@@ -187,8 +187,8 @@ struct Sieve<'s, T: Clone> {
     part: &'s Range<usize>,
 }
 
-impl<T: Float> Sieve<'_, T> {
-    /// Sieves in the precision of `F`; says whether that was enough. `terms` are those of the part, in the order of
+impl<T: Float> Prefilter<'_, T> {
+    /// Prefilters in the precision of `F`; says whether that was enough. `terms` are those of the part, in the order of
     /// `packed` if that is given.
     fn run<F: Float>(
         &self,
@@ -198,40 +198,40 @@ impl<T: Float> Sieve<'_, T> {
         consume: &mut impl FnMut(usize, &mut [Neighbor]) -> Result<()>,
     ) -> Result<bool> {
         let (n_cols, values) = (self.rows.n_cols(), self.rows.values());
-        let mut narrowed = memory::filled(self.points.len(), F::ZERO)?;
+        let mut narrowed = memory::try_filled(self.points.len(), F::ZERO)?;
         let points = self.geometry.centred(self.points);
         narrowed.chunks_exact_mut(n_cols).enumerate().for_each(|(point, out)| points.write(point, out));
-        let panels = Panels::side_by_side(&narrowed, n_cols)?;
-        let mut limits = memory::filled(panels.stride, -<F as Float>::INFINITY)?;
+        let panels = Panels::pack_panels(&narrowed, n_cols)?;
+        let mut limits = memory::try_filled(panels.stride, -<F as Float>::INFINITY)?;
         let passing = Passing { rows: self.geometry.centred(values), range: self.part.clone(), terms, packed };
         match self.goal {
             Goal::Nearest(k) => {
                 limits[..panels.count].fill(<F as Float>::INFINITY);
                 let lists = Candidates::<F, T>::new(k, n_cols, values, self.points, self.lengths, self.geometry)?;
-                self.sift(ctx, &passing, &panels, limits, lists, consume)
+                self.prefilter(ctx, &passing, &panels, limits, lists, consume)
             }
             Goal::Within(most) => {
                 let lists = Within::new(most, n_cols, values, self.points);
                 let own = limits.iter_mut().zip(self.lengths);
                 own.for_each(|(limit, &length)| *limit = lists.limit(self.geometry, length));
-                self.sift(ctx, &passing, &panels, limits, lists, consume)
+                self.prefilter(ctx, &passing, &panels, limits, lists, consume)
             }
         }
     }
 
-    fn sift<F: Float>(
+    fn prefilter<F: Float>(
         &self,
         ctx: &Context,
         passing: &Passing<F, T>,
         panels: &Panels<F>,
         mut limits: Vec<F>,
-        mut lists: impl Catch<F>,
+        mut lists: impl RerankSink<F>,
         consume: &mut impl FnMut(usize, &mut [Neighbor]) -> Result<()>,
     ) -> Result<bool> {
-        let mut mesh = Mesh::default();
+        let mut buffers = PrefilterBuffers::default();
         for round in 0..STRIDE {
             ctx.check()?;
-            sift(round, passing, panels, self.lengths, &mut limits, &mut mesh, &mut lists);
+            prefilter(round, passing, panels, self.lengths, &mut limits, &mut buffers, &mut lists);
             if lists.is_short() {
                 return Err(Error::MemoryShort);
             }
@@ -256,7 +256,7 @@ fn by_coordinate(points: &mut Vec<f64>, n_cols: usize, feature: usize) -> Result
     order.sort_unstable_by(|&a, &b| {
         points[a * n_cols + feature].total_cmp(&points[b * n_cols + feature]).then(a.cmp(&b))
     });
-    let mut ordered = memory::with_capacity(points.len())?;
+    let mut ordered = memory::try_with_capacity(points.len())?;
     let mut places = vec![0; count];
     for (place, &point) in order.iter().enumerate() {
         ordered.extend_from_slice(&points[point * n_cols..][..n_cols]);

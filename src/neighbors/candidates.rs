@@ -1,20 +1,20 @@
 //! Candidates for the `k` nearest rows of each query, by values that are known within a margin.
 //!
-//! A query keeps what came through the sieve until its list is full. Then the k-th smallest upper bound becomes the new
+//! A query keeps what came through the prefilter until its list is full. Then the k-th smallest upper bound becomes the new
 //! limit, and whatever lies above it goes. If too much lies within the margins, exact ranks decide. At the end all that
-//! is left is ranked exactly, so the answer has no trace of the sieve.
+//! is left is ranked exactly, so the answer has no trace of the prefilter.
 
 use crate::common::{Float, Result, memory};
 use crate::metrics::distance::{Additive, Euclidean};
-use crate::metrics::sieve::{Rounding, Sink};
+use crate::metrics::prefilter::{Rounding, Sink};
 use crate::neighbors::geometry::Geometry;
-use crate::neighbors::lists::Neighbor;
+use crate::neighbors::results::Neighbor;
 
 /// Exact ranks that a query may ask for, in multiples of its list's length, before the search goes over to f64.
 const PATIENCE: usize = 8;
 
 /// A sink that keeps what a search is for.
-pub trait Catch<F>: Sink<F> {
+pub trait RerankSink<F>: Sink<F> {
     /// Whether the precision of `F` tells too little apart here: the lists are incomplete, and another search must follow.
     fn is_exhausted(&self) -> bool;
 
@@ -45,7 +45,7 @@ pub struct Candidates<'a, F, T> {
     rows: &'a [T],
     /// Row-major.
     queries: &'a [f64],
-    /// Squared lengths of the queries, as the sieve sees them.
+    /// Squared lengths of the queries, as the prefilter sees them.
     lengths: &'a [f64],
     geometry: &'a Geometry,
     rounding: Rounding,
@@ -84,8 +84,8 @@ impl<'a, F: Float, T: Float> Candidates<'a, F, T> {
             lengths,
             geometry,
             rounding: Rounding::new::<F>(n_cols),
-            entries: memory::filled(memory::area(lengths.len(), capacity)?, blank)?,
-            counts: memory::filled(lengths.len(), 0)?,
+            entries: memory::try_filled(memory::checked_len(lengths.len(), capacity)?, blank)?,
+            counts: memory::try_filled(lengths.len(), 0)?,
             evaluated: 0,
             patience: PATIENCE * capacity * lengths.len(),
         })
@@ -152,7 +152,7 @@ impl<F: Float, T: Float> Sink<F> for Candidates<'_, F, T> {
     }
 }
 
-impl<F: Float, T: Float> Catch<F> for Candidates<'_, F, T> {
+impl<F: Float, T: Float> RerankSink<F> for Candidates<'_, F, T> {
     fn is_exhausted(&self) -> bool {
         self.evaluated > self.patience && size_of::<F>() < size_of::<f64>()
     }

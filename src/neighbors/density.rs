@@ -63,15 +63,15 @@ fn by_row(
     check_length("neighbours of a row", near.k.min(1), 1)?;
     let n_rows = near.indices.len() / near.k;
     let parts = parallel::map(ctx, Blocks::new(n_rows, 1024, 64).ranges().collect(), |rows| {
-        let mut out = memory::with_capacity(rows.len())?;
-        let mut terms = memory::with_capacity(near.k)?;
+        let mut out = memory::try_with_capacity(rows.len())?;
+        let mut terms = memory::try_with_capacity(near.k)?;
         for row in rows {
             terms.clear();
             out.push(of(row * near.k..(row + 1) * near.k, &mut terms)?);
         }
         Ok(out)
     })?;
-    let mut all = memory::with_capacity(n_rows)?;
+    let mut all = memory::try_with_capacity(n_rows)?;
     parts.iter().for_each(|part| all.extend_from_slice(part));
     Ok(all)
 }

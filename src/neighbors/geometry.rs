@@ -1,11 +1,11 @@
-//! What the sieve must know of the training rows: computed once, kept with the index.
+//! What the prefilter must know of the training rows: computed once, kept with the index.
 
 use std::ops::Range;
 
 use crate::common::context::Blocks;
 use crate::common::{Context, Float, Result, memory, parallel};
 use crate::linalg::{Dense, Rows};
-use crate::metrics::sieve::{Centred, Packed, Rounding};
+use crate::metrics::prefilter::{Centred, Packed, Rounding};
 
 /// Largest absolute coordinate (and smallest that is not zero) whose squares f64 holds with room to spare.
 const COMFORT: f64 = 1e140;
@@ -21,7 +21,7 @@ pub struct Geometry {
     pub squared_lengths: Vec<f64>,
 }
 
-/// The rows as the sieve reads them.
+/// The rows as the prefilter reads them.
 #[derive(Debug)]
 pub struct Ready {
     /// The rows.
@@ -31,7 +31,7 @@ pub struct Ready {
 }
 
 impl Geometry {
-    /// Dense rows, as the sieve sees them.
+    /// Dense rows, as the prefilter sees them.
     pub fn centred<'a, T: Float>(&'a self, values: &'a [T]) -> Centred<'a, T> {
         Centred { values, n_cols: self.shift.len(), shift: &self.shift, scale: self.scale }
     }
@@ -42,19 +42,19 @@ impl Geometry {
     /// [`crate::common::Error::OutOfMemory`].
     pub fn terms<F: Float>(&self, rows: Range<usize>) -> Result<Vec<F>> {
         let rounding = Rounding::new::<F>(self.shift.len());
-        let mut terms = memory::with_capacity(rows.len())?;
+        let mut terms = memory::try_with_capacity(rows.len())?;
         terms.extend(self.squared_lengths[rows].iter().map(|&length| rounding.term::<F>(length)));
         Ok(terms)
     }
 
-    /// All rows, ready for the sieve.
+    /// All rows, ready for the prefilter.
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     pub fn ready<T: Float>(&self, values: &[T]) -> Result<Ready> {
         let packed = Packed::new(self.centred(values))?;
         let rounding = Rounding::new::<f32>(self.shift.len());
-        let mut terms = memory::with_capacity(packed.order.len())?;
+        let mut terms = memory::try_with_capacity(packed.order.len())?;
         terms.extend(packed.order.iter().map(|&row| rounding.term::<f32>(self.squared_lengths[row as usize])));
         Ok(Ready { packed, terms })
     }
@@ -68,7 +68,7 @@ impl Geometry {
         let n_rows = values.len() / n_cols;
         let blocks = Blocks::new(n_rows, 1024, 64);
         let sums = parallel::map(ctx, blocks.ranges().collect(), |rows| {
-            let mut sums = memory::filled(n_cols, 0.0)?;
+            let mut sums = memory::try_filled(n_cols, 0.0)?;
             let mut largest = 0.0_f64;
             for row in values[rows.start * n_cols..rows.end * n_cols].chunks_exact(n_cols) {
                 for (sum, value) in sums.iter_mut().zip(row) {
@@ -83,18 +83,18 @@ impl Geometry {
         if !(largest == 0.0 || (1.0 / COMFORT..COMFORT).contains(&largest)) {
             return Ok(None);
         }
-        let mut shift = memory::filled(n_cols, 0.0)?;
+        let mut shift = memory::try_filled(n_cols, 0.0)?;
         for (block, _) in &sums {
             shift.iter_mut().zip(block).for_each(|(total, sum)| *total += sum);
         }
         shift.iter_mut().for_each(|total| *total /= n_rows as f64);
         let rows = Centred { values, n_cols, shift: &shift, scale: 1.0 };
         let lengths: Vec<Vec<f64>> = parallel::map(ctx, blocks.ranges().collect(), |range| {
-            let mut lengths = memory::with_capacity(range.len())?;
+            let mut lengths = memory::try_with_capacity(range.len())?;
             lengths.extend(range.map(|row| rows.squared_length(row)));
             Ok(lengths)
         })?;
-        let mut squared_lengths = memory::with_capacity(n_rows)?;
+        let mut squared_lengths = memory::try_with_capacity(n_rows)?;
         lengths.iter().for_each(|block| squared_lengths.extend_from_slice(block));
         let longest = squared_lengths.iter().fold(0.0, |most: f64, &length| most.max(length));
         // A power of two: products with it are exact.

@@ -13,9 +13,9 @@ use crate::metrics::metric::Metric;
 use crate::neighbors::brute::{self, Cut};
 use crate::neighbors::geometry::{Geometry, Ready};
 use crate::neighbors::kd_tree::{self, KdTree, Order};
-use crate::neighbors::lists::{Goal, Neighbor, Queries, widened};
-use crate::neighbors::passing::Kept;
+use crate::neighbors::results::{Goal, Neighbor, Queries, widened};
 use crate::neighbors::sparse;
+use crate::neighbors::topk::TopK;
 
 /// Scalars of dense rows, or of distances, that are worked on at a time.
 const CHUNK: usize = 1 << 15;
@@ -258,8 +258,8 @@ impl<T: Float> Index<'_, T> {
         let n_queries = queries.n_rows();
         let (starts, distances, indices): (Vec<i64>, _, _) = match goal {
             Goal::Nearest(k) => {
-                let len = memory::area(n_queries, k)?;
-                let (mut distances, mut indices) = (memory::filled(len, 0.0)?, memory::filled(len, 0)?);
+                let len = memory::checked_len(n_queries, k)?;
+                let (mut distances, mut indices) = (memory::try_filled(len, 0.0)?, memory::try_filled(len, 0)?);
                 match sought {
                     Sought::Own => tree.nearest_to_own(ctx, metric, k, &mut distances, &mut indices)?,
                     Sought::New(_) => {
@@ -329,8 +329,8 @@ impl<T: Float> Index<'_, T> {
             let points = queries.widened(block.clone())?;
             let mut distances = BlockDistances::new(self.metric, &points, n_cols)?;
             let chunk = (CHUNK / n_cols.max(block.len())).max(16);
-            let mut lists: Vec<_> = block.clone().map(|_| Kept::new(goal)).collect();
-            let mut found = memory::filled(memory::area(chunk, block.len())?, 0.0)?;
+            let mut lists: Vec<_> = block.clone().map(|_| TopK::new(goal)).collect();
+            let mut found = memory::try_filled(memory::checked_len(chunk, block.len())?, 0.0)?;
             for start in (0..n_rows).step_by(chunk) {
                 ctx.check()?;
                 let rows = self.rows.widened(start..(start + chunk).min(n_rows))?;
@@ -338,7 +338,7 @@ impl<T: Float> Index<'_, T> {
                 let found = &mut found[..count * block.len()];
                 distances.to_rows(&rows, found);
                 let mut lists = lists.iter_mut().zip(found.chunks_exact(count));
-                lists.try_for_each(|(list, found)| list.pass(start, found))?;
+                lists.try_for_each(|(list, found)| list.push_block(start, found))?;
             }
             let mut lists = lists.iter_mut().enumerate();
             lists.try_for_each(|(position, list)| consume(&mut out, position, list.finish()))

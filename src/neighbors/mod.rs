@@ -8,11 +8,11 @@ pub mod density;
 pub mod geometry;
 pub mod index;
 pub mod kd_tree;
-pub mod lists;
 pub mod nearest_centroid;
-pub mod passing;
+pub mod results;
 pub mod sparse;
 #[cfg(test)]
 mod tests;
+pub mod topk;
 pub mod vote;
 pub mod within;

@@ -60,7 +60,7 @@ struct Classes<'a> {
 
 impl<'a> Classes<'a> {
     fn new(labels: &'a [i64], n_classes: usize) -> Result<Self> {
-        let mut starts = memory::filled(n_classes + 1, 0)?;
+        let mut starts = memory::try_filled(n_classes + 1, 0)?;
         for &label in labels {
             let class = usize::try_from(label).ok().filter(|&class| class < n_classes);
             starts[class.ok_or(Error::InvalidArgument("a label is out of range"))? + 1] += 1;
@@ -68,8 +68,8 @@ impl<'a> Classes<'a> {
         for class in 0..n_classes {
             starts[class + 1] += starts[class];
         }
-        let mut next = memory::copied(&starts)?;
-        let mut order = memory::filled(labels.len(), 0)?;
+        let mut next = memory::try_copied(&starts)?;
+        let mut order = memory::try_filled(labels.len(), 0)?;
         for (row, &label) in labels.iter().enumerate() {
             let at = &mut next[label as usize];
             order[*at] = row;
@@ -97,10 +97,10 @@ pub fn fit<F: Float, R: Rows<F>>(ctx: &Context, features: &R, labels: &[i64], pa
     let (n_features, n_samples, n_classes) = (features.n_rows(), labels.len(), params.n_classes);
     let classes = Classes::new(labels, n_classes)?;
     let blocks = Blocks::new(n_features, 1, 64);
-    let scratch = || Ok((memory::filled(n_samples, F::ZERO)?, memory::filled(n_samples, F::ZERO)?));
+    let scratch = || Ok((memory::try_filled(n_samples, F::ZERO)?, memory::try_filled(n_samples, F::ZERO)?));
     let parts =
         parallel::map_with(ctx, blocks.ranges().collect(), scratch, |(values, sorted), range: Range<usize>| {
-            let mut part = memory::with_capacity(range.len())?;
+            let mut part = memory::try_with_capacity(range.len())?;
             for feature in range {
                 ctx.check()?;
                 features.write_row(feature, values);
@@ -110,9 +110,9 @@ pub fn fit<F: Float, R: Rows<F>>(ctx: &Context, features: &R, labels: &[i64], pa
         })?;
 
     let mut fit = Fit {
-        centroids: memory::filled(memory::area(n_classes, n_features)?, 0.0)?,
-        scatter: memory::with_capacity(n_features)?,
-        means: memory::with_capacity(n_features)?,
+        centroids: memory::try_filled(memory::checked_len(n_classes, n_features)?, 0.0)?,
+        scatter: memory::try_with_capacity(n_features)?,
+        means: memory::try_with_capacity(n_features)?,
         is_constant: true,
     };
     for (feature, part) in parts.into_iter().flatten().enumerate() {
@@ -136,7 +136,7 @@ struct FeatureFit {
 
 fn fit_feature<F: Float>(values: &[F], sorted: &mut [F], classes: &Classes, params: &Params) -> Result<FeatureFit> {
     sorted.iter_mut().zip(&classes.order).for_each(|(value, &row)| *value = values[row]);
-    let mut centers = memory::with_capacity(classes.count())?;
+    let mut centers = memory::try_with_capacity(classes.count())?;
     for bounds in classes.starts.windows(2) {
         let own = &mut sorted[bounds[0]..bounds[1]];
         centers.push(match params.metric {
@@ -155,8 +155,8 @@ fn fit_feature<F: Float>(values: &[F], sorted: &mut [F], classes: &Classes, para
 
 fn mean<F: Float>(values: &[F], divides_first: bool) -> F {
     if divides_first {
-        let share = F::from_f64(1.0 / values.len() as f64);
-        return values.iter().map(|&value| value * share).sum();
+        let fraction = F::from_f64(1.0 / values.len() as f64);
+        return values.iter().map(|&value| value * fraction).sum();
     }
     values.iter().copied().sum::<F>() / F::from_usize(values.len())
 }
@@ -179,7 +179,7 @@ fn median<F: Float>(values: &mut [F]) -> F {
 /// # Errors
 /// [`Error::Shape`], [`Error::OutOfMemory`], [`Error::Interrupted`].
 pub fn nearest<F: Float, R: Rows<F>>(ctx: &Context, x: &R, centroids: &[f64], metric: Metric) -> Result<Vec<i64>> {
-    let mut labels = memory::filled(x.n_rows(), 0)?;
+    let mut labels = memory::try_filled(x.n_rows(), 0)?;
     let reach = Reach::new(x, centroids, metric)?;
     let least = |own: &[f64], label: &mut [i64]| {
         let mut best = f64::INFINITY;
@@ -207,7 +207,7 @@ pub fn scores<F: Float, R: Rows<F>>(
 ) -> Result<Vec<f64>> {
     let reach = Reach::new(x, centroids, metric)?;
     check_length("priors", log_priors.len(), reach.n_classes)?;
-    let mut out = memory::filled(memory::area(x.n_rows(), reach.n_classes)?, 0.0)?;
+    let mut out = memory::try_filled(memory::checked_len(x.n_rows(), reach.n_classes)?, 0.0)?;
     let score = |own: &[f64], out: &mut [f64]| {
         for (class, &distance) in own.iter().enumerate() {
             let square = if metric == Metric::Euclidean { distance } else { distance * distance };
@@ -233,7 +233,7 @@ impl Reach {
         let n_cols = x.n_cols();
         check_length("centroids", centroids.len() % n_cols, 0)?;
         let n_classes = centroids.len() / n_cols;
-        let mut columns = memory::with_capacity(centroids.len())?;
+        let mut columns = memory::try_with_capacity(centroids.len())?;
         for column in 0..n_cols {
             columns.extend((0..n_classes).map(|class| centroids[class * n_cols + column]));
         }
@@ -253,8 +253,13 @@ impl Reach {
         let blocks = Blocks::new(x.n_rows(), 4 * STRIPE, 256);
         let jobs: Vec<_> = blocks.ranges().zip(out.chunks_mut(blocks.rows() * width)).collect();
         let scratch = || {
-            let by_class = memory::filled(memory::area(STRIPE, n_classes)?, 0.0)?;
-            Ok((Scratch::default(), by_class, memory::filled(x.n_cols(), F::ZERO)?, memory::filled(n_classes, 0.0)?))
+            let by_class = memory::try_filled(memory::checked_len(STRIPE, n_classes)?, 0.0)?;
+            Ok((
+                Scratch::default(),
+                by_class,
+                memory::try_filled(x.n_cols(), F::ZERO)?,
+                memory::try_filled(n_classes, 0.0)?,
+            ))
         };
         parallel::map_with(ctx, jobs, scratch, |(scratch, by_class, row, own), (range, out)| {
             for (start, out) in range.clone().step_by(STRIPE).zip(out.chunks_mut(STRIPE * width)) {
@@ -316,9 +321,9 @@ mod tests {
         assert!(!means.is_constant);
         let medians = fit(&Context::serial(), &x, &labels, &params(2, Metric::Manhattan)).unwrap();
         assert_eq!(medians.centroids, [2.0, 5.0, 20.0, 5.0]);
-        let shares = Params { divides_first: true, ..params(1, Metric::Euclidean) };
+        let fractions = Params { divides_first: true, ..params(1, Metric::Euclidean) };
         let ones = Dense::new(&[1.0; 10], 1, 10).unwrap();
-        let found = fit(&Context::serial(), &ones, &[0; 10], &shares).unwrap();
+        let found = fit(&Context::serial(), &ones, &[0; 10], &fractions).unwrap();
         assert_eq!(found.centroids, [[0.1; 10].iter().sum::<f64>()]);
     }
 

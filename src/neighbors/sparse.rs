@@ -10,8 +10,8 @@ use crate::common::context::Blocks;
 use crate::common::{Context, Float, Result, memory, parallel};
 use crate::linalg::{Csr, Rows};
 use crate::metrics::metric::Metric;
-use crate::neighbors::lists::{Goal, Neighbor, Queries};
-use crate::neighbors::passing::Kept;
+use crate::neighbors::results::{Goal, Neighbor, Queries};
+use crate::neighbors::topk::TopK;
 
 /// Rows by column.
 struct Columns {
@@ -77,7 +77,7 @@ pub fn search<T: Float, O: Send>(
     let Some(kind) = Kind::of(metric) else { return Ok(()) };
     let columns = Columns::new(kind, rows)?;
     let jobs: Vec<_> = blocks.ranges().zip(outs).collect();
-    let scratch = || Ok((memory::filled(rows.n_rows(), 0.0)?, Vec::new()));
+    let scratch = || Ok((memory::try_filled(rows.n_rows(), 0.0)?, Vec::new()));
     parallel::map_with(ctx, jobs, scratch, |(distances, entries), (block, mut out)| {
         for (position, query) in block.enumerate() {
             ctx.check()?;
@@ -87,8 +87,8 @@ pub fn search<T: Float, O: Send>(
             for (distance, &own) in distances.iter_mut().zip(&columns.sizes) {
                 *distance = finish(metric, size, own, *distance);
             }
-            let mut kept = Kept::new(goal);
-            kept.pass(0, distances)?;
+            let mut kept = TopK::new(goal);
+            kept.push_block(0, distances)?;
             consume(&mut out, position, kept.finish())?;
         }
         Ok(())
@@ -110,16 +110,16 @@ fn finish(metric: Metric, x: f64, y: f64, shared: f64) -> f64 {
 
 impl Columns {
     fn new<T: Float>(kind: Kind, rows: &Csr<T>) -> Result<Self> {
-        let mut starts = memory::filled(rows.n_cols() + 1, 0)?;
+        let mut starts = memory::try_filled(rows.n_cols() + 1, 0)?;
         for row in 0..rows.n_rows() {
             rows.row(row).for_each(|(column, _)| starts[column + 1] += 1);
         }
         for column in 0..rows.n_cols() {
             starts[column + 1] += starts[column];
         }
-        let mut next = memory::copied(&starts)?;
-        let mut sizes = memory::with_capacity(rows.n_rows())?;
-        let (mut indices, mut values) = (memory::filled(rows.stored(), 0)?, memory::filled(rows.stored(), 0.0)?);
+        let mut next = memory::try_copied(&starts)?;
+        let mut sizes = memory::try_with_capacity(rows.n_rows())?;
+        let (mut indices, mut values) = (memory::try_filled(rows.nnz(), 0)?, memory::try_filled(rows.nnz(), 0.0)?);
         for row in 0..rows.n_rows() {
             sizes.push(kind.size(rows.row(row).map(|(_, value)| value.to_f64())));
             for (column, value) in rows.row(row) {

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::index::{Algorithm, Cache, Index, Sought, Stored};
-use super::lists::{Goal, Neighbor};
+use super::results::{Goal, Neighbor};
 use super::vote::{Average, Ballot, Classes, Weights};
 use crate::common::random::Mt19937;
 use crate::common::{Context, Float};
@@ -113,9 +113,9 @@ fn neighbours_vote_and_average() {
     assert_eq!(elected, [1]);
     Ballot::new(classes, Weights::Distance).elect(&near, &mut elected).unwrap();
     assert_eq!(elected, [0]); // the row at distance 0 alone counts
-    let mut shares = [0.0; 2];
-    Ballot::new(classes, Weights::Distance).shares(&near[1..], &mut shares).unwrap();
-    assert_eq!(shares, [0.0, 1.0]);
+    let mut fractions = [0.0; 2];
+    Ballot::new(classes, Weights::Distance).fractions(&near[1..], &mut fractions).unwrap();
+    assert_eq!(fractions, [0.0, 1.0]);
     assert!(Ballot::new(Classes::new(&[1, 1, 7], &[2], 3).unwrap(), Weights::Uniform).count(&near).is_err());
     let mut mean = [0.0];
     Average::new(&[10.0, 20.0, 40.0], 1, Weights::Distance).of(&near[1..], &mut mean);

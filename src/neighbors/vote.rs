@@ -3,7 +3,7 @@
 use crate::common::error::check_length;
 use crate::common::{Error, Result, memory};
 use crate::linalg::norms::pairwise_sum;
-use crate::neighbors::lists::Neighbor;
+use crate::neighbors::results::Neighbor;
 
 /// How much a neighbour counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl<'a> Classes<'a> {
     /// # Errors
     /// [`Error::Shape`].
     pub fn new(codes: &'a [i64], n_classes: &'a [usize], n_rows: usize) -> Result<Self> {
-        check_length("codes", codes.len(), memory::area(n_rows, n_classes.len())?)?;
+        check_length("codes", codes.len(), memory::checked_len(n_rows, n_classes.len())?)?;
         Ok(Self { codes, n_classes })
     }
 
@@ -120,13 +120,13 @@ impl<'a> Ballot<'a> {
     ///
     /// # Errors
     /// As [`Ballot::count`].
-    pub fn shares(&mut self, found: &[Neighbor], out: &mut [f64]) -> Result<()> {
+    pub fn fractions(&mut self, found: &[Neighbor], out: &mut [f64]) -> Result<()> {
         self.count(found)?;
         let mut first = 0;
         for &n_classes in self.classes.n_classes {
             let votes = &self.votes[first..first + n_classes];
             let total = pairwise_sum(votes);
-            out[first..first + n_classes].iter_mut().zip(votes).for_each(|(share, vote)| *share = vote / total);
+            out[first..first + n_classes].iter_mut().zip(votes).for_each(|(fraction, vote)| *fraction = vote / total);
             first += n_classes;
         }
         Ok(())

@@ -1,11 +1,11 @@
-//! The rows within a radius of each query, ranked exactly as soon as they come through the sieve.
+//! The rows within a radius of each query, ranked exactly as soon as they come through the prefilter.
 
 use crate::common::Float;
 use crate::metrics::distance::Euclidean;
-use crate::metrics::sieve::{Rounding, Sink};
-use crate::neighbors::candidates::{Catch, rank};
+use crate::metrics::prefilter::{Rounding, Sink};
+use crate::neighbors::candidates::{RerankSink, rank};
 use crate::neighbors::geometry::Geometry;
-use crate::neighbors::lists::Neighbor;
+use crate::neighbors::results::Neighbor;
 
 /// Rows that come through in vain, on average for a query, before the search goes over to f64.
 const PATIENCE: usize = 512;
@@ -59,7 +59,7 @@ impl<F: Float, T: Float> Sink<F> for Within<'_, T> {
     }
 }
 
-impl<F: Float, T: Float> Catch<F> for Within<'_, T> {
+impl<F: Float, T: Float> RerankSink<F> for Within<'_, T> {
     fn is_exhausted(&self) -> bool {
         self.in_vain > self.patience && size_of::<F>() < size_of::<f64>()
     }

@@ -7,8 +7,8 @@ use crate::common::Float;
 
 /// What a leaky unit lets through of what is negative.
 const LEAK: f64 = 0.01;
-/// Of a cubic in the sums, whose logistic is close to the share of a normal distribution below them.
-const BEND: [f64; 2] = [1.595_769_121_605_730_7, 0.071_354_816_272_600_25]; // 2 sqrt(2 / pi), and 0.044715 of that
+/// Of a cubic in the sums, whose logistic is close to the fraction of a normal distribution below them.
+const GELU_CUBIC: [f64; 2] = [1.595_769_121_605_730_7, 0.071_354_816_272_600_25]; // 2 sqrt(2 / pi), and 0.044715 of that
 
 /// A function of the sums of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Activation {
     LeakyRelu,
     /// The positive part, and `exp(x) - 1` of what is negative.
     Elu,
-    /// The sums times (nearly) the share of a normal distribution below them, by their hyperbolic tangent.
+    /// The sums times (nearly) the fraction of a normal distribution below them, by their hyperbolic tangent.
     Gelu,
     /// `exp(x)`: of outputs only.
     Exp,
@@ -65,28 +65,28 @@ impl Activation {
             Self::Elu => rows.for_each(|row| {
                 row.iter_mut().for_each(|x| *x = if *x < F::ZERO { x.exp() - F::ONE } else { *x });
             }),
-            Self::Gelu => rows.for_each(|row| row.iter_mut().for_each(|x| *x *= logistic(bent(*x).0))),
+            Self::Gelu => rows.for_each(|row| row.iter_mut().for_each(|x| *x *= logistic(gelu_inner(*x).0))),
             Self::Exp => rows.for_each(|row| row.iter_mut().for_each(|x| *x = x.exp())),
             Self::Softmax => rows.for_each(softmax),
         }
     }
 
-    /// Whether the slope follows from the sums and not from what the layer says.
-    pub fn slopes_of_sums(self) -> bool {
+    /// Whether the derivative follows from the sums and not from what the layer says.
+    pub fn derivative_needs_input(self) -> bool {
         self == Self::Gelu
     }
 
     /// Turns errors of what a hidden layer said into errors of its sums; both of shape (n_rows, stride). `said` are the
-    /// sums themselves if [`Self::slopes_of_sums`].
-    pub fn pull_back<F: Float>(self, said: &[F], errors: &mut [F], stride: usize) {
-        let pairs = errors.iter_mut().zip(said);
+    /// sums themselves if [`Self::derivative_needs_input`].
+    pub fn pull_back<F: Float>(self, outputs: &[F], errors: &mut [F], stride: usize) {
+        let pairs = errors.iter_mut().zip(outputs);
         match self {
             Self::Identity | Self::Exp => {}
             Self::Softmax => {
-                for (errors, said) in errors.chunks_exact_mut(stride).zip(said.chunks_exact(stride)) {
-                    let terms = errors.iter().zip(said).map(|(&error, &z)| error * z);
+                for (errors, outputs) in errors.chunks_exact_mut(stride).zip(outputs.chunks_exact(stride)) {
+                    let terms = errors.iter().zip(outputs).map(|(&error, &z)| error * z);
                     let mean = terms.fold(F::ZERO, |mean, term| mean + term);
-                    errors.iter_mut().zip(said).for_each(|(error, &z)| *error = z * (*error - mean));
+                    errors.iter_mut().zip(outputs).for_each(|(error, &z)| *error = z * (*error - mean));
                 }
             }
             Self::Logistic => pairs.for_each(|(error, &z)| *error = *error * z * (F::ONE - z)),
@@ -100,20 +100,21 @@ impl Activation {
                 pairs.for_each(|(error, &z)| *error = if z < F::ZERO { *error * (z + F::ONE) } else { *error })
             }
             Self::Gelu => pairs.for_each(|(error, &x)| {
-                let (bent, slope) = bent(x);
-                let share = logistic(bent);
+                let (inner, derivative) = gelu_inner(x);
+                let fraction = logistic(inner);
                 // Far out the share is 0 or 1, and does not change any more.
-                let change = if slope.is_finite() { x * share * (F::ONE - share) * slope } else { F::ZERO };
-                *error *= share + change;
+                let change =
+                    if derivative.is_finite() { x * fraction * (F::ONE - fraction) * derivative } else { F::ZERO };
+                *error *= fraction + change;
             }),
         }
     }
 }
 
-/// The cubic of [`BEND`] at `x`, and its slope.
+/// The cubic of [`GELU_CUBIC`] at `x`, and its derivative.
 #[inline(always)]
-fn bent<F: Float>(x: F) -> (F, F) {
-    let [linear, cubic] = BEND.map(F::from_f64);
+fn gelu_inner<F: Float>(x: F) -> (F, F) {
+    let [linear, cubic] = GELU_CUBIC.map(F::from_f64);
     let square = x * x;
     (x * (linear + cubic * square), linear + F::from_f64(3.0) * cubic * square)
 }
@@ -174,15 +175,15 @@ mod tests {
             assert!(rows.iter().all(|x: &f64| x.is_finite()), "{activation:?}");
             assert_eq!(rows[3], 7.0, "what lies between the rows");
             let sums = [1e4_f32, -1e4, 1e30, -1e30];
-            let (mut said, mut errors) = (sums, [1.0; 4]);
-            activation.apply(&mut said, 4, 4);
-            activation.pull_back(if activation.slopes_of_sums() { &sums } else { &said }, &mut errors, 4);
-            assert!(said.iter().chain(&errors).all(|x| x.is_finite()), "{activation:?} {said:?} {errors:?}");
+            let (mut outputs, mut errors) = (sums, [1.0; 4]);
+            activation.apply(&mut outputs, 4, 4);
+            activation.pull_back(if activation.derivative_needs_input() { &sums } else { &outputs }, &mut errors, 4);
+            assert!(outputs.iter().chain(&errors).all(|x| x.is_finite()), "{activation:?} {outputs:?} {errors:?}");
         }
     }
 
     #[test]
-    fn slopes_are_differences() {
+    fn derivatives_are_differences() {
         for activation in HIDDEN {
             for x in [-2.0, -0.3, 0.4, 3.0] {
                 let at = |x: f64| {
@@ -190,17 +191,17 @@ mod tests {
                     activation.apply(&mut row, 2, 2);
                     row
                 };
-                let mut slope = [1.0, 0.0];
-                let kept = if activation.slopes_of_sums() { [x, 0.7] } else { at(x) };
-                activation.pull_back(&kept, &mut slope, 2);
+                let mut derivative = [1.0, 0.0];
+                let kept = if activation.derivative_needs_input() { [x, 0.7] } else { at(x) };
+                activation.pull_back(&kept, &mut derivative, 2);
                 let difference = (at(x + 1e-6)[0] - at(x - 1e-6)[0]) / 2e-6;
-                assert!((slope[0] - difference).abs() < 1e-9, "{activation:?} at {x}");
+                assert!((derivative[0] - difference).abs() < 1e-9, "{activation:?} at {x}");
             }
         }
     }
 
     #[test]
-    fn shares_add_up_and_nan_stays() {
+    fn probabilities_add_up_and_nan_stays() {
         let mut row = [1.0, 2.0, 3.0];
         Activation::Softmax.apply(&mut row, 3, 3);
         assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-15 && row[0] < row[1] && row[1] < row[2]);

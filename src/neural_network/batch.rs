@@ -21,7 +21,7 @@ use crate::linalg::RowSet;
 use crate::linalg::gemm::{self, Start, padded};
 
 /// Multiply-adds of a batch below which it is not cut: handing it out would take longer.
-const LEAST_WORK: usize = 1 << 18;
+const MIN_WORK: usize = 1 << 18;
 /// Parts of a larger batch.
 const BLOCKS: usize = 4;
 /// Rows of a part are whole tiles of the products.
@@ -41,7 +41,7 @@ pub struct Network {
     /// Whether a hidden layer says what it makes of the hidden layer before in addition to what that said, where both
     /// are as wide.
     pub residual: bool,
-    /// The share of hidden units that are silent in a step.
+    /// The fraction of hidden units that are silent in a step.
     pub dropout: f64,
 }
 
@@ -57,10 +57,10 @@ impl Network {
         if layer < self.shape.n_hidden() { self.hidden } else { self.output }
     }
 
-    /// Whether slopes cannot be told from what a hidden layer said.
+    /// Whether gradients cannot be told from what a hidden layer said.
     fn keeps(&self, layer: usize) -> bool {
         let is_hidden = layer < self.shape.n_hidden();
-        is_hidden && (self.hidden.slopes_of_sums() || self.dropout > 0.0 || self.skips(layer))
+        is_hidden && (self.hidden.derivative_needs_input() || self.dropout > 0.0 || self.skips(layer))
     }
 }
 
@@ -104,8 +104,8 @@ struct Block<F> {
     /// The features, side by side; empty if they are sparse.
     gathered: Vec<F>,
     /// What each layer says, (rows, padded(fan_out)).
-    said: Vec<Vec<F>>,
-    /// What slopes are told from, where it is not that: the same shape, or empty.
+    outputs: Vec<Vec<F>>,
+    /// What gradients are told from, where it is not that: the same shape, or empty.
     kept: Vec<Vec<F>>,
     /// What each unit is multiplied by, with dropout: the same shape, or empty.
     factors: Vec<Vec<F>>,
@@ -135,7 +135,7 @@ pub struct Workspace<F> {
 
 /// The parts of a batch of `n_rows`, as even as whole tiles can be; none has more rows than the first.
 fn parts_of(shape: &Shape, n_rows: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = if n_rows.saturating_mul(shape.work()) < LEAST_WORK { 1 } else { BLOCKS };
+    let count = if n_rows.saturating_mul(shape.work()) < MIN_WORK { 1 } else { BLOCKS };
     let tiles = n_rows.div_ceil(TILE_ROWS);
     let edge = move |part: usize| ((part * tiles).div_ceil(count) * TILE_ROWS).min(n_rows);
     (0..count).map(move |part| edge(part)..edge(part + 1)).filter(|rows| !rows.is_empty())
@@ -149,22 +149,22 @@ impl<F: Float> Workspace<F> {
     pub fn new(network: &Network, x: &Input<F>, n_rows: usize) -> Result<Self> {
         let shape = &network.shape;
         // A smaller batch may be below the limit where a larger one is cut: its one block must fit too.
-        let uncut = (LEAST_WORK / shape.work().max(1)).min(n_rows);
+        let uncut = (MIN_WORK / shape.work().max(1)).min(n_rows);
         let rows = parts_of(shape, n_rows).next().map_or(0, |rows| rows.len()).max(uncut);
         let widest = (0..shape.n_hidden()).map(|layer| padded(shape.fan_out(layer))).max().unwrap_or(0);
-        let mut blocks = memory::with_capacity(BLOCKS)?;
+        let mut blocks = memory::try_with_capacity(BLOCKS)?;
         for _ in 0..parts_of(shape, n_rows).count().max(1) {
             let layers = |has: &dyn Fn(usize) -> bool| -> Result<Vec<Vec<F>>> {
                 let width = |layer| if has(layer) { padded(shape.fan_out(layer)) } else { 0 };
-                let area = |layer| memory::filled(memory::area(rows, width(layer))?, F::ZERO);
+                let area = |layer| memory::try_filled(memory::checked_len(rows, width(layer))?, F::ZERO);
                 (0..shape.n_layers()).map(area).collect()
             };
-            let gathered = memory::filled(memory::area(rows, x.width())?, F::ZERO)?;
+            let gathered = memory::try_filled(memory::checked_len(rows, x.width())?, F::ZERO)?;
             blocks.push(Block {
                 start: 0,
                 n_rows: 0,
                 gathered,
-                said: layers(&|_| true)?,
+                outputs: layers(&|_| true)?,
                 kept: layers(&|layer| network.keeps(layer))?,
                 factors: layers(&|layer| network.dropout > 0.0 && layer < shape.n_hidden())?,
                 normed: layers(&|layer| shape.is_normalized(layer))?,
@@ -174,7 +174,9 @@ impl<F: Float> Workspace<F> {
                 loss: 0.0,
             });
         }
-        let product = |layer| memory::filled(memory::area(shape.fan_in(layer), padded(shape.fan_out(layer)))?, F::ZERO);
+        let product = |layer| {
+            memory::try_filled(memory::checked_len(shape.fan_in(layer), padded(shape.fan_out(layer)))?, F::ZERO)
+        };
         let products = (0..shape.n_layers()).map(product).collect::<Result<_>>()?;
         let normalized = (0..shape.n_layers()).filter(|&layer| shape.is_normalized(layer));
         let normals = normalized.map(|layer| Normal::new(shape.fan_out(layer))).collect::<Result<_>>()?;
@@ -218,7 +220,7 @@ impl<F: Float> Workspace<F> {
                 block.begin(&samples.x, rows);
                 for layer in 0..=last {
                     block.sum(network, packed, &samples.x, rows, layer);
-                    block.say(network, None, dropout, layer);
+                    block.activate(network, None, dropout, layer);
                 }
                 block.judge(network, samples, rows);
                 block.lower(network, packed, last);
@@ -236,11 +238,11 @@ impl<F: Float> Workspace<F> {
                 let rows = of(block);
                 match before.last() {
                     None => block.begin(&samples.x, rows),
-                    before => block.say(network, before, dropout, layer - 1),
+                    before => block.activate(network, before, dropout, layer - 1),
                 }
                 block.sum(network, packed, &samples.x, rows, layer);
                 let width = padded(shape.fan_out(layer));
-                block.moments.measure(&block.said[layer][..block.n_rows * width], width);
+                block.moments.measure(&block.outputs[layer][..block.n_rows * width], width);
                 Ok(())
             })?;
             let moments = blocks.iter().map(|block| (block.n_rows, &block.moments));
@@ -251,9 +253,9 @@ impl<F: Float> Workspace<F> {
             parallel::map(ctx, blocks.iter_mut().collect(), |block| {
                 if layer == last {
                     let rows = of(block);
-                    block.say(network, normals.last(), dropout, last - 1);
+                    block.activate(network, normals.last(), dropout, last - 1);
                     block.sum(network, packed, &samples.x, rows, last);
-                    block.say(network, None, dropout, last);
+                    block.activate(network, None, dropout, last);
                     block.judge(network, samples, rows);
                 } else {
                     let len = block.n_rows * padded(shape.fan_out(layer));
@@ -302,7 +304,7 @@ impl<F: Float> Workspace<F> {
                 jobs.push((layer, block, part, intercepts.take(), products));
             }
         }
-        let ctx = if rows.len().saturating_mul(shape.work()) < LEAST_WORK { &ctx.alone() } else { ctx };
+        let ctx = if rows.len().saturating_mul(shape.work()) < MIN_WORK { &ctx.alone() } else { ctx };
         let found = parallel::map(ctx, jobs, |(layer, columns, part, intercepts, products)| {
             let (fan_out, width) = (shape.fan_out(layer), padded(shape.fan_out(layer)));
             let sparse = (layer == 0).then_some(x).is_some_and(|x| {
@@ -311,11 +313,11 @@ impl<F: Float> Workspace<F> {
             });
             if !sparse {
                 let factors = blocks.iter().map(|block| {
-                    let (said, stride) = match layer {
+                    let (outputs, stride) = match layer {
                         0 => (&block.gathered, x.width()),
-                        _ => (&block.said[layer - 1], padded(shape.fan_in(layer))),
+                        _ => (&block.outputs[layer - 1], padded(shape.fan_in(layer))),
                     };
-                    let left = transposed(said, block.n_rows, stride, columns.clone());
+                    let left = transposed(outputs, block.n_rows, stride, columns.clone());
                     (left, &block.panels[layer][..block.n_rows * width])
                 });
                 gemm::multiply(&factors.collect::<Vec<_>>(), Start::Zero, products);
@@ -324,7 +326,7 @@ impl<F: Float> Workspace<F> {
             if let Some((intercepts, scales)) = intercepts {
                 let sums = &mut products[..width];
                 if let (Some(normal), Some(scales)) = (normals.get(layer), scales) {
-                    let [of_intercepts, of_scales] = normal.slopes();
+                    let [of_intercepts, of_scales] = normal.gradients();
                     sums.copy_from_slice(of_scales);
                     found += take(scales, &mut sums[..fan_out], false);
                     sums.copy_from_slice(of_intercepts);
@@ -374,41 +376,41 @@ impl<F: Float> Block<F> {
     /// The sums of a layer, which become what it says.
     fn sum(&mut self, network: &Network, packed: &Packed<F>, x: &Input<F>, rows: RowSet, layer: usize) {
         let shape = &network.shape;
-        let (before, from) = self.said.split_at_mut(layer);
+        let (before, from) = self.outputs.split_at_mut(layer);
         let sums = &mut from[0][..self.n_rows * padded(shape.fan_out(layer))];
         match before.last() {
             None => x.forward(rows, &self.gathered[..rows.len() * x.width()], shape, packed.layer(0), sums),
-            Some(said) => {
+            Some(outputs) => {
                 let stride = padded(shape.fan_in(layer));
-                dense_forward(said, self.n_rows, stride, shape, layer, packed.layer(layer), sums);
+                dense_forward(outputs, self.n_rows, stride, shape, layer, packed.layer(layer), sums);
             }
         }
     }
 
     /// What a layer says, from its sums.
-    fn say(&mut self, network: &Network, normal: Option<&Normal<F>>, dropout: &Dropout, layer: usize) {
+    fn activate(&mut self, network: &Network, normal: Option<&Normal<F>>, dropout: &Dropout, layer: usize) {
         let shape = &network.shape;
         let width = padded(shape.fan_out(layer));
         let len = self.n_rows * width;
-        let (before, from) = self.said.split_at_mut(layer);
-        let said = &mut from[0][..len];
+        let (before, from) = self.outputs.split_at_mut(layer);
+        let outputs = &mut from[0][..len];
         if let Some(normal) = normal {
-            normal.apply(said, &mut self.normed[layer][..len]);
+            normal.apply(outputs, &mut self.normed[layer][..len]);
         }
         let (keeps, activation) = (network.keeps(layer), network.activation(layer));
-        if keeps && activation.slopes_of_sums() {
-            self.kept[layer][..len].copy_from_slice(said);
+        if keeps && activation.derivative_needs_input() {
+            self.kept[layer][..len].copy_from_slice(outputs);
         }
-        activation.apply(said, width, shape.fan_out(layer));
-        if keeps && !activation.slopes_of_sums() {
-            self.kept[layer][..len].copy_from_slice(said);
+        activation.apply(outputs, width, shape.fan_out(layer));
+        if keeps && !activation.derivative_needs_input() {
+            self.kept[layer][..len].copy_from_slice(outputs);
         }
         if let Some(factors) = self.factors[layer].get_mut(..len).filter(|_| network.dropout > 0.0) {
             dropout.fill(layer, self.start, width, factors);
-            said.iter_mut().zip(factors).for_each(|(said, factor)| *said *= *factor);
+            outputs.iter_mut().zip(factors).for_each(|(outputs, factor)| *outputs *= *factor);
         }
         if let (true, Some(before)) = (network.skips(layer), before.last()) {
-            said.iter_mut().zip(before).for_each(|(said, before)| *said += *before);
+            outputs.iter_mut().zip(before).for_each(|(outputs, before)| *outputs += *before);
         }
     }
 
@@ -417,17 +419,18 @@ impl<F: Float> Block<F> {
         let n_outputs = network.shape.n_outputs();
         let width = padded(n_outputs);
         let last = network.shape.n_layers() - 1;
-        let (said, errors) = (&self.said[last], &mut self.errors[last]);
+        let (outputs, errors) = (&self.outputs[last], &mut self.errors[last]);
         self.loss = 0.0;
-        for (position, (said, errors)) in said.chunks_exact(width).zip(errors.chunks_exact_mut(width)).enumerate() {
+        for (position, (outputs, errors)) in outputs.chunks_exact(width).zip(errors.chunks_exact_mut(width)).enumerate()
+        {
             if position == rows.len() {
                 break;
             }
             let row = rows.row(position);
             let targets = &samples.y[row * n_outputs..][..n_outputs];
             let weight = samples.weights.map_or(F::ONE, |weights| weights[row]);
-            self.loss += network.loss.of(targets, &said[..n_outputs]) * weight.to_f64();
-            network.loss.slopes(targets, &said[..n_outputs], weight, &mut errors[..n_outputs]);
+            self.loss += network.loss.of(targets, &outputs[..n_outputs]) * weight.to_f64();
+            network.loss.gradients(targets, &outputs[..n_outputs], weight, &mut errors[..n_outputs]);
         }
     }
 
@@ -444,7 +447,7 @@ impl<F: Float> Block<F> {
         if let Some(factors) = self.factors[layer].get(..len).filter(|_| network.dropout > 0.0) {
             errors.iter_mut().zip(factors).for_each(|(error, factor)| *error *= *factor);
         }
-        let kept = if network.keeps(layer) { &self.kept[layer] } else { &self.said[layer] };
+        let kept = if network.keeps(layer) { &self.kept[layer] } else { &self.outputs[layer] };
         network.hidden.pull_back(&kept[..len], errors, width);
     }
 

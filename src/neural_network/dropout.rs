@@ -18,22 +18,22 @@ const SHORT_STEP: u32 = 0x9e37_79b9;
 /// Which units are silent, in one step.
 #[derive(Debug, Clone, Copy)]
 pub struct Dropout {
-    share: f64,
+    fraction: f64,
     key: u64,
 }
 
 impl Dropout {
     /// A `share` of the hidden units, below 1, in step number `step` after `seed`.
-    pub fn new(share: f64, seed: u64, step: u64) -> Self {
-        Self { share, key: mixed(seed.wrapping_add(mixed(step))) }
+    pub fn new(fraction: f64, seed: u64, step: u64) -> Self {
+        Self { fraction, key: mixed(seed.wrapping_add(mixed(step))) }
     }
 
     /// The factors of a layer's units for rows of the batch from `first` on: 0 for silent ones. `factors` of shape
     /// (n_rows, stride).
     pub fn fill<F: Float>(&self, layer: usize, first: usize, stride: usize, factors: &mut [F]) {
         let key = mixed(self.key.wrapping_add(layer as u64));
-        let kept = F::from_f64(1.0 / (1.0 - self.share));
-        let least = (self.share * 2f64.powi(32)) as u32;
+        let kept = F::from_f64(1.0 / (1.0 - self.fraction));
+        let least = (self.fraction * 2f64.powi(32)) as u32;
         for (row, factors) in (first..).zip(factors.chunks_exact_mut(stride)) {
             let key = (mixed(key.wrapping_add(row as u64)) >> 32) as u32;
             compiled(Fill { key, least, kept, factors });
@@ -82,21 +82,21 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_silent_and_the_mean_stays() {
-        for share in [0.0, 0.1, 0.5, 0.9] {
-            let drawn = factors(&Dropout::new(share, 1, 1), 0, 0, 2000);
+    fn a_fraction_is_silent_and_the_mean_stays() {
+        for fraction in [0.0, 0.1, 0.5, 0.9] {
+            let drawn = factors(&Dropout::new(fraction, 1, 1), 0, 0, 2000);
             let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
-            let deviation = (share / (1.0 - share) / drawn.len() as f64).sqrt();
-            assert!((mean - 1.0).abs() <= 4.0 * deviation, "{share} {mean}");
-            assert!(drawn.iter().all(|&factor| factor == 0.0 || (factor * (1.0 - share) - 1.0).abs() < 1e-12));
+            let deviation = (fraction / (1.0 - fraction) / drawn.len() as f64).sqrt();
+            assert!((mean - 1.0).abs() <= 4.0 * deviation, "{fraction} {mean}");
+            assert!(drawn.iter().all(|&factor| factor == 0.0 || (factor * (1.0 - fraction) - 1.0).abs() < 1e-12));
             // Of each unit, and of each row.
             for unit in 0..48 {
                 let mean = drawn.iter().skip(unit).step_by(48).sum::<f64>() / 2000.0;
-                assert!((mean - 1.0).abs() <= 5.0 * deviation * 48f64.sqrt(), "{share} {unit} {mean}");
+                assert!((mean - 1.0).abs() <= 5.0 * deviation * 48f64.sqrt(), "{fraction} {unit} {mean}");
             }
             let spread: f64 = drawn.chunks(48).map(|row| (row.iter().sum::<f64>() / 48.0 - 1.0).powi(2)).sum();
             let expected = deviation * deviation * 2000.0;
-            assert!((spread / 2000.0 - expected).abs() <= 0.2 * expected, "{share} {spread} {expected}");
+            assert!((spread / 2000.0 - expected).abs() <= 0.2 * expected, "{fraction} {spread} {expected}");
         }
     }
 

@@ -35,7 +35,7 @@ impl<F: Float> Input<'_, F> {
     }
 
     /// Values that are stored.
-    pub fn stored(&self) -> usize {
+    pub fn nnz(&self) -> usize {
         match self {
             Self::Dense(x) => x.values().len(),
             Self::Sparse(x) => x.parts().0.len(),

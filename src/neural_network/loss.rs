@@ -1,8 +1,8 @@
 //! What is wrong with the answers of a network, and by how much.
 //!
-//! Each loss stands with the activation of the outputs that makes its slope the difference between answer and target:
+//! Each loss stands with the activation of the outputs that makes its gradient the difference between answer and target:
 //! squared error with the identity, Poisson deviance with the exponential, cross-entropy with shares or the logistic. The
-//! absolute error and Huber's loss stand with the identity, and have slopes of their own.
+//! absolute error and Huber's loss stand with the identity, and have gradients of their own.
 //!
 //! Reference: P. Huber, "Robust estimation of a location parameter", 1964.
 
@@ -40,8 +40,8 @@ impl Loss {
     }
 
     /// The loss of one row; `targets` and `answers` of shape (n_outputs,).
-    pub fn of<F: Float>(self, targets: &[F], answers: &[F]) -> f64 {
-        let pairs = targets.iter().zip(answers);
+    pub fn of<F: Float>(self, targets: &[F], predictions: &[F]) -> f64 {
+        let pairs = targets.iter().zip(predictions);
         match self {
             Self::SquaredError => {
                 let total: f64 = pairs.map(|(&y, &p)| square((y - p).to_f64())).sum();
@@ -70,25 +70,25 @@ impl Loss {
         }
     }
 
-    /// The slopes of the loss of one row of this weight along the sums of the outputs; all of shape (n_outputs,).
+    /// The gradients of the loss of one row of this weight along the sums of the outputs; all of shape (n_outputs,).
     ///
     /// That of squared errors is scikit-learn's, which does not divide it by the outputs.
-    pub fn slopes<F: Float>(self, targets: &[F], answers: &[F], weight: F, slopes: &mut [F]) {
-        let triples = slopes.iter_mut().zip(targets).zip(answers);
+    pub fn gradients<F: Float>(self, targets: &[F], predictions: &[F], weight: F, gradients: &mut [F]) {
+        let triples = gradients.iter_mut().zip(targets).zip(predictions);
         match self {
             Self::SquaredError | Self::Poisson | Self::LogLoss | Self::BinaryLogLoss => {
-                triples.for_each(|((slope, &y), &p)| *slope = (p - y) * weight);
+                triples.for_each(|((gradient, &y), &p)| *gradient = (p - y) * weight);
             }
             Self::AbsoluteError => {
                 let most = weight / F::from_usize(targets.len());
-                triples.for_each(|((slope, &y), &p)| *slope = sign(p - y) * most);
+                triples.for_each(|((gradient, &y), &p)| *gradient = sign(p - y) * most);
             }
             Self::Huber(delta) => {
-                let (delta, share) = (F::from_f64(delta), weight / F::from_usize(targets.len()));
-                triples.for_each(|((slope, &y), &p)| {
+                let (delta, fraction) = (F::from_f64(delta), weight / F::from_usize(targets.len()));
+                triples.for_each(|((gradient, &y), &p)| {
                     let difference = p - y;
                     let inside = if difference.abs() > delta { sign(difference) * delta } else { difference };
-                    *slope = inside * share;
+                    *gradient = inside * fraction;
                 });
             }
         }
@@ -132,9 +132,9 @@ mod tests {
     use super::*;
     use crate::neural_network::activation::Activation;
 
-    /// Of squared error, the slope is scikit-learn's, which is not divided by the outputs.
+    /// Of squared error, the gradient is scikit-learn's, which is not divided by the outputs.
     #[test]
-    fn slopes_are_differences() {
+    fn gradients_are_differences() {
         let cases = [
             (Loss::SquaredError, Activation::Identity, [0.3, -1.2, 2.0], 3.0),
             (Loss::Poisson, Activation::Exp, [0.0, 1.0, 3.0], 1.0),
@@ -146,9 +146,9 @@ mod tests {
         for (loss, activation, targets, unit) in cases {
             let sums = [0.4, -0.7, 1.1];
             let at = |sums: [f64; 3]| {
-                let mut answers = sums;
-                activation.apply(&mut answers, 3, 3);
-                (loss.of(&targets, &answers), answers)
+                let mut predictions = sums;
+                activation.apply(&mut predictions, 3, 3);
+                (loss.of(&targets, &predictions), predictions)
             };
             for output in 0..3 {
                 let moved = |by: f64| {
@@ -157,10 +157,10 @@ mod tests {
                     at(sums).0
                 };
                 let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6 * unit;
-                let mut slopes = [0.0; 3];
-                loss.slopes(&targets, &at(sums).1, 2.0, &mut slopes);
-                let slope = slopes[output] / 2.0;
-                assert!((slope - difference).abs() < 1e-8, "{loss:?} {slope} {difference}");
+                let mut gradients = [0.0; 3];
+                loss.gradients(&targets, &at(sums).1, 2.0, &mut gradients);
+                let gradient = gradients[output] / 2.0;
+                assert!((gradient - difference).abs() < 1e-8, "{loss:?} {gradient} {difference}");
             }
         }
     }
@@ -168,16 +168,16 @@ mod tests {
     #[test]
     fn far_away_is_finite() {
         for loss in [Loss::SquaredError, Loss::AbsoluteError, Loss::Huber(1.5)] {
-            let mut slopes = [0.0_f32; 2];
-            loss.slopes(&[1e4, -1e4], &[-1e4, 1e4], 1.0, &mut slopes);
-            assert!(loss.of(&[1e4_f32, -1e4], &[-1e4, 1e4]).is_finite() && slopes.iter().all(|x| x.is_finite()));
+            let mut gradients = [0.0_f32; 2];
+            loss.gradients(&[1e4, -1e4], &[-1e4, 1e4], 1.0, &mut gradients);
+            assert!(loss.of(&[1e4_f32, -1e4], &[-1e4, 1e4]).is_finite() && gradients.iter().all(|x| x.is_finite()));
         }
         assert_eq!(Loss::Huber(1.5).of(&[1e4], &[-1e4]), 1.5 * (2e4 - 0.75));
         assert_eq!(Loss::AbsoluteError.of(&[1.0, -1.0], &[1.5, -3.0]), 1.25);
         for loss in [Loss::AbsoluteError, Loss::Huber(1.5)] {
-            let mut slopes = [0.0; 1];
-            loss.slopes(&[0.0], &[f64::NAN], 1.0, &mut slopes);
-            assert!(slopes[0].is_nan() && loss.of(&[0.0], &[f64::NAN]).is_nan());
+            let mut gradients = [0.0; 1];
+            loss.gradients(&[0.0], &[f64::NAN], 1.0, &mut gradients);
+            assert!(gradients[0].is_nan() && loss.of(&[0.0], &[f64::NAN]).is_nan());
         }
     }
 

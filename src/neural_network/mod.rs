@@ -6,10 +6,10 @@
 //! [`answer`] runs rows forward only, [`score`] judges the answers.
 
 pub mod activation;
-pub mod answer;
 pub mod batch;
 pub mod dropout;
-pub mod full;
+pub mod forward;
+pub mod full_batch;
 pub mod input;
 pub mod loss;
 pub mod normalize;

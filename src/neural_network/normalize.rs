@@ -20,7 +20,7 @@ use crate::linalg::gemm::padded;
 /// Added to variances.
 const EPSILON: f64 = 1e-5;
 /// What the newest batch counts in what is remembered, from the tenth on; before, all batches count alike.
-const SHARE: f64 = 0.1;
+const FRACTION: f64 = 0.1;
 
 /// Two sums of each unit over the rows of a block, shape (width,) each: first and second moments, or sums of errors `e`
 /// and of `e * u`.
@@ -36,7 +36,7 @@ impl Moments {
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     pub fn new(width: usize) -> Result<Self> {
-        Ok(Self { first: memory::filled(width, 0.0)?, second: memory::filled(width, 0.0)? })
+        Ok(Self { first: memory::try_filled(width, 0.0)?, second: memory::try_filled(width, 0.0)? })
     }
 
     /// Means of `rows`, of shape (n_rows, width), and sums of squared distances from them.
@@ -120,7 +120,7 @@ pub struct Normal<F> {
     /// Sums of `e` and of `e * u` over the batch.
     sums: [Vec<f64>; 2],
     /// The same, rounded: the gradients of the intercepts and of the scales.
-    slopes: [Vec<F>; 2],
+    gradients: [Vec<F>; 2],
     /// Their means.
     errors: [Vec<F>; 2],
 }
@@ -132,7 +132,7 @@ impl<F: Float> Normal<F> {
     /// [`crate::common::Error::OutOfMemory`].
     pub fn new(fan_out: usize) -> Result<Self> {
         let width = padded(fan_out);
-        let (wide, zeros) = (|| memory::filled(width, 0.0), || memory::filled(width, F::ZERO));
+        let (wide, zeros) = (|| memory::try_filled(width, 0.0), || memory::try_filled(width, F::ZERO));
         Ok(Self {
             n_rows: 0,
             mean: wide()?,
@@ -142,7 +142,7 @@ impl<F: Float> Normal<F> {
             scale: zeros()?,
             shift: zeros()?,
             sums: [wide()?, wide()?],
-            slopes: [zeros()?, zeros()?],
+            gradients: [zeros()?, zeros()?],
             errors: [zeros()?, zeros()?],
         })
     }
@@ -152,7 +152,7 @@ impl<F: Float> Normal<F> {
         self.n_rows = 0;
         for (n_rows, moments) in blocks {
             let total = (self.n_rows + n_rows) as f64;
-            let (share, both) = (n_rows as f64 / total, self.n_rows as f64 * n_rows as f64 / total);
+            let (fraction, both) = (n_rows as f64 / total, self.n_rows as f64 * n_rows as f64 / total);
             let is_first = self.n_rows == 0;
             let sums = self.mean.iter_mut().zip(&mut self.squares);
             for ((mean, squares), (&first, &second)) in sums.zip(moments.first.iter().zip(&moments.second)) {
@@ -160,7 +160,7 @@ impl<F: Float> Normal<F> {
                     (*mean, *squares) = (first, second);
                 } else {
                     let distance = first - *mean;
-                    *mean += distance * share;
+                    *mean += distance * fraction;
                     *squares += second + distance * distance * both;
                 }
             }
@@ -191,9 +191,9 @@ impl<F: Float> Normal<F> {
             }
         }
         let n_rows = self.n_rows as f64;
-        for ((sums, slopes), means) in self.sums.iter().zip(&mut self.slopes).zip(&mut self.errors) {
-            for ((&sum, slope), mean) in sums.iter().zip(slopes).zip(means) {
-                (*slope, *mean) = (F::from_f64(sum), F::from_f64(sum / n_rows));
+        for ((sums, gradients), means) in self.sums.iter().zip(&mut self.gradients).zip(&mut self.errors) {
+            for ((&sum, gradient), mean) in sums.iter().zip(gradients).zip(means) {
+                (*gradient, *mean) = (F::from_f64(sum), F::from_f64(sum / n_rows));
             }
         }
     }
@@ -204,8 +204,8 @@ impl<F: Float> Normal<F> {
     }
 
     /// The gradients of the intercepts and of the scales, padded.
-    pub fn slopes(&self) -> &[Vec<F>; 2] {
-        &self.slopes
+    pub fn gradients(&self) -> &[Vec<F>; 2] {
+        &self.gradients
     }
 }
 
@@ -258,15 +258,15 @@ impl<F: Float> Loops for PullBack<'_, F> {
 ///
 /// A batch of one row has no variance, and is forgotten.
 pub fn keep<F: Float>(shape: &Shape, normals: &[Normal<F>], step: u64, values: &mut [F]) {
-    let share = SHARE.max(1.0 / step as f64);
+    let fraction = FRACTION.max(1.0 / step as f64);
     for (layer, normal) in normals.iter().enumerate().filter(|(_, normal)| normal.n_rows > 1) {
         let rest = (normal.n_rows - 1) as f64;
         let [means, variances] = shape.running(layer);
         for (kept, &mean) in values[means].iter_mut().zip(&normal.mean) {
-            *kept = F::from_f64((1.0 - share) * kept.to_f64() + share * mean);
+            *kept = F::from_f64((1.0 - fraction) * kept.to_f64() + fraction * mean);
         }
         for (kept, &squares) in values[variances].iter_mut().zip(&normal.squares) {
-            *kept = F::from_f64((1.0 - share) * kept.to_f64() + share * squares / rest);
+            *kept = F::from_f64((1.0 - fraction) * kept.to_f64() + fraction * squares / rest);
         }
     }
 }
@@ -321,17 +321,17 @@ mod tests {
         let (scales, intercepts) = ([1.0, 2.0, 0.5, -1.0, 0.0], [0.0, 1.0, -1.0, 3.0, 5.0]);
         let outcomes = [N, 12, 5].map(|cut| {
             let normal = merged(&rows, cut, &scales, &intercepts);
-            let (mut said, mut normed) = (rows.clone(), vec![0.0; N * 16]);
-            normal.apply(&mut said, &mut normed);
+            let (mut outputs, mut normed) = (rows.clone(), vec![0.0; N * 16]);
+            normal.apply(&mut outputs, &mut normed);
             for unit in 0..5 {
                 let of = |values: &[f64]| -> Vec<f64> { values.iter().skip(unit).step_by(16).copied().collect() };
-                let (u, y) = (of(&normed), of(&said));
+                let (u, y) = (of(&normed), of(&outputs));
                 let mean = u.iter().sum::<f64>() / N as f64;
                 let variance = u.iter().map(|u| u * u).sum::<f64>() / N as f64;
                 assert!(mean.abs() < 1e-14 && (variance - 1.0).abs() < 1e-4, "{mean} {variance}");
                 assert!(u.iter().zip(&y).all(|(u, y)| (scales[unit] * u + intercepts[unit] - y).abs() < 1e-14));
             }
-            said
+            outputs
         });
         for other in &outcomes[1..] {
             assert!(outcomes[0].iter().zip(other).all(|(a, b)| (a - b).abs() < 1e-13));
@@ -342,13 +342,13 @@ mod tests {
     fn constant_sums_are_their_intercepts() {
         let rows: Vec<f64> = (0..N * 16).map(|at| (at % 16) as f64 * 1e4).collect();
         let normal = merged(&rows, 12, &[2.0; 5], &[0.25; 5]);
-        let (mut said, mut normed) = (rows, vec![0.0; N * 16]);
-        normal.apply(&mut said, &mut normed);
-        assert!(said.chunks(16).all(|row| row[..5].iter().all(|y| (y - 0.25).abs() < 1e-6)));
+        let (mut outputs, mut normed) = (rows, vec![0.0; N * 16]);
+        normal.apply(&mut outputs, &mut normed);
+        assert!(outputs.chunks(16).all(|row| row[..5].iter().all(|y| (y - 0.25).abs() < 1e-6)));
     }
 
     #[test]
-    fn folded_networks_say_the_same() {
+    fn folded_networks_predict_the_same() {
         let shape = Shape::new(vec![3, 4, 2]).unwrap().normalized();
         let plain = Shape::new(vec![3, 4, 2]).unwrap();
         let mut random = Mt19937::seeded(2);

@@ -38,14 +38,14 @@ impl<F: Float> Packed<F> {
     /// [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Shape`].
     pub fn new(shape: &Shape, params: &[Dense<F>], has_backward: bool) -> Result<Self> {
         shape.check(params)?;
-        let mut layers = memory::with_capacity(shape.n_layers())?;
+        let mut layers = memory::try_with_capacity(shape.n_layers())?;
         for layer in 0..shape.n_layers() {
             let (fan_in, fan_out) = (shape.fan_in(layer), shape.fan_out(layer));
-            let back = if has_backward && layer > 0 { memory::area(fan_out, padded(fan_in))? } else { 0 };
+            let back = if has_backward && layer > 0 { memory::checked_len(fan_out, padded(fan_in))? } else { 0 };
             layers.push(Layer {
-                forward: memory::filled(memory::area(fan_in, padded(fan_out))?, F::ZERO)?,
-                backward: memory::filled(back, F::ZERO)?,
-                intercepts: memory::filled(padded(fan_out), F::ZERO)?,
+                forward: memory::try_filled(memory::checked_len(fan_in, padded(fan_out))?, F::ZERO)?,
+                backward: memory::try_filled(back, F::ZERO)?,
+                intercepts: memory::try_filled(padded(fan_out), F::ZERO)?,
             });
         }
         let mut packed = Self { layers };

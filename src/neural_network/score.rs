@@ -1,15 +1,15 @@
-//! How good the answers of a network are: the accuracy of classes, the share of variance of numbers.
+//! How good the answers of a network are: the accuracy of classes, the fraction of variance of numbers.
 
 use crate::common::Float;
 
 /// How answers are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Score {
-    /// The share of rows whose most probable class is the right one.
+    /// The fraction of rows whose most probable class is the right one.
     OneOfMany,
-    /// The share of rows all of whose outputs are on the right side of one half.
+    /// The fraction of rows all of whose outputs are on the right side of one half.
     Each,
-    /// The share of the variance of the targets that is explained, averaged over outputs.
+    /// The fraction of the variance of the targets that is explained, averaged over outputs.
     Variance,
 }
 
@@ -17,25 +17,25 @@ impl Score {
     /// The score of `answers` of `targets`, both row-major of `n_outputs` columns; `weights` one for each row, or None.
     ///
     /// NaN where an answer of numbers is not finite.
-    pub fn of<F: Float>(self, targets: &[F], answers: &[F], n_outputs: usize, weights: Option<&[F]>) -> f64 {
+    pub fn of<F: Float>(self, targets: &[F], predictions: &[F], n_outputs: usize, weights: Option<&[F]>) -> f64 {
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row].to_f64());
-        let rows = || targets.chunks_exact(n_outputs).zip(answers.chunks_exact(n_outputs)).enumerate();
-        let share = |is_right: &dyn Fn(&[F], &[F]) -> bool| {
+        let rows = || targets.chunks_exact(n_outputs).zip(predictions.chunks_exact(n_outputs)).enumerate();
+        let fraction = |is_right: &dyn Fn(&[F], &[F]) -> bool| {
             let (mut right, mut total) = (0.0, 0.0);
-            for (row, (targets, answers)) in rows() {
+            for (row, (targets, predictions)) in rows() {
                 total += weight(row);
-                right += if is_right(targets, answers) { weight(row) } else { 0.0 };
+                right += if is_right(targets, predictions) { weight(row) } else { 0.0 };
             }
             right / total
         };
         let half = F::from_f64(0.5);
         match self {
-            Self::OneOfMany => share(&|targets, answers| largest(targets) == largest(answers)),
-            Self::Each => share(&|targets, answers| {
-                targets.iter().zip(answers).all(|(&target, &answer)| (target > half) == (answer > half))
+            Self::OneOfMany => fraction(&|targets, predictions| largest(targets) == largest(predictions)),
+            Self::Each => fraction(&|targets, predictions| {
+                targets.iter().zip(predictions).all(|(&target, &prediction)| (target > half) == (prediction > half))
             }),
             Self::Variance => {
-                if !answers.iter().all(|answer| answer.is_finite()) {
+                if !predictions.iter().all(|prediction| prediction.is_finite()) {
                     return f64::NAN;
                 }
                 let explained = (0..n_outputs).map(|output| {
@@ -73,12 +73,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_count_weights() {
-        let (targets, answers) = ([1.0, 0.0, 0.0, 1.0], [0.6, 0.4, 0.7, 0.3]);
-        assert_eq!(Score::OneOfMany.of(&targets, &answers, 2, None), 0.5);
-        assert_eq!(Score::OneOfMany.of(&targets, &answers, 2, Some(&[3.0, 1.0])), 0.75);
-        assert_eq!(Score::Each.of(&targets, &answers, 1, None), 0.5);
-        assert_eq!(Score::Each.of(&targets, &answers, 2, None), 0.5);
+    fn fractions_count_weights() {
+        let (targets, predictions) = ([1.0, 0.0, 0.0, 1.0], [0.6, 0.4, 0.7, 0.3]);
+        assert_eq!(Score::OneOfMany.of(&targets, &predictions, 2, None), 0.5);
+        assert_eq!(Score::OneOfMany.of(&targets, &predictions, 2, Some(&[3.0, 1.0])), 0.75);
+        assert_eq!(Score::Each.of(&targets, &predictions, 1, None), 0.5);
+        assert_eq!(Score::Each.of(&targets, &predictions, 2, None), 0.5);
     }
 
     #[test]

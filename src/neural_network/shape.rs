@@ -11,7 +11,7 @@ use crate::common::{Error, Result, memory};
 use crate::linalg::gemm::LANES;
 
 /// Rows of weights in a block, at most: they and as many rows of a batch fit the second cache.
-const MOST_ROWS: usize = 256;
+const MAX_ROWS: usize = 256;
 /// Blocks that a layer is cut into, where it is large enough: what threads share.
 const BLOCKS: usize = 4;
 
@@ -48,7 +48,8 @@ impl Shape {
             end = start.checked_add(len).ok_or(Error::OutOfMemory { bytes: usize::MAX })?;
             Ok(start..end)
         };
-        let weights = units.windows(2).map(|pair| take(memory::area(pair[0], pair[1])?)).collect::<Result<_>>()?;
+        let weights =
+            units.windows(2).map(|pair| take(memory::checked_len(pair[0], pair[1])?)).collect::<Result<_>>()?;
         let intercepts = units[1..].iter().map(|&fan_out| take(fan_out)).collect::<Result<_>>()?;
         Ok(Self { units, weights, intercepts, scales: Vec::new() })
     }
@@ -155,7 +156,7 @@ impl Shape {
 
     /// Rows in a block of a layer's weights (the last may have fewer): whole panels of the transposed weights.
     pub fn block_rows(&self, layer: usize) -> usize {
-        self.fan_in(layer).div_ceil(BLOCKS).next_multiple_of(LANES).min(MOST_ROWS)
+        self.fan_in(layer).div_ceil(BLOCKS).next_multiple_of(LANES).min(MAX_ROWS)
     }
 
     /// The blocks of a layer's rows, in order.
@@ -219,7 +220,7 @@ mod tests {
             let shape = Shape::new(vec![fan_in, 1]).unwrap();
             let blocks: Vec<_> = shape.blocks(0).collect();
             assert_eq!(blocks.iter().map(ExactSizeIterator::len).sum::<usize>(), fan_in);
-            assert!(blocks.iter().all(|block| block.start % LANES == 0 && block.len() <= MOST_ROWS));
+            assert!(blocks.iter().all(|block| block.start % LANES == 0 && block.len() <= MAX_ROWS));
         }
     }
 

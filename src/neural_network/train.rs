@@ -3,9 +3,9 @@
 //! Draws, batches, schedules of the rate and rules to stop are those of scikit-learn's networks, so that the same generator
 //! leads to the same weights up to rounding.
 
-use super::answer::packed_answers;
 use super::batch::{LayerParts, Network, Samples, Workspace};
 use super::dropout::Dropout;
+use super::forward::packed_predictions;
 use super::normalize::{folded, keep};
 use super::packed::{self, Packed};
 use super::score::Score;
@@ -16,7 +16,7 @@ use crate::common::simd::{Loops, compiled};
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::RowSet;
 use crate::linalg::gemm::LANES;
-use crate::optimize::step::{Memory, Rule, Steps, Stride, decay};
+use crate::optimize::optimizers::{Optimizer, OptimizerState, Update, UpdateRule, decay};
 
 /// How the rate of steps changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,13 +30,13 @@ pub enum Schedule {
 }
 
 /// A rate below which it is not lowered any more.
-const LEAST_RATE: f64 = 1e-6;
+const MIN_RATE: f64 = 1e-6;
 
 /// How to train.
 #[derive(Debug, Clone, Copy)]
 pub struct Params {
     /// The rule of the steps.
-    pub rule: Rule,
+    pub rule: UpdateRule,
     /// How their rate changes.
     pub schedule: Schedule,
     /// Their rate at first.
@@ -59,7 +59,7 @@ pub struct Params {
     pub keeps_single: bool,
     /// What weights lose of themselves in a step of length one, whatever the gradient is.
     pub decay: f64,
-    /// Bound of the magnitude of each slope.
+    /// Bound of the magnitude of each gradient.
     pub clip_value: Option<f64>,
     /// Bound of the length of the gradient.
     pub clip_norm: Option<f64>,
@@ -77,15 +77,15 @@ pub struct State<F> {
     /// The order of the rows in the last epoch; empty before the first.
     pub order: Vec<u32>,
     /// What the steps remember.
-    pub memory: Memory<F>,
+    pub memory: OptimizerState<F>,
     /// The rate now.
     pub rate: f64,
     /// Samples seen.
-    pub seen: u64,
+    pub n_samples_seen: u64,
     /// The least loss so far; if held-out rows decide: their best score.
     pub best: f64,
     /// Epochs since it got better.
-    pub stale: usize,
+    pub n_no_improvement: usize,
     /// If held-out rows decide: the parameters that scored best, as [`Self::params`].
     pub best_params: Option<Vec<F>>,
 }
@@ -142,10 +142,11 @@ pub fn train<F: Float>(
     let (shape, n_rows) = (&network.shape, samples.x.n_rows());
     check(shape, samples)?;
     held_out.map_or(Ok(()), |held_out| check(shape, held_out))?;
-    let memory = std::mem::replace(&mut state.memory, Memory { first: Vec::new(), second: Vec::new(), count: 0 });
-    let mut steps = Steps::resumed(params.rule, shape.n_params(), memory)?;
+    let memory =
+        std::mem::replace(&mut state.memory, OptimizerState { exp_avg: Vec::new(), exp_avg_sq: Vec::new(), count: 0 });
+    let mut steps = Optimizer::resumed(params.rule, shape.n_params(), memory)?;
     let clipped = if params.clip_norm.is_some() { shape.n_params() } else { 0 };
-    let mut gradient = memory::filled(clipped, F::ZERO)?;
+    let mut gradient = memory::try_filled(clipped, F::ZERO)?;
     let mut packed = Packed::new(shape, &shape.layers(&state.params)?, true)?;
     let mut work = Workspace::new(network, &samples.x, params.batch_size.min(n_rows))?;
     if state.order.is_empty() {
@@ -156,7 +157,7 @@ pub fn train<F: Float>(
     let mut watch = held_out.map(|held_out| Watch::new(network, held_out)).transpose()?;
     let (mut drawn, mut shuffled) = (indices(n_rows)?, indices(n_rows)?);
     let keeps_best = held_out.is_some() && params.stops_early;
-    let mut finite = memory::copied(&state.params)?;
+    let mut finite = memory::try_copied(&state.params)?;
     let mut run = || -> Result<()> {
         for number in 1..=params.max_iter {
             if params.shuffle {
@@ -184,7 +185,7 @@ pub fn train<F: Float>(
                 total += loss * batch.len() as f64;
             }
             let loss = total / n_rows as f64;
-            state.seen += n_rows as u64;
+            state.n_samples_seen += n_rows as u64;
             let is_finite = state.params.iter().all(|param| param.is_finite());
             if is_finite {
                 finite.copy_from_slice(&state.params);
@@ -198,7 +199,7 @@ pub fn train<F: Float>(
             };
             let mut verdict = judge(params, state, loss, score.filter(|_| params.stops_early))?;
             if let Schedule::InvScaling(power) = params.schedule {
-                state.rate = params.rate / ((state.seen + 1) as f64).powf(power);
+                state.rate = params.rate / ((state.n_samples_seen + 1) as f64).powf(power);
             }
             match verdict {
                 Verdict::Lower(rate) => state.rate = rate,
@@ -234,7 +235,7 @@ impl<'a, F: Float> Watch<'a, F> {
             return Ok(Self { held_out, plain: None });
         }
         let plain = Network { shape: network.shape.plain(), ..network.clone() };
-        let params = memory::filled(plain.shape.n_params(), F::ZERO)?;
+        let params = memory::try_filled(plain.shape.n_params(), F::ZERO)?;
         let packed = Packed::new(&plain.shape, &plain.shape.layers(&params)?, false)?;
         Ok(Self { held_out, plain: Some((plain, params, packed)) })
     }
@@ -249,20 +250,20 @@ impl<'a, F: Float> Watch<'a, F> {
         by: Score,
     ) -> Result<(f64, f64)> {
         let Samples { x, y, weights, .. } = self.held_out;
-        let said = match &mut self.plain {
-            None => packed_answers(ctx, network, packed, x)?,
+        let outputs = match &mut self.plain {
+            None => packed_predictions(ctx, network, packed, x)?,
             Some((plain, params, packed)) => {
                 folded(&network.shape, values, params);
                 packed.update(&plain.shape, &plain.shape.layers(params)?);
-                packed_answers(ctx, plain, packed, x)?
+                packed_predictions(ctx, plain, packed, x)?
             }
         };
         let n_outputs = network.shape.n_outputs();
-        let rows = y.chunks_exact(n_outputs).zip(said.chunks_exact(n_outputs));
+        let rows = y.chunks_exact(n_outputs).zip(outputs.chunks_exact(n_outputs));
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row].to_f64());
-        let loss: f64 = rows.enumerate().map(|(row, (y, said))| weight(row) * network.loss.of(y, said)).sum();
+        let loss: f64 = rows.enumerate().map(|(row, (y, outputs))| weight(row) * network.loss.of(y, outputs)).sum();
         let size = self.held_out.size(RowSet::Range(0, x.n_rows()));
-        Ok((by.of(y, &said, n_outputs, *weights), loss / size))
+        Ok((by.of(y, &outputs, n_outputs, *weights), loss / size))
     }
 }
 
@@ -271,13 +272,13 @@ impl<'a, F: Float> Watch<'a, F> {
 pub fn check<F: Float>(shape: &Shape, samples: &Samples<F>) -> Result<()> {
     let n_rows = samples.x.n_rows();
     check_length("columns of X", samples.x.n_cols(), shape.fan_in(0))?;
-    check_length("y", samples.y.len(), memory::area(n_rows, shape.n_outputs())?)?;
+    check_length("y", samples.y.len(), memory::checked_len(n_rows, shape.n_outputs())?)?;
     samples.weights.map_or(Ok(()), |weights| check_length("sample_weight", weights.len(), n_rows))
 }
 
 fn indices(n_rows: usize) -> Result<Vec<u32>> {
     let n_rows = u32::try_from(n_rows).map_err(|_| Error::InvalidArgument("too many rows to shuffle"))?;
-    let mut all = memory::with_capacity(n_rows as usize)?;
+    let mut all = memory::try_with_capacity(n_rows as usize)?;
     all.extend(0..n_rows);
     Ok(all)
 }
@@ -285,9 +286,9 @@ fn indices(n_rows: usize) -> Result<Vec<u32>> {
 /// A part of the parameters, with all that moves along.
 struct Part<'a, F> {
     params: &'a mut [F],
-    first: &'a mut [F],
-    second: &'a mut [F],
-    /// Where its slopes wait until the length of all is known; empty if nobody asks for it.
+    exp_avg: &'a mut [F],
+    exp_avg_sq: &'a mut [F],
+    /// Where its gradients wait until the length of all is known; empty if nobody asks for it.
     gradient: &'a mut [F],
     panels: Panels<'a, F>,
 }
@@ -300,11 +301,11 @@ enum Panels<'a, F> {
 
 impl<F: Float> Part<'_, F> {
     /// Takes its part of a step down `gradient`, and packs what it has become.
-    fn advance(self, gradient: &[F], stride: &Stride<F>, keep: f64, keeps_single: bool) {
+    fn advance(self, gradient: &[F], update: &Update<F>, keep: f64, keeps_single: bool) {
         if keep < 1.0 && matches!(self.panels, Panels::Weights(_)) {
             decay(self.params, keep);
         }
-        stride.take(self.params, gradient, self.first, self.second);
+        update.take(self.params, gradient, self.exp_avg, self.exp_avg_sq);
         if keeps_single {
             self.params.iter_mut().for_each(|param| *param = single(*param));
         }
@@ -325,7 +326,7 @@ fn step<F: Float>(
     rows: RowSet,
     params: &Params,
     state: &mut State<F>,
-    steps: &mut Steps<F>,
+    steps: &mut Optimizer<F>,
     packed: &mut Packed<F>,
     work: &mut Workspace<F>,
     gradient: &mut [F],
@@ -337,7 +338,7 @@ fn step<F: Float>(
     }
     let dropout = Dropout::new(network.dropout, params.seed, steps.count());
     let loss = work.pass(ctx, network, packed, &state.params, samples, rows, &dropout)?;
-    let (stride, memory) = steps.begin(state.rate);
+    let (update, memory) = steps.begin(state.rate);
     keep(shape, work.normals(), memory.count, &mut state.params);
     let (alpha, size) = (F::from_f64(params.alpha), F::from_f64(total));
     let (kept, keeps_single) = (1.0 - state.rate * params.decay, params.keeps_single);
@@ -345,26 +346,26 @@ fn step<F: Float>(
     let squares = work.gradient(ctx, network, &samples.x, rows, jobs, |part, gradient, is_weights| {
         let mut squares = 0.0;
         if is_weights {
-            squares = compiled(Penalize { slopes: gradient, weights: part.params, alpha, size });
+            squares = compiled(Penalize { gradients: gradient, weights: part.params, alpha, size });
         } else {
-            gradient.iter_mut().for_each(|slope| *slope = *slope / size);
+            gradient.iter_mut().for_each(|gradient| *gradient = *gradient / size);
         }
         if let Some(most) = params.clip_value {
             let most = F::from_f64(most);
-            gradient.iter_mut().for_each(|slope| *slope = clipped(*slope, most));
+            gradient.iter_mut().for_each(|gradient| *gradient = clipped(*gradient, most));
         }
         if params.clip_norm.is_some() {
             part.gradient.copy_from_slice(gradient);
         } else {
-            part.advance(gradient, &stride, kept, keeps_single);
+            part.advance(gradient, &update, kept, keeps_single);
         }
         squares
     })?;
     if let Some(most) = params.clip_norm {
-        let length = gradient.iter().map(|slope| slope.to_f64() * slope.to_f64()).sum::<f64>().sqrt();
+        let length = gradient.iter().map(|gradient| gradient.to_f64() * gradient.to_f64()).sum::<f64>().sqrt();
         if length > most {
             let factor = F::from_f64(most / length);
-            gradient.iter_mut().for_each(|slope| *slope *= factor);
+            gradient.iter_mut().for_each(|gradient| *gradient *= factor);
         }
         let parts = parts(shape, &mut state.params, memory, packed, gradient);
         let parts = parts
@@ -372,16 +373,16 @@ fn step<F: Float>(
             .flat_map(|(weights, intercepts, scales)| weights.into_iter().chain([intercepts]).chain(scales));
         parallel::map(ctx, parts.collect(), |mut part| {
             let gradient = std::mem::take(&mut part.gradient);
-            part.advance(gradient, &stride, kept, keeps_single);
+            part.advance(gradient, &update, kept, keeps_single);
             Ok(())
         })?;
     }
     Ok(loss / samples.size(rows) + 0.5 * params.alpha * squares / total)
 }
 
-/// Turns sums of slopes over `size` rows into the slopes of the mean and of the penalty; gives the squares of the weights.
+/// Turns sums of gradients over `size` rows into the gradients of the mean and of the penalty; gives the squares of the weights.
 struct Penalize<'k, F> {
-    slopes: &'k mut [F],
+    gradients: &'k mut [F],
     weights: &'k [F],
     alpha: F,
     size: F,
@@ -392,34 +393,34 @@ impl<F: Float> Loops for Penalize<'_, F> {
 
     #[inline(always)]
     fn run(self) -> f64 {
-        let Self { slopes, weights, alpha, size } = self;
+        let Self { gradients, weights, alpha, size } = self;
         // So many sums, whatever the vectors are: no bit depends on them.
         let mut squares = [F::ZERO; LANES];
-        let (slopes, slopes_left) = slopes.as_chunks_mut::<LANES>();
+        let (gradients, gradients_left) = gradients.as_chunks_mut::<LANES>();
         let (weights, weights_left) = weights.as_chunks::<LANES>();
-        let slope_of = |slope: F, weight: F| (slope + alpha * weight) / size;
-        for (slopes, weights) in slopes.iter_mut().zip(weights) {
+        let gradient_of = |gradient: F, weight: F| (gradient + alpha * weight) / size;
+        for (gradients, weights) in gradients.iter_mut().zip(weights) {
             for lane in 0..LANES {
                 squares[lane] += weights[lane] * weights[lane];
-                slopes[lane] = slope_of(slopes[lane], weights[lane]);
+                gradients[lane] = gradient_of(gradients[lane], weights[lane]);
             }
         }
-        for ((slope, &weight), squares) in slopes_left.iter_mut().zip(weights_left).zip(&mut squares) {
+        for ((gradient, &weight), squares) in gradients_left.iter_mut().zip(weights_left).zip(&mut squares) {
             *squares += weight * weight;
-            *slope = slope_of(*slope, weight);
+            *gradient = gradient_of(*gradient, weight);
         }
         squares.iter().map(|sum| sum.to_f64()).sum()
     }
 }
 
-/// `slope`, of a magnitude of `most` at most; NaN stays NaN.
-fn clipped<F: Float>(slope: F, most: F) -> F {
-    if slope > most {
+/// `gradient`, of a magnitude of `most` at most; NaN stays NaN.
+fn clipped<F: Float>(gradient: F, most: F) -> F {
+    if gradient > most {
         most
-    } else if slope < -most {
+    } else if gradient < -most {
         -most
     } else {
-        slope
+        gradient
     }
 }
 
@@ -432,17 +433,17 @@ pub fn single<F: Float>(value: F) -> F {
 fn parts<'a, F: Float>(
     shape: &Shape,
     params: &'a mut [F],
-    memory: &'a mut Memory<F>,
+    memory: &'a mut OptimizerState<F>,
     packed: &'a mut Packed<F>,
     gradient: &'a mut [F],
 ) -> Vec<LayerParts<Part<'a, F>>> {
-    let mut flat = [&mut params[..shape.n_params()], &mut memory.first, &mut memory.second, gradient];
+    let mut flat = [&mut params[..shape.n_params()], &mut memory.exp_avg, &mut memory.exp_avg_sq, gradient];
     let mut weights = flat.each_mut().map(|values| cut(values, shape.n_weights()));
     let mut intercepts = flat.each_mut().map(|values| cut(values, shape.n_intercepts()));
     let mut scales = flat;
     let take = |from: &mut [&'a mut [F]; 4], len: usize, panels: Panels<'a, F>| {
-        let [params, first, second, gradient] = from.each_mut().map(|values| cut(values, len));
-        Part { params, first, second, gradient, panels }
+        let [params, exp_avg, exp_avg_sq, gradient] = from.each_mut().map(|values| cut(values, len));
+        Part { params, exp_avg, exp_avg_sq, gradient, panels }
     };
     let mut parts = Vec::with_capacity(shape.n_layers());
     for (layer, panels) in packed.layers_mut().iter_mut().enumerate() {
@@ -475,20 +476,20 @@ fn judge<F: Float>(params: &Params, state: &mut State<F>, loss: f64, score: Opti
         Some(score) => score < state.best + params.tol,
         None => loss > state.best - params.tol,
     };
-    state.stale = if is_stale { state.stale + 1 } else { 0 };
+    state.n_no_improvement = if is_stale { state.n_no_improvement + 1 } else { 0 };
     if is_better {
         state.best = score.unwrap_or(loss);
         if score.is_some() {
-            state.best_params = Some(memory::copied(&state.params)?);
+            state.best_params = Some(memory::try_copied(&state.params)?);
         }
     }
-    if state.stale as f64 <= params.patience {
+    if state.n_no_improvement as f64 <= params.patience {
         return Ok(Verdict::GoOn);
     }
     Ok(match params.schedule {
-        Schedule::Adaptive if state.rate <= LEAST_RATE => Verdict::TooSmall,
+        Schedule::Adaptive if state.rate <= MIN_RATE => Verdict::TooSmall,
         Schedule::Adaptive => {
-            state.stale = 0;
+            state.n_no_improvement = 0;
             Verdict::Lower(state.rate / 5.0)
         }
         _ => Verdict::Stop,

@@ -5,7 +5,7 @@
 
 use crate::common::{Context, Result, memory, pairwise};
 
-/// The solution of `Ax = b`, once the residual is shorter than `tol` times `b`, or after `most_steps`.
+/// The solution of `Ax = b`, once the residual is shorter than `tol` times `b`, or after `max_steps`.
 ///
 /// # Errors
 /// Those of `apply`; [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
@@ -14,10 +14,10 @@ pub fn conjugate_gradients(
     mut apply: impl FnMut(&[f64]) -> Result<Vec<f64>>,
     b: Vec<f64>,
     tol: f64,
-    most_steps: usize,
+    max_steps: usize,
 ) -> Result<Vec<f64>> {
-    let mut x = memory::filled(b.len(), 0.0)?;
-    let mut products = memory::with_capacity(b.len())?;
+    let mut x = memory::try_filled(b.len(), 0.0)?;
+    let mut products = memory::try_with_capacity(b.len())?;
     let mut dot = |a: &[f64], b: &[f64]| {
         products.clear();
         products.extend(a.iter().zip(b).map(|(a, b)| a * b));
@@ -27,10 +27,10 @@ pub fn conjugate_gradients(
     if length == 0.0 {
         return Ok(x);
     }
-    let mut direction = memory::copied(&b)?;
+    let mut direction = memory::try_copied(&b)?;
     let mut residual = b;
     let mut square = dot(&residual, &residual);
-    for _ in 0..most_steps {
+    for _ in 0..max_steps {
         ctx.check()?;
         if square.sqrt() < tol * length {
             break;
@@ -41,11 +41,11 @@ pub fn conjugate_gradients(
         residual.iter_mut().zip(&image).for_each(|(residual, image)| *residual -= step * image);
         let before = square;
         square = dot(&residual, &residual);
-        let share = square / before;
+        let fraction = square / before;
         direction
             .iter_mut()
             .zip(&residual)
-            .for_each(|(direction, residual)| *direction = residual + share * *direction);
+            .for_each(|(direction, residual)| *direction = residual + fraction * *direction);
     }
     Ok(x)
 }

@@ -26,11 +26,11 @@ pub struct Params {
     /// Largest magnitude in the gradient of a minimum.
     pub gradient_tol: f64,
     /// Most steps.
-    pub most_steps: usize,
+    pub max_steps: usize,
     /// Most evaluations, of which the last step may take more.
-    pub most_evaluations: usize,
+    pub max_evaluations: usize,
     /// Most evaluations in a step.
-    pub most_tries: usize,
+    pub max_tries: usize,
 }
 
 /// Why the search ended.
@@ -81,34 +81,34 @@ pub fn minimize(
     params: &Params,
 ) -> Result<Fit> {
     let n = x.len();
-    let mut gradient = memory::filled(n, 0.0)?;
+    let mut gradient = memory::try_filled(n, 0.0)?;
     let mut value = evaluate(&x, &mut gradient)?;
     let (mut steps, mut evaluations) = (0, 1);
     // As SciPy does, whatever the value is: where it is no number, its gradient may be zero, as that of 0 * log(0) is.
     let mut end = is_within(&gradient, params.gradient_tol).then_some(End::Gradient);
-    let (mut x_before, mut gradient_before) = (memory::copied(&x)?, memory::copied(&gradient)?);
-    let mut direction = memory::filled(n, 0.0)?;
+    let (mut x_before, mut gradient_before) = (memory::try_copied(&x)?, memory::try_copied(&gradient)?);
+    let mut direction = memory::try_filled(n, 0.0)?;
     let mut memory = Memory { pairs: VecDeque::new(), most: params.memory, scale: 1.0 };
     while end.is_none() {
         memory.direction(&gradient, &mut direction);
         x_before.copy_from_slice(&x);
         gradient_before.copy_from_slice(&gradient);
         let value_before = value;
-        let slope_before = dot(&gradient, &direction);
+        let derivative_before = dot(&gradient, &direction);
         // Nothing is known of the scale of the variables before the first step.
         let first = if steps == 0 { (1.0 / dot(&direction, &direction).sqrt()).min(RULES.most) } else { 1.0 };
-        let mut search = Search::new(RULES, first, value, slope_before);
-        let (mut tries, mut slope, mut step) = (0, slope_before, first);
+        let mut search = Search::new(RULES, first, value, derivative_before);
+        let (mut tries, mut derivative, mut step) = (0, derivative_before, first);
         let mut is_found = false;
-        while let Some(search) = search.as_mut().filter(|_| tries < params.most_tries) {
+        while let Some(search) = search.as_mut().filter(|_| tries < params.max_tries) {
             step = search.step();
             for i in 0..n {
                 x[i] = x_before[i] + step * direction[i];
             }
             value = evaluate(&x, &mut gradient)?;
             (tries, evaluations) = (tries + 1, evaluations + 1);
-            slope = dot(&gradient, &direction);
-            if search.judge(value, slope) != Verdict::Try {
+            derivative = dot(&gradient, &direction);
+            if search.judge(value, derivative) != Verdict::Try {
                 is_found = true;
                 break;
             }
@@ -126,9 +126,9 @@ pub fn minimize(
         steps += 1;
         let asks_to_stop = observe(&x, value)?;
         let fall = value_before - value;
-        end = if steps >= params.most_steps {
+        end = if steps >= params.max_steps {
             Some(End::Steps)
-        } else if evaluations > params.most_evaluations {
+        } else if evaluations > params.max_evaluations {
             Some(End::Evaluations)
         } else if asks_to_stop {
             Some(End::Observer)
@@ -139,8 +139,8 @@ pub fn minimize(
         } else {
             None
         };
-        if end.is_none() && (slope - slope_before) * step > f64::EPSILON * -slope_before * step {
-            memory.learn(step, (slope - slope_before) * step, &direction, &gradient, &gradient_before)?;
+        if end.is_none() && (derivative - derivative_before) * step > f64::EPSILON * -derivative_before * step {
+            memory.learn(step, (derivative - derivative_before) * step, &direction, &gradient, &gradient_before)?;
         }
     }
     let end = end.unwrap_or(End::Stuck);
@@ -174,8 +174,8 @@ impl Memory {
         let mut pair = match recycled {
             Some(pair) => pair,
             None => Pair {
-                step: memory::filled(direction.len(), 0.0)?,
-                change: memory::filled(direction.len(), 0.0)?,
+                step: memory::try_filled(direction.len(), 0.0)?,
+                change: memory::try_filled(direction.len(), 0.0)?,
                 product: 0.0,
             },
         };
@@ -193,16 +193,16 @@ impl Memory {
     /// The direction to the minimum of the function as it is known.
     fn direction(&self, gradient: &[f64], direction: &mut [f64]) {
         direction.iter_mut().zip(gradient).for_each(|(direction, gradient)| *direction = -gradient);
-        let mut shares = Vec::with_capacity(self.pairs.len());
+        let mut fractions = Vec::with_capacity(self.pairs.len());
         for pair in self.pairs.iter().rev() {
-            let share = dot(&pair.step, direction) / pair.product;
-            add_multiple(direction, -share, &pair.change);
-            shares.push(share);
+            let fraction = dot(&pair.step, direction) / pair.product;
+            add_multiple(direction, -fraction, &pair.change);
+            fractions.push(fraction);
         }
         direction.iter_mut().for_each(|value| *value /= self.scale);
-        for (pair, share) in self.pairs.iter().zip(shares.into_iter().rev()) {
+        for (pair, fraction) in self.pairs.iter().zip(fractions.into_iter().rev()) {
             let back = dot(&pair.change, direction) / pair.product;
-            add_multiple(direction, share - back, &pair.step);
+            add_multiple(direction, fraction - back, &pair.step);
         }
     }
 }
@@ -215,9 +215,9 @@ mod tests {
         memory: 10,
         value_tol: 0.0,
         gradient_tol: 1e-8,
-        most_steps: 1000,
-        most_evaluations: 15_000,
-        most_tries: 20,
+        max_steps: 1000,
+        max_evaluations: 15_000,
+        max_tries: 20,
     };
 
     /// Rosenbrock's valley, in pairs of variables.
@@ -250,9 +250,9 @@ mod tests {
     #[test]
     fn steps_and_evaluations_are_limited_and_observed() {
         let start = vec![-1.2, 1.0];
-        let fit = from(start.clone(), &Params { most_steps: 3, ..PARAMS });
+        let fit = from(start.clone(), &Params { max_steps: 3, ..PARAMS });
         assert_eq!((fit.steps, fit.end), (3, End::Steps));
-        let fit = from(start.clone(), &Params { most_evaluations: 3, ..PARAMS });
+        let fit = from(start.clone(), &Params { max_evaluations: 3, ..PARAMS });
         assert_eq!(fit.end, End::Evaluations);
         let mut values = Vec::new();
         let observe = |_: &[f64], value| {
@@ -280,9 +280,9 @@ mod tests {
     /// scipy.optimize.minimize(lambda x: (value, gradient), [0.0, 0.0], jac=True, method="L-BFGS-B") ends in the same way.
     #[test]
     fn out_of_range_nothing_counts_as_found_but_a_gradient_of_zero() {
-        let at = |value: f64, slopes: [f64; 2]| {
+        let at = |value: f64, derivatives: [f64; 2]| {
             let evaluate = |_: &[f64], gradient: &mut [f64]| {
-                gradient.copy_from_slice(&slopes);
+                gradient.copy_from_slice(&derivatives);
                 Ok(value)
             };
             let fit = minimize(evaluate, |_, _| Ok(false), vec![0.0; 2], &PARAMS).expect("memory");
@@ -293,8 +293,8 @@ mod tests {
         for value in [nan, infinite, 1.0] {
             assert_eq!(at(value, [0.0; 2]), End::Gradient);
         }
-        for slopes in [[nan, nan], [nan, 0.0], [0.0, nan], [infinite, 1.0], [1e200, 1.0], [1.0, 1e155]] {
-            assert_eq!(at(1.0, slopes), End::Stuck, "{slopes:?}");
+        for derivatives in [[nan, nan], [nan, 0.0], [0.0, nan], [infinite, 1.0], [1e200, 1.0], [1.0, 1e155]] {
+            assert_eq!(at(1.0, derivatives), End::Stuck, "{derivatives:?}");
         }
         assert_eq!(at(nan, [1.0; 2]), End::Stuck);
     }

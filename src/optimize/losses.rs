@@ -1,4 +1,4 @@
-//! Losses of one prediction, and their slopes.
+//! Losses of one prediction, and their gradients.
 //!
 //! A target is a number, or says on which side of zero the prediction should be: 1 or -1, and 1 or 0 for
 //! [`Loss::HalfBinomial`].
@@ -88,7 +88,7 @@ impl Loss {
         }
     }
 
-    /// The most by which the slope changes with the prediction, jumps aside.
+    /// The most by which the gradient changes with the prediction, jumps aside.
     pub fn curvature(self) -> f64 {
         match self {
             Self::Hinge(_) | Self::EpsilonInsensitive(_) => 0.0,
@@ -98,9 +98,9 @@ impl Loss {
         }
     }
 
-    /// Its slope in the prediction.
+    /// Its gradient in the prediction.
     #[inline(always)]
-    pub fn slope(self, target: f64, prediction: f64) -> f64 {
+    pub fn gradient(self, target: f64, prediction: f64) -> f64 {
         match self {
             Self::Hinge(threshold) => {
                 if prediction * target <= threshold {
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slopes_are_those_of_the_values() {
+    fn gradients_are_those_of_the_values() {
         let losses = [
             (Loss::Hinge(1.0), -1.0),
             (Loss::SquaredHinge(1.0), 1.0),
@@ -184,8 +184,8 @@ mod tests {
         for (loss, target) in losses {
             for prediction in [-40.0, -5.0, -0.63, 0.0123, 0.55, 3.0, 25.0] {
                 let change = (loss.value(target, prediction + 1e-6) - loss.value(target, prediction - 1e-6)) / 2e-6;
-                let slope = loss.slope(target, prediction);
-                assert!((change - slope).abs() < 1e-5 * (1.0 + slope.abs()), "{loss:?} at {prediction}");
+                let gradient = loss.gradient(target, prediction);
+                assert!((change - gradient).abs() < 1e-5 * (1.0 + gradient.abs()), "{loss:?} at {prediction}");
             }
         }
     }

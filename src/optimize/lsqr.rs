@@ -31,9 +31,9 @@ pub trait Operator {
     ///
     /// # Errors
     /// As [`Operator::apply`].
-    fn apply_both(&self, ctx: &Context, vector: &[f64], share: f64, u: &mut [f64]) -> Result<Vec<f64>> {
+    fn apply_both(&self, ctx: &Context, vector: &[f64], fraction: f64, u: &mut [f64]) -> Result<Vec<f64>> {
         let product = self.apply(ctx, vector)?;
-        u.iter_mut().zip(product).for_each(|(value, product)| *value = product + share * *value);
+        u.iter_mut().zip(product).for_each(|(value, product)| *value = product + fraction * *value);
         self.apply_transposed(ctx, u)
     }
 }
@@ -46,9 +46,9 @@ pub struct Params {
     /// Relative error of the matrix, and of the right-hand side.
     pub tol: f64,
     /// Largest condition that is believed.
-    pub most_condition: f64,
+    pub max_condition: f64,
     /// Most steps.
-    pub most_steps: usize,
+    pub max_steps: usize,
 }
 
 /// The solution `x` of least norm that minimises `|Ax - b|`, as far as the tolerance tells, and the number of steps.
@@ -56,7 +56,7 @@ pub struct Params {
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
 pub fn lsqr(ctx: &Context, a: &impl Operator, mut u: Vec<f64>, params: &Params) -> Result<(Vec<f64>, usize)> {
-    let mut x = memory::filled(a.n_cols(), 0.0)?;
+    let mut x = memory::try_filled(a.n_cols(), 0.0)?;
     let b_norm = normalize(&mut u)?;
     let mut v = a.apply_transposed(ctx, &u)?;
     let mut alpha = if b_norm > 0.0 { normalize(&mut v)? } else { 0.0 };
@@ -64,10 +64,10 @@ pub fn lsqr(ctx: &Context, a: &impl Operator, mut u: Vec<f64>, params: &Params) 
         return Ok((x, 0));
     }
     let mut steps = 0;
-    let mut w = memory::copied(&v)?;
+    let mut w = memory::try_copied(&v)?;
     let (mut rho_bar, mut phi_bar) = (alpha, b_norm);
     let mut norms = Norms { b: b_norm, ..Norms::default() };
-    for step in 1..=params.most_steps {
+    for step in 1..=params.max_steps {
         ctx.check()?;
         steps = step;
         let image = a.apply_both(ctx, &v, -alpha, &mut u)?;
@@ -99,7 +99,7 @@ pub fn lsqr(ctx: &Context, a: &impl Operator, mut u: Vec<f64>, params: &Params) 
         norms.see_solution(phi, rho, theta);
         norms.residual = (phi_bar * phi_bar + norms.damped).sqrt();
         norms.gradient = alpha * (sine * phi).abs();
-        if step == params.most_steps || norms.suffice(params) {
+        if step == params.max_steps || norms.suffice(params) {
             break;
         }
     }
@@ -131,7 +131,7 @@ struct Norms {
 
 impl Norms {
     fn see_direction(&mut self, w: &[f64], rho: f64) -> Result<()> {
-        let mut squares = memory::with_capacity(w.len())?;
+        let mut squares = memory::try_with_capacity(w.len())?;
         squares.extend(w.iter().map(|value| (value / rho) * (value / rho)));
         self.directions += pairwise::sum(&squares);
         Ok(())
@@ -159,7 +159,7 @@ impl Norms {
         let is_lost = 1.0 + inverse_condition <= 1.0 || 1.0 + gradient <= 1.0;
         is_lost
             || 1.0 + residual / (1.0 + solution) <= 1.0
-            || inverse_condition <= 1.0 / params.most_condition
+            || inverse_condition <= 1.0 / params.max_condition
             || gradient <= params.tol
             || residual <= params.tol + params.tol * solution
     }
@@ -173,7 +173,7 @@ fn normalize(vector: &mut [f64]) -> Result<f64> {
         return Ok(0.0);
     }
     let unit = power_below(largest).max(f64::MIN_POSITIVE);
-    let mut squares = memory::with_capacity(vector.len())?;
+    let mut squares = memory::try_with_capacity(vector.len())?;
     squares.extend(vector.iter().map(|value| (value / unit) * (value / unit)));
     let norm = pairwise::sum(&squares).sqrt() * unit;
     vector.iter_mut().for_each(|value| *value /= norm);
@@ -219,7 +219,7 @@ mod tests {
         }
     }
 
-    const PARAMS: Params = Params { damp: 0.0, tol: 1e-14, most_condition: 1e8, most_steps: 6 };
+    const PARAMS: Params = Params { damp: 0.0, tol: 1e-14, max_condition: 1e8, max_steps: 6 };
 
     fn solve(rows: &[[f64; 3]], b: &[f64]) -> Vec<f64> {
         lsqr(&Context::serial(), &Plain(rows.to_vec()), b.to_vec(), &PARAMS).expect("memory").0

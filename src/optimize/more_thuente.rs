@@ -1,4 +1,4 @@
-//! A line search for a step that lowers a function enough and flattens its slope enough.
+//! A line search for a step that lowers a function enough and flattens its derivative enough.
 //!
 //! The step is sought in an interval that shrinks around a minimum. While no step has lowered the function enough, the
 //! function less the line of sufficient decrease is looked at instead; each new step is the minimum of a cubic or a
@@ -15,9 +15,9 @@ const EXTRAPOLATION: (f64, f64) = (1.1, 4.0);
 /// When a step is taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
-    /// Share of the initial slope by which the function must fall.
+    /// Fraction of the initial derivative by which the function must fall.
     pub decrease: f64,
-    /// Share of the initial slope to which the slope must fall.
+    /// Fraction of the initial derivative to which the derivative must fall.
     pub curvature: f64,
     /// Relative width of the interval at which the search gives up.
     pub width: f64,
@@ -38,18 +38,18 @@ pub enum Verdict {
     Stuck,
 }
 
-/// A step, with the value and the slope of the function there.
+/// A step, with the value and the derivative of the function there.
 #[derive(Debug, Clone, Copy)]
 struct Point {
     step: f64,
     value: f64,
-    slope: f64,
+    derivative: f64,
 }
 
 impl Point {
     /// The same point of the function less a line through the origin.
     fn less(self, line: f64) -> Self {
-        Self { step: self.step, value: self.value - self.step * line, slope: self.slope - line }
+        Self { step: self.step, value: self.value - self.step * line, derivative: self.derivative - line }
     }
 
     fn plus(self, line: f64) -> Self {
@@ -77,14 +77,14 @@ pub struct Search {
 }
 
 impl Search {
-    /// Begins with a step to try, given the value and the slope of the function at zero; None if the slope does not
+    /// Begins with a step to try, given the value and the derivative of the function at zero; None if the derivative does not
     /// fall, or falls beyond all numbers, so that no decrease is enough, or the step is out of range.
-    pub fn new(rules: Rules, step: f64, value: f64, slope: f64) -> Option<Self> {
-        let falls = slope < 0.0 && slope.is_finite();
+    pub fn new(rules: Rules, step: f64, value: f64, derivative: f64) -> Option<Self> {
+        let falls = derivative < 0.0 && derivative.is_finite();
         if !falls || !(rules.least..=rules.most).contains(&step) {
             return None;
         }
-        let start = Point { step: 0.0, value, slope };
+        let start = Point { step: 0.0, value, derivative };
         let width = rules.most - rules.least;
         let range = (0.0, step + EXTRAPOLATION.1 * step);
         let (is_bracketed, is_low) = (false, false);
@@ -97,21 +97,21 @@ impl Search {
         self.step
     }
 
-    /// Takes in the value and the slope of the function at the step.
-    pub fn judge(&mut self, value: f64, slope: f64) -> Verdict {
-        let line = self.rules.decrease * self.start.slope;
+    /// Takes in the value and the derivative of the function at the step.
+    pub fn judge(&mut self, value: f64, derivative: f64) -> Verdict {
+        let line = self.rules.decrease * self.start.derivative;
         let enough = self.start.value + self.step * line;
-        self.is_low |= value <= enough && slope >= 0.0;
-        if value <= enough && slope.abs() <= self.rules.curvature * -self.start.slope {
+        self.is_low |= value <= enough && derivative >= 0.0;
+        if value <= enough && derivative.abs() <= self.rules.curvature * -self.start.derivative {
             return Verdict::Found;
         }
-        let ends_high = self.step == self.rules.most && value <= enough && slope <= line;
-        let ends_low = self.step == self.rules.least && (value > enough || slope >= line);
+        let ends_high = self.step == self.rules.most && value <= enough && derivative <= line;
+        let ends_low = self.step == self.rules.least && (value > enough || derivative >= line);
         if self.is_exhausted() || ends_high || ends_low {
             return Verdict::Stuck;
         }
 
-        let tried = Point { step: self.step, value, slope };
+        let tried = Point { step: self.step, value, derivative };
         if !self.is_low && value <= self.best.value && value > enough {
             (self.best, self.other) = (self.best.less(line), self.other.less(line));
             self.narrow(tried.less(line));
@@ -148,14 +148,14 @@ impl Search {
     /// Takes a tried step into the interval and chooses the next one.
     fn narrow(&mut self, tried: Point) {
         let best = self.best;
-        let turns = tried.slope * best.slope.signum() < 0.0;
+        let turns = tried.derivative * best.derivative.signum() < 0.0;
         let next = if tried.value > best.value {
             // Higher: a minimum lies in between.
             self.is_bracketed = true;
-            let share = ratio(best, tried, false);
-            let cubic = best.step + share * (tried.step - best.step);
-            let chord = (best.value - tried.value) / (tried.step - best.step) + best.slope;
-            let parabola = best.step + best.slope / chord / 2.0 * (tried.step - best.step);
+            let fraction = ratio(best, tried, false);
+            let cubic = best.step + fraction * (tried.step - best.step);
+            let chord = (best.value - tried.value) / (tried.step - best.step) + best.derivative;
+            let parabola = best.step + best.derivative / chord / 2.0 * (tried.step - best.step);
             if (cubic - best.step).abs() <= (parabola - best.step).abs() {
                 cubic
             } else {
@@ -166,7 +166,7 @@ impl Search {
             self.is_bracketed = true;
             let cubic = tried.step + ratio(tried, best, false) * (best.step - tried.step);
             farther(tried.step, cubic, secant(tried, best))
-        } else if tried.slope.abs() < best.slope.abs() {
+        } else if tried.derivative.abs() < best.derivative.abs() {
             // Lower, and flatter: on, but not too far.
             self.flatter(tried)
         } else if self.is_bracketed {
@@ -190,10 +190,10 @@ impl Search {
     /// The next step where the function is lower and flatter than before.
     fn flatter(&self, tried: Point) -> f64 {
         let best = self.best;
-        let share = ratio(tried, best, true);
+        let fraction = ratio(tried, best, true);
         // Without a minimum of the cubic ahead, as far as may be.
-        let cubic = if share < 0.0 {
-            tried.step + share * (best.step - tried.step)
+        let cubic = if fraction < 0.0 {
+            tried.step + fraction * (best.step - tried.step)
         } else if tried.step > best.step {
             self.range.1
         } else {
@@ -209,26 +209,29 @@ impl Search {
     }
 }
 
-/// The share of the way from one point to another at which the cubic through both has its minimum. With `may_be_flat`,
+/// The fraction of the way from one point to another at which the cubic through both has its minimum. With `may_be_flat`,
 /// a cubic without one gives a share that is not negative.
 fn ratio(from: Point, to: Point, may_be_flat: bool) -> f64 {
-    let theta = 3.0 * (from.value - to.value) / (to.step - from.step) + from.slope + to.slope;
-    let scale = theta.abs().max(from.slope.abs()).max(to.slope.abs());
-    let square = (theta / scale).powi(2) - (from.slope / scale) * (to.slope / scale);
+    let theta = 3.0 * (from.value - to.value) / (to.step - from.step) + from.derivative + to.derivative;
+    let scale = theta.abs().max(from.derivative.abs()).max(to.derivative.abs());
+    let square = (theta / scale).powi(2) - (from.derivative / scale) * (to.derivative / scale);
     let gamma = scale * if may_be_flat { square.max(0.0) } else { square }.sqrt();
     let gamma = if to.step < from.step { -gamma } else { gamma };
     if may_be_flat && gamma == 0.0 {
         return 0.0;
     }
-    let numerator = (gamma - from.slope) + theta;
-    let denominator =
-        if may_be_flat { (gamma + (to.slope - from.slope)) + gamma } else { ((gamma - from.slope) + gamma) + to.slope };
+    let numerator = (gamma - from.derivative) + theta;
+    let denominator = if may_be_flat {
+        (gamma + (to.derivative - from.derivative)) + gamma
+    } else {
+        ((gamma - from.derivative) + gamma) + to.derivative
+    };
     numerator / denominator
 }
 
-/// Where the line through the slopes at two points is zero.
+/// Where the line through the derivatives at two points is zero.
 fn secant(tried: Point, best: Point) -> f64 {
-    tried.step + tried.slope / (tried.slope - best.slope) * (best.step - tried.step)
+    tried.step + tried.derivative / (tried.derivative - best.derivative) * (best.step - tried.step)
 }
 
 /// Of two steps the one that is farther from `step`; the second if they are equally far.
@@ -243,12 +246,12 @@ mod tests {
     const RULES: Rules = Rules { decrease: 1e-3, curvature: 0.1, width: 1e-10, least: 0.0, most: 1e10 };
 
     fn search(step: f64, f: impl Fn(f64) -> (f64, f64)) -> (Verdict, f64, usize) {
-        let (value, slope) = f(0.0);
-        let mut search = Search::new(RULES, step, value, slope).expect("a falling slope");
+        let (value, derivative) = f(0.0);
+        let mut search = Search::new(RULES, step, value, derivative).expect("a falling derivative");
         for tries in 1..100 {
             let step = search.step();
-            let (value, slope) = f(step);
-            let verdict = search.judge(value, slope);
+            let (value, derivative) = f(step);
+            let verdict = search.judge(value, derivative);
             if verdict != Verdict::Try {
                 return (verdict, step, tries);
             }
@@ -269,16 +272,19 @@ mod tests {
             for first in [1e-3, 1e-1, 10.0, 1e3] {
                 let (verdict, step, tries) = search(first, f);
                 assert!(verdict == Verdict::Found && tries < 30, "{first}: {verdict:?} {step} {tries}");
-                let ((start, slope), (value, end)) = (f(0.0), f(step));
-                assert!(value <= start + RULES.decrease * step * slope && end.abs() <= RULES.curvature * slope.abs());
+                let ((start, derivative), (value, end)) = (f(0.0), f(step));
+                assert!(
+                    value <= start + RULES.decrease * step * derivative
+                        && end.abs() <= RULES.curvature * derivative.abs()
+                );
             }
         }
     }
 
     #[test]
-    fn a_rising_slope_has_no_search_and_a_falling_line_no_end() {
-        for slope in [0.0, 1.0, f64::NAN, f64::NEG_INFINITY] {
-            assert!(Search::new(RULES, 1.0, 0.0, slope).is_none());
+    fn a_rising_derivative_has_no_search_and_a_falling_line_no_end() {
+        for derivative in [0.0, 1.0, f64::NAN, f64::NEG_INFINITY] {
+            assert!(Search::new(RULES, 1.0, 0.0, derivative).is_none());
         }
         assert_eq!(search(1.0, |x| (-x, -1.0)).0, Verdict::Stuck);
     }

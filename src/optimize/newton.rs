@@ -3,16 +3,16 @@
 //!
 //! Reference: S. Boyd, L. Vandenberghe, "Convex Optimization", 2004, chapter 9.5.
 
-use super::Curved;
+use super::TwiceDifferentiable;
 use crate::common::{Context, Result, memory};
 use crate::linalg::cholesky::{factorize, inverse_norm, solve_transposed, solve_upper};
 use crate::linalg::syrk::OCTET;
 use crate::linalg::vectors::{add_multiple, dot, is_within, sum_of_magnitudes};
 
-/// Share of the expected fall that a step must bring.
+/// Fraction of the expected fall that a step must bring.
 const DECREASE: f64 = 1.0 / 2048.0;
 /// Halvings of a step.
-const MOST_TRIES: usize = 21;
+const MAX_TRIES: usize = 21;
 /// Differences of so many units in the last place say nothing about values.
 const NOISE: f64 = 16.0;
 
@@ -24,7 +24,7 @@ pub struct Params {
     /// Largest magnitude in the gradient of a minimum, and half the square of Newton's decrement.
     pub tol: f64,
     /// Most steps.
-    pub most_steps: usize,
+    pub max_steps: usize,
     /// The precision of values and of the matrix.
     pub precision: f64,
 }
@@ -61,12 +61,12 @@ pub struct Fit {
 ///
 /// # Errors
 /// Those of the function; [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
-pub fn minimize(ctx: &Context, f: &mut impl Curved, mut x: Vec<f64>, params: &Params) -> Result<Fit> {
+pub fn minimize(ctx: &Context, f: &mut impl TwiceDifferentiable, mut x: Vec<f64>, params: &Params) -> Result<Fit> {
     let n = x.len();
-    let mut hessian = memory::filled(memory::area(n, n)?, 0.0)?;
-    let mut gradient = memory::filled(n, 0.0)?;
+    let mut hessian = memory::try_filled(memory::checked_len(n, n)?, 0.0)?;
+    let mut gradient = memory::try_filled(n, 0.0)?;
     let mut value = f.evaluate(&x, &mut gradient)?;
-    for steps in 1..=params.most_steps {
+    for steps in 1..=params.max_steps {
         if f.hessian(&mut hessian)? {
             return Ok(Fit { x, steps, end: End::Concave });
         }
@@ -74,14 +74,14 @@ pub fn minimize(ctx: &Context, f: &mut impl Curved, mut x: Vec<f64>, params: &Pa
             Ok(newton) => newton,
             Err(condition) => return Ok(Fit { x, steps, end: End::Singular(condition) }),
         };
-        let slope = dot(&gradient, &newton);
-        if slope > 0.0 {
+        let derivative = dot(&gradient, &newton);
+        if derivative > 0.0 {
             return Ok(Fit { x, steps, end: End::Uphill });
         }
-        let (x_before, value_before, size_before) = (memory::copied(&x)?, value, sum_of_magnitudes(&gradient));
+        let (x_before, value_before, size_before) = (memory::try_copied(&x)?, value, sum_of_magnitudes(&gradient));
         let mut step = 1.0;
         let mut is_found = false;
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             x.iter_mut()
                 .zip(x_before.iter().zip(&newton))
                 .for_each(|(x, (before, newton))| *x = before + step * newton);
@@ -90,7 +90,7 @@ pub fn minimize(ctx: &Context, f: &mut impl Curved, mut x: Vec<f64>, params: &Pa
             let is_noise = rise.abs() <= (value_before * NOISE * params.precision).abs();
             // Where nothing but rounding is left of the gradient too, it need not become smaller.
             let is_flat = sum_of_magnitudes(&gradient) < size_before || is_within(&gradient, params.tol);
-            is_found = rise <= step * DECREASE * slope || (is_noise && is_flat);
+            is_found = rise <= step * DECREASE * derivative || (is_noise && is_flat);
             if is_found {
                 break;
             }
@@ -107,7 +107,7 @@ pub fn minimize(ctx: &Context, f: &mut impl Curved, mut x: Vec<f64>, params: &Pa
             }
         }
     }
-    Ok(Fit { x, steps: params.most_steps, end: End::Steps })
+    Ok(Fit { x, steps: params.max_steps, end: End::Steps })
 }
 
 /// The step that makes the gradient zero, or the reciprocal condition if it is below the precision (None: zero).
@@ -119,7 +119,7 @@ fn solve(
 ) -> Result<std::result::Result<Vec<f64>, Option<f64>>> {
     let (n, free) = (gradient.len(), params.free);
     let stride = free.next_multiple_of(OCTET);
-    let mut factor = memory::filled(memory::area(stride, stride)?, 0.0)?;
+    let mut factor = memory::try_filled(memory::checked_len(stride, stride)?, 0.0)?;
     let mut norm: f64 = 0.0;
     for (row, target) in hessian.chunks_exact(n).take(free).zip(factor.chunks_exact_mut(stride)) {
         target[..free].copy_from_slice(&row[..free]);
@@ -133,7 +133,7 @@ fn solve(
     if !is_fine {
         return Ok(Err(Some(condition)));
     }
-    let mut newton = memory::filled(n, 0.0)?;
+    let mut newton = memory::try_filled(n, 0.0)?;
     add_multiple(&mut newton[..free], -1.0, &gradient[..free]);
     solve_transposed(&factor, stride, &mut newton[..free]);
     solve_upper(&factor, stride, &mut newton[..free]);
@@ -142,10 +142,10 @@ fn solve(
 
 #[cfg(test)]
 mod tests {
-    use super::super::curved::tests::{Bowl, lopsided};
+    use super::super::twice_differentiable::tests::{Bowl, lopsided};
     use super::*;
 
-    const PARAMS: Params = Params { free: 2, tol: 1e-8, most_steps: 50, precision: f64::EPSILON };
+    const PARAMS: Params = Params { free: 2, tol: 1e-8, max_steps: 50, precision: f64::EPSILON };
 
     fn from(f: &mut Bowl, x: &[f64], params: &Params) -> Fit {
         minimize(&Context::serial(), f, x.to_vec(), params).expect("memory")
@@ -158,12 +158,12 @@ mod tests {
         let mut gradient = [0.0; 2];
         lopsided().evaluate(&fit.x, &mut gradient).expect("a value");
         assert!(is_within(&gradient, 1e-8));
-        assert_eq!(from(&mut lopsided(), &[4.0, -3.0], &Params { most_steps: 1, ..PARAMS }).end, End::Steps);
+        assert_eq!(from(&mut lopsided(), &[4.0, -3.0], &Params { max_steps: 1, ..PARAMS }).end, End::Steps);
     }
 
     #[test]
     fn fixed_variables_stay() {
-        let fit = from(&mut lopsided(), &[4.0, 0.0], &Params { free: 1, tol: 1e-3, most_steps: 20, ..PARAMS });
+        let fit = from(&mut lopsided(), &[4.0, 0.0], &Params { free: 1, tol: 1e-3, max_steps: 20, ..PARAMS });
         assert!(fit.x[1] == 0.0 && fit.x[0] != 4.0);
     }
 

@@ -5,7 +5,7 @@
 //! References: J. Nocedal, S. Wright, "Numerical Optimization", 2006, chapter 7; C. Royer, M. O'Neill, S. Wright,
 //! "A Newton-CG algorithm with complexity guarantees for smooth unconstrained optimization", 2020.
 
-use super::Curved;
+use super::TwiceDifferentiable;
 use super::more_thuente::{Rules, Search, Verdict};
 use crate::common::{Result, memory};
 use crate::linalg::vectors::{add_multiple, dot, is_within, sum_of_magnitudes};
@@ -13,9 +13,9 @@ use crate::linalg::vectors::{add_multiple, dot, is_within, sum_of_magnitudes};
 /// Conditions of the search along a direction.
 const RULES: Rules = Rules { decrease: 1e-4, curvature: 0.9, width: 1e-14, least: 1e-8, most: 50.0 };
 /// Evaluations in a search.
-const MOST_TRIES: usize = 99;
+const MAX_TRIES: usize = 99;
 /// Steps of conjugate gradients.
-const MOST_INNER_STEPS: usize = 200;
+const MAX_INNER_STEPS: usize = 200;
 /// Differences of so many units in the last place say nothing.
 const NOISE: f64 = 16.0;
 
@@ -25,7 +25,7 @@ pub struct Params {
     /// Largest magnitude in the gradient of a minimum.
     pub tol: f64,
     /// Most steps.
-    pub most_steps: usize,
+    pub max_steps: usize,
     /// The precision of values.
     pub precision: f64,
 }
@@ -58,29 +58,29 @@ pub struct Fit {
 ///
 /// # Errors
 /// Those of the function; [`crate::common::Error::OutOfMemory`].
-pub fn minimize(f: &mut impl Curved, mut x: Vec<f64>, params: &Params) -> Result<Fit> {
-    let mut gradient = memory::filled(x.len(), 0.0)?;
+pub fn minimize(f: &mut impl TwiceDifferentiable, mut x: Vec<f64>, params: &Params) -> Result<Fit> {
+    let mut gradient = memory::try_filled(x.len(), 0.0)?;
     let mut value = f.evaluate(&x, &mut gradient)?;
     let mut value_before = None;
-    for steps in 0..params.most_steps {
+    for steps in 0..params.max_steps {
         if is_within(&gradient, params.tol) {
             return Ok(Fit { x, value, steps, end: End::Gradient });
         }
         let direction = direction(f, &gradient, params.precision)?;
-        let slope = dot(&gradient, &direction);
+        let derivative = dot(&gradient, &direction);
         let first: f64 = match value_before {
-            Some(before) if slope != 0.0 => 2.02 * (value - before) / slope,
+            Some(before) if derivative != 0.0 => 2.02 * (value - before) / derivative,
             _ => 1.0,
         };
         let first = if first < 0.0 { 1.0 } else { first.min(1.0) };
         let start = Point { x: &x, value, gradient: &gradient };
-        let Some(found) = search(f, &start, &direction, first, slope, params)? else {
+        let Some(found) = search(f, &start, &direction, first, derivative, params)? else {
             return Ok(Fit { x, value, steps, end: End::Stuck });
         };
         value_before = Some(value);
         (x, value, gradient) = found;
     }
-    Ok(Fit { x, value, steps: params.most_steps, end: End::Steps })
+    Ok(Fit { x, value, steps: params.max_steps, end: End::Steps })
 }
 
 /// Where a search begins.
@@ -96,21 +96,21 @@ type Found = (Vec<f64>, f64, Vec<f64>);
 /// The end of the step along a direction, with the value and the gradient there, which is the last that `f` was asked
 /// about.
 fn search(
-    f: &mut impl Curved,
+    f: &mut impl TwiceDifferentiable,
     start: &Point<'_>,
     direction: &[f64],
     first: f64,
-    slope: f64,
+    derivative: f64,
     params: &Params,
 ) -> Result<Option<Found>> {
-    let mut x = memory::copied(start.x)?;
-    let mut gradient = memory::filled(x.len(), 0.0)?;
+    let mut x = memory::try_copied(start.x)?;
+    let mut gradient = memory::try_filled(x.len(), 0.0)?;
     let go = |f: &mut _, step: f64, x: &mut [f64], gradient: &mut [f64]| -> Result<f64> {
         x.iter_mut().zip(start.x.iter().zip(direction)).for_each(|(x, (start, value))| *x = start + step * value);
-        Curved::evaluate(f, x, gradient)
+        TwiceDifferentiable::evaluate(f, x, gradient)
     };
-    if let Some(mut search) = Search::new(RULES, first, start.value, slope) {
-        for _ in 0..MOST_TRIES {
+    if let Some(mut search) = Search::new(RULES, first, start.value, derivative) {
+        for _ in 0..MAX_TRIES {
             let value = go(f, search.step(), &mut x, &mut gradient)?;
             match search.judge(value, dot(&gradient, direction)) {
                 Verdict::Found => return Ok(Some((x, value, gradient))),
@@ -128,21 +128,21 @@ fn search(
 }
 
 /// A direction along which the gradient vanishes, or nearly so.
-fn direction(f: &mut impl Curved, gradient: &[f64], precision: f64) -> Result<Vec<f64>> {
+fn direction(f: &mut impl TwiceDifferentiable, gradient: &[f64], precision: f64) -> Result<Vec<f64>> {
     let size = sum_of_magnitudes(gradient);
     let enough = size * size.sqrt().min(0.5);
-    let mut found = memory::filled(gradient.len(), 0.0)?;
-    let mut image = memory::filled(gradient.len(), 0.0)?;
-    let mut residual = memory::copied(gradient)?;
-    let mut along = memory::copied(gradient)?;
+    let mut found = memory::try_filled(gradient.len(), 0.0)?;
+    let mut image = memory::try_filled(gradient.len(), 0.0)?;
+    let mut residual = memory::try_copied(gradient)?;
+    let mut along = memory::try_copied(gradient)?;
     along.iter_mut().for_each(|value| *value = -*value);
     let mut square = dot(&residual, &residual);
     let mut length = square;
-    for step in 0..=MOST_INNER_STEPS {
+    for step in 0..=MAX_INNER_STEPS {
         if sum_of_magnitudes(&residual) <= enough {
             break;
         }
-        f.curve(&along, &mut image)?;
+        f.hvp(&along, &mut image)?;
         let curvature = dot(&along, &image);
         if (0.0..=NOISE * precision * length).contains(&curvature) {
             break;
@@ -153,9 +153,9 @@ fn direction(f: &mut impl Curved, gradient: &[f64], precision: f64) -> Result<Ve
             }
             break;
         }
-        let share = square / curvature;
-        add_multiple(&mut found, share, &along);
-        add_multiple(&mut residual, share, &image);
+        let fraction = square / curvature;
+        add_multiple(&mut found, fraction, &along);
+        add_multiple(&mut residual, fraction, &image);
         let before = square;
         square = dot(&residual, &residual);
         let kept = square / before;
@@ -167,16 +167,16 @@ fn direction(f: &mut impl Curved, gradient: &[f64], precision: f64) -> Result<Ve
 
 #[cfg(test)]
 mod tests {
-    use super::super::curved::tests::{Bowl, lopsided};
+    use super::super::twice_differentiable::tests::{Bowl, lopsided};
     use super::*;
 
-    const PARAMS: Params = Params { tol: 1e-8, most_steps: 100, precision: f64::EPSILON };
+    const PARAMS: Params = Params { tol: 1e-8, max_steps: 100, precision: f64::EPSILON };
 
     #[test]
     fn the_minimum_is_found() {
         let fit = minimize(&mut lopsided(), vec![4.0, -3.0], &PARAMS).expect("memory");
         assert!(fit.end == End::Gradient && fit.steps < 30, "{fit:?}");
-        let fit = minimize(&mut lopsided(), vec![4.0, -3.0], &Params { most_steps: 2, ..PARAMS }).expect("memory");
+        let fit = minimize(&mut lopsided(), vec![4.0, -3.0], &Params { max_steps: 2, ..PARAMS }).expect("memory");
         assert_eq!((fit.steps, fit.end), (2, End::Steps));
     }
 

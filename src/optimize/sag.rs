@@ -14,10 +14,10 @@ use crate::common::error::check_length;
 use crate::common::random::OurRandR;
 use crate::common::simd::{Loops, compiled, prefetch};
 use crate::common::{Context, Error, Float, Result, memory};
-use crate::linalg::steps::Steps;
+use crate::linalg::row_updates::RowDotAxpy;
 
 /// Below it the common factor goes into the coefficients.
-const LEAST_FACTOR: f64 = 1e-9;
+const MIN_FACTOR: f64 = 1e-9;
 /// Rows that are drawn ahead of time and asked for.
 const AHEAD: usize = 8;
 /// Stored values between two looks at whether to go on.
@@ -79,8 +79,8 @@ pub struct State<F> {
     pub sums: Vec<F>,
     /// The same of the intercepts, shape (n_classes,).
     pub intercept_sums: Vec<F>,
-    /// The slopes that were last seen, row-major of shape (n_rows, n_classes).
-    pub slopes: Vec<F>,
+    /// The gradients that were last seen, row-major of shape (n_rows, n_classes).
+    pub gradients: Vec<F>,
     /// Whether a row was drawn, shape (n_rows,).
     pub seen: Vec<i32>,
     /// How many were.
@@ -103,7 +103,7 @@ pub struct Fit<F> {
 /// # Errors
 /// [`Error::Shape`]; [`Error::InvalidArgument`] for more rows than a draw tells apart; [`Error::OutOfMemory`];
 /// [`Error::Interrupted`].
-pub fn descend<F: Float, R: Steps<F>>(
+pub fn descend<F: Float, R: RowDotAxpy<F>>(
     ctx: &Context,
     data: &Data<R, F>,
     state: State<F>,
@@ -112,29 +112,29 @@ pub fn descend<F: Float, R: Steps<F>>(
     let (n_rows, n_cols, n_classes) = (data.rows.n_rows(), data.rows.n_cols(), state.intercept.len());
     check_length("y", data.targets.len(), n_rows)?;
     check_length("sample_weight", data.weights.len(), n_rows)?;
-    check_length("coef", state.coef.len(), memory::area(n_cols, n_classes)?)?;
+    check_length("coef", state.coef.len(), memory::checked_len(n_cols, n_classes)?)?;
     check_length("sums of gradients", state.sums.len(), state.coef.len())?;
-    check_length("sums of slopes", state.intercept_sums.len(), n_classes)?;
-    check_length("slopes", state.slopes.len(), memory::area(n_rows, n_classes)?)?;
+    check_length("sums of gradients", state.intercept_sums.len(), n_classes)?;
+    check_length("gradients", state.gradients.len(), memory::checked_len(n_rows, n_classes)?)?;
     check_length("rows seen", state.seen.len(), n_rows)?;
     let count = u32::try_from(n_rows).map_err(|_| Error::InvalidArgument("more rows than stochastic steps take"))?;
     let shrinkage = F::from_f64(1.0 - params.step * params.alpha);
-    let mut previous = memory::filled(state.coef.len(), F::ZERO)?;
+    let mut previous = memory::try_filled(state.coef.len(), F::ZERO)?;
     let mut walk = Walk {
         params,
         n_classes,
         pays: params.beta > 0.0 && params.is_saga,
         shrinkage,
         factor: F::ONE,
-        reach: memory::filled(n_rows, F::ZERO)?,
-        dues: memory::filled(if params.beta > 0.0 && params.is_saga { n_rows } else { 0 }, F::ZERO)?,
-        moved: memory::filled(n_cols, 0)?,
-        predictions: memory::filled(n_classes, F::ZERO)?,
-        slopes: memory::filled(n_classes, F::ZERO)?,
+        reach: memory::try_filled(n_rows, F::ZERO)?,
+        dues: memory::try_filled(if params.beta > 0.0 && params.is_saga { n_rows } else { 0 }, F::ZERO)?,
+        moved: memory::try_filled(n_cols, 0)?,
+        predictions: memory::try_filled(n_classes, F::ZERO)?,
+        gradients: memory::try_filled(n_classes, F::ZERO)?,
         state,
     };
     let mut draws = Draws { random: OurRandR::seeded(params.seed.max(1)), count };
-    let stored = (data.rows.stored() / n_rows.max(1)).saturating_mul(n_classes).max(1);
+    let stored = (data.rows.nnz() / n_rows.max(1)).saturating_mul(n_classes).max(1);
     let rows_of_chunk = (WORK_OF_CHUNK / stored).max(1);
     let (mut n_iter, mut diverged) = (0, false);
     while n_iter < params.max_iter && !diverged {
@@ -201,9 +201,9 @@ struct Walk<'p, F> {
     dues: Vec<F>,
     /// The steps up to which each column was moved, shape (n_features,).
     moved: Vec<usize>,
-    /// Predictions for the row, and slopes there, shape (n_classes,).
+    /// Predictions for the row, and gradients there, shape (n_classes,).
     predictions: Vec<F>,
-    slopes: Vec<F>,
+    gradients: Vec<F>,
     state: State<F>,
 }
 
@@ -254,7 +254,7 @@ impl<F: Float> Walk<'_, F> {
 
     /// Takes a row, as step number `step` of the pass. Returns whether the numbers are finite.
     #[inline(always)]
-    fn step<R: Steps<F>>(&mut self, data: &Data<R, F>, step: usize, row: usize) -> bool {
+    fn step<R: RowDotAxpy<F>>(&mut self, data: &Data<R, F>, step: usize, row: usize) -> bool {
         let (params, n_classes) = (self.params, self.n_classes);
         if self.state.seen[row] == 0 {
             self.state.seen[row] = 1;
@@ -267,26 +267,26 @@ impl<F: Float> Walk<'_, F> {
         self.differentiate(data.targets[row], data.weights[row]);
         self.factor *= self.shrinkage;
         let n_seen = self.state.n_seen as f64;
-        let (share, factor) = (1.0 - 1.0 / n_seen, self.factor.to_f64());
-        let last = &mut self.state.slopes[row * n_classes..(row + 1) * n_classes];
-        let (coef, sums, slopes) = (&mut self.state.coef, &mut self.state.sums, &self.slopes);
+        let (fraction, factor) = (1.0 - 1.0 / n_seen, self.factor.to_f64());
+        let last = &mut self.state.gradients[row * n_classes..(row + 1) * n_classes];
+        let (coef, sums, gradients) = (&mut self.state.coef, &mut self.state.sums, &self.gradients);
         data.rows.each(row, |column, x| {
             for class in 0..n_classes {
                 let at = column * n_classes + class;
-                let change = x * (slopes[class] - last[class]);
+                let change = x * (gradients[class] - last[class]);
                 if params.is_saga {
-                    coef[at] = F::from_f64(coef[at].to_f64() - change.to_f64() * params.step * share / factor);
+                    coef[at] = F::from_f64(coef[at].to_f64() - change.to_f64() * params.step * fraction / factor);
                 }
                 sums[at] += change;
             }
         });
         if params.fit_intercept {
             for class in 0..n_classes {
-                let change = slopes[class] - last[class];
+                let change = gradients[class] - last[class];
                 self.state.intercept_sums[class] += change;
                 let sum = self.state.intercept_sums[class].to_f64();
                 let mean_step = params.step * sum / n_seen * params.intercept_decay;
-                let correction = F::from_f64(change.to_f64() * (params.step * share)).to_f64();
+                let correction = F::from_f64(change.to_f64() * (params.step * fraction)).to_f64();
                 let step = if params.is_saga { mean_step + correction } else { mean_step };
                 let moved = F::from_f64(self.state.intercept[class].to_f64() - step);
                 self.state.intercept[class] = moved;
@@ -295,19 +295,19 @@ impl<F: Float> Walk<'_, F> {
                 }
             }
         }
-        last.copy_from_slice(slopes);
+        last.copy_from_slice(gradients);
         let before = |sums: &[F]| if step > 0 { sums[step - 1].to_f64() } else { 0.0 };
         let denominator = (self.factor * F::from_usize(self.state.n_seen)).to_f64();
         self.reach[step] = F::from_f64(before(&self.reach) + params.step / denominator);
         if self.pays {
             self.dues[step] = F::from_f64(before(&self.dues) + params.step * params.beta / factor);
         }
-        factor >= LEAST_FACTOR || self.settle(step + 1)
+        factor >= MIN_FACTOR || self.settle(step + 1)
     }
 
     /// The predictions for a row.
     #[inline(always)]
-    fn predict<R: Steps<F>>(&mut self, data: &Data<R, F>, row: usize) {
+    fn predict<R: RowDotAxpy<F>>(&mut self, data: &Data<R, F>, row: usize) {
         let (coef, n_classes) = (&self.state.coef, self.n_classes);
         if let [prediction] = &mut self.predictions[..] {
             let mut sum = F::ZERO;
@@ -326,25 +326,25 @@ impl<F: Float> Walk<'_, F> {
         }
     }
 
-    /// The slopes of the loss at the predictions.
+    /// The gradients of the loss at the predictions.
     #[inline(always)]
     fn differentiate(&mut self, target: F, weight: F) {
         match self.params.objective {
             Objective::One(loss) => {
-                let slope = loss.slope(target.to_f64(), self.predictions[0].to_f64());
-                self.slopes[0] = F::from_f64(slope * weight.to_f64());
+                let gradient = loss.gradient(target.to_f64(), self.predictions[0].to_f64());
+                self.gradients[0] = F::from_f64(gradient * weight.to_f64());
             }
             Objective::Multinomial => {
                 let most = self.predictions[1..].iter().fold(self.predictions[0], |most, &p| larger(p, most)).to_f64();
                 let mut total = 0.0;
-                for (slope, prediction) in self.slopes.iter_mut().zip(&self.predictions) {
-                    *slope = F::from_f64((prediction.to_f64() - most).exp());
-                    total += slope.to_f64();
+                for (gradient, prediction) in self.gradients.iter_mut().zip(&self.predictions) {
+                    *gradient = F::from_f64((prediction.to_f64() - most).exp());
+                    total += gradient.to_f64();
                 }
-                for (class, slope) in self.slopes.iter_mut().enumerate() {
-                    let share = F::from_f64(slope.to_f64() / total);
+                for (class, gradient) in self.gradients.iter_mut().enumerate() {
+                    let fraction = F::from_f64(gradient.to_f64() / total);
                     let own = if target == F::from_usize(class) { F::ONE } else { F::ZERO };
-                    *slope = (share - own) * weight;
+                    *gradient = (fraction - own) * weight;
                 }
             }
         }
@@ -360,7 +360,7 @@ struct Chunk<'c, 'p, 'd, R, F> {
     end: usize,
 }
 
-impl<F: Float, R: Steps<F>> Loops for Chunk<'_, '_, '_, R, F> {
+impl<F: Float, R: RowDotAxpy<F>> Loops for Chunk<'_, '_, '_, R, F> {
     type Output = bool;
 
     #[inline(always)]

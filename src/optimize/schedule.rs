@@ -1,7 +1,7 @@
 //! How long steps are as a descent goes on.
 
 /// Below this, steps are no longer made shorter.
-const LEAST_RATE: f64 = 1e-6;
+const MIN_RATE: f64 = 1e-6;
 
 /// How the length of steps follows from the first one's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,7 +54,7 @@ impl Rate {
 
     /// Hears that there is no more progress; whether it makes steps shorter.
     pub fn shorten(&mut self) -> bool {
-        let shortens = self.schedule == Schedule::Adaptive && self.first > LEAST_RATE;
+        let shortens = self.schedule == Schedule::Adaptive && self.first > MIN_RATE;
         if shortens {
             self.first /= 5.0;
         }

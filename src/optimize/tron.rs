@@ -9,12 +9,12 @@
 
 use crate::common::{Context, Result, memory};
 
-/// Share of the promised reduction from which on a step is taken, and from which on the region is kept and grown.
+/// Fraction of the promised reduction from which on a step is taken, and from which on the region is kept and grown.
 const TAKEN: f64 = 1e-4;
 const KEPT: f64 = 0.25;
 const GROWN: f64 = 0.75;
 /// By what the region shrinks and grows.
-const SHRINK_MOST: f64 = 0.25;
+const SHRINK_MAX: f64 = 0.25;
 const SHRINK: f64 = 0.5;
 const GROW: f64 = 4.0;
 /// Length of the residual, relative to that of the gradient, at which a step is good enough.
@@ -30,14 +30,14 @@ pub trait Smooth {
     /// Those of the function.
     fn evaluate(&mut self, ctx: &Context, point: &[f64], gradient: &mut [f64]) -> Result<f64>;
 
-    /// From now on [`Smooth::bend`] is about the point evaluated last.
+    /// From now on [`Smooth::hvp`] is about the point evaluated last.
     fn accept(&mut self);
 
     /// Writes the product of the Hessian with a direction.
     ///
     /// # Errors
     /// Those of the function.
-    fn bend(&self, ctx: &Context, direction: &[f64], image: &mut [f64]) -> Result<()>;
+    fn hvp(&self, ctx: &Context, direction: &[f64], image: &mut [f64]) -> Result<()>;
 }
 
 /// The minimum, as near as asked for.
@@ -54,7 +54,7 @@ pub struct Fit {
 /// # Errors
 /// Those of the function; [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
 pub fn minimize(ctx: &Context, function: &mut impl Smooth, n: usize, tol: f64, max_iter: usize) -> Result<Fit> {
-    let zeros = || memory::filled(n, 0.0);
+    let zeros = || memory::try_filled(n, 0.0);
     let (mut point, mut trial, mut gradient, mut trial_gradient) = (zeros()?, zeros()?, zeros()?, zeros()?);
     let mut search = Search { step: zeros()?, residual: zeros()?, direction: zeros()?, image: zeros()? };
     let mut value = function.evaluate(ctx, &point, &mut gradient)?;
@@ -68,18 +68,21 @@ pub fn minimize(ctx: &Context, function: &mut impl Smooth, n: usize, tol: f64, m
         search.run(ctx, function, &gradient, radius)?;
         let step = &search.step;
         trial.iter_mut().zip(&point).zip(step).for_each(|((trial, point), step)| *trial = point + step);
-        let slope = dot(&gradient, step);
-        let promised = -0.5 * (slope - dot(step, &search.residual));
+        let derivative = dot(&gradient, step);
+        let promised = -0.5 * (derivative - dot(step, &search.residual));
         let trial_value = function.evaluate(ctx, &trial, &mut trial_gradient)?;
         let gained = value - trial_value;
-        if !(gained.is_finite() && promised.is_finite() && trial_gradient.iter().all(|slope| slope.is_finite())) {
+        if !(gained.is_finite()
+            && promised.is_finite()
+            && trial_gradient.iter().all(|derivative| derivative.is_finite()))
+        {
             return Ok(Fit { point, n_iter: max_iter });
         }
         let step_length = length(step);
         if n_iter == 0 {
             radius = radius.min(step_length);
         }
-        radius = resized(radius, step_length, gained, promised, slope);
+        radius = resized(radius, step_length, gained, promised, derivative);
         if gained > TAKEN * promised {
             n_iter += 1;
             std::mem::swap(&mut point, &mut trial);
@@ -99,16 +102,16 @@ pub fn minimize(ctx: &Context, function: &mut impl Smooth, n: usize, tol: f64, m
 }
 
 /// The radius after a step that was worth `gained` where the model promised `promised`.
-fn resized(radius: f64, step: f64, gained: f64, promised: f64, slope: f64) -> f64 {
-    // Where the parabola through both values with the slope at the first has its minimum, in steps.
-    let surplus = -gained - slope;
-    let best = if surplus <= 0.0 { GROW } else { SHRINK_MOST.max(-0.5 * (slope / surplus)) };
+fn resized(radius: f64, step: f64, gained: f64, promised: f64, derivative: f64) -> f64 {
+    // Where the parabola through both values with the derivative at the first has its minimum, in steps.
+    let surplus = -gained - derivative;
+    let best = if surplus <= 0.0 { GROW } else { SHRINK_MAX.max(-0.5 * (derivative / surplus)) };
     if gained < TAKEN * promised {
-        (best.max(SHRINK_MOST) * step).min(SHRINK * radius)
+        (best.max(SHRINK_MAX) * step).min(SHRINK * radius)
     } else if gained < KEPT * promised {
-        (SHRINK_MOST * radius).max((best * step).min(SHRINK * radius))
+        (SHRINK_MAX * radius).max((best * step).min(SHRINK * radius))
     } else if gained < GROWN * promised {
-        (SHRINK_MOST * radius).max((best * step).min(GROW * radius))
+        (SHRINK_MAX * radius).max((best * step).min(GROW * radius))
     } else {
         radius.max((best * step).min(GROW * radius))
     }
@@ -127,24 +130,24 @@ impl Search {
     fn run(&mut self, ctx: &Context, function: &impl Smooth, gradient: &[f64], radius: f64) -> Result<()> {
         let Self { step, residual, direction, image } = self;
         step.fill(0.0);
-        residual.iter_mut().zip(gradient).for_each(|(residual, slope)| *residual = -slope);
+        residual.iter_mut().zip(gradient).for_each(|(residual, derivative)| *residual = -derivative);
         direction.copy_from_slice(residual);
         let mut square = dot(residual, residual);
         let enough = RESIDUAL * square.sqrt();
         // Numbers out of range compare with nothing and end the search too.
         while square.sqrt() > enough && square.is_finite() {
             ctx.check()?;
-            function.bend(ctx, direction, image)?;
-            let share = square / dot(direction, image);
-            add(step, share, direction);
+            function.hvp(ctx, direction, image)?;
+            let fraction = square / dot(direction, image);
+            add(step, fraction, direction);
             if length(step) > radius {
-                add(step, -share, direction);
-                let share = to_the_edge(step, direction, radius);
-                add(step, share, direction);
-                add(residual, -share, image);
+                add(step, -fraction, direction);
+                let fraction = to_the_edge(step, direction, radius);
+                add(step, fraction, direction);
+                add(residual, -fraction, image);
                 return Ok(());
             }
-            add(residual, -share, image);
+            add(residual, -fraction, image);
             let before = square;
             square = dot(residual, residual);
             let kept = square / before;
@@ -157,9 +160,9 @@ impl Search {
 /// How many directions lie between the step and the edge of the ball.
 fn to_the_edge(step: &[f64], direction: &[f64], radius: f64) -> f64 {
     let (along, inside, square) = (dot(step, direction), dot(step, step), dot(direction, direction));
-    let room = radius * radius - inside;
-    let root = (along * along + square * room).sqrt();
-    if along >= 0.0 { room / (along + root) } else { (root - along) / square }
+    let slack = radius * radius - inside;
+    let root = (along * along + square * slack).sqrt();
+    if along >= 0.0 { slack / (along + root) } else { (root - along) / square }
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -170,8 +173,8 @@ fn length(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 
-fn add(target: &mut [f64], share: f64, direction: &[f64]) {
-    target.iter_mut().zip(direction).for_each(|(target, along)| *target += share * along);
+fn add(target: &mut [f64], fraction: f64, direction: &[f64]) {
+    target.iter_mut().zip(direction).for_each(|(target, along)| *target += fraction * along);
 }
 
 #[cfg(test)]
@@ -191,7 +194,10 @@ mod tests {
         fn evaluate(&mut self, _ctx: &Context, point: &[f64], gradient: &mut [f64]) -> Result<f64> {
             self.seen = point.to_vec();
             let parts = self.scales.iter().zip(point).map(|(scale, x)| (scale, scale * (x - SHIFT)));
-            gradient.iter_mut().zip(parts.clone()).for_each(|(slope, (scale, inner))| *slope = scale * inner.sinh());
+            gradient
+                .iter_mut()
+                .zip(parts.clone())
+                .for_each(|(derivative, (scale, inner))| *derivative = scale * inner.sinh());
             Ok(parts.map(|(_, inner)| inner.cosh()).sum())
         }
 
@@ -199,7 +205,7 @@ mod tests {
             self.at.clone_from(&self.seen);
         }
 
-        fn bend(&self, _ctx: &Context, direction: &[f64], image: &mut [f64]) -> Result<()> {
+        fn hvp(&self, _ctx: &Context, direction: &[f64], image: &mut [f64]) -> Result<()> {
             for (index, image) in image.iter_mut().enumerate() {
                 let scale = self.scales[index];
                 *image = scale * scale * (scale * (self.at[index] - SHIFT)).cosh() * direction[index];

@@ -115,7 +115,7 @@ impl<'py, F: Element + Float> Matrix<'py, F> {
     }
 
     /// Stored values: what a pass costs.
-    pub(super) fn stored(&self) -> usize {
+    pub(super) fn nnz(&self) -> usize {
         match self {
             Self::Dense { values, .. } | Self::Csr { values, .. } => values.slice().len(),
         }
@@ -151,7 +151,7 @@ fn integers<T: TryFrom<i64>>(object: &Bound<'_, PyAny>) -> PyResult<Vec<T>> {
 }
 
 fn converted<I: Into<i64> + Copy, T: TryFrom<i64>>(indices: &[I]) -> PyResult<Vec<T>> {
-    let mut out = memory::with_capacity(indices.len()).map_err(error::exception)?;
+    let mut out = memory::try_with_capacity(indices.len()).map_err(error::exception)?;
     for &index in indices {
         let index = T::try_from(index.into()).map_err(|_| error::exception(Error::InvalidCsr("index out of range")))?;
         out.push(index);

@@ -1,4 +1,4 @@
-//! The door of gradient boosting, a part of the room `ensemble`: one call grows a stage.
+//! Python bindings for gradient boosting: one call grows a stage.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -81,7 +81,7 @@ pub(super) fn weighted_quantile(
 ) -> PyResult<f64> {
     let values = Values::<f64>::new(values)?;
     let weights = weights.map(Values::<f64>::new).transpose()?;
-    let mut pairs = memory::with_capacity(values.slice().len()).map_err(error::exception)?;
+    let mut pairs = memory::try_with_capacity(values.slice().len()).map_err(error::exception)?;
     match &weights {
         Some(weights) => pairs.extend(values.slice().iter().copied().zip(weights.slice().iter().copied())),
         None => pairs.extend(values.slice().iter().map(|&value| (value, 1.0))),

@@ -1,4 +1,4 @@
-//! The door to nearest centroids.
+//! Python bindings for nearest centroids.
 
 use numpy::PyArray1;
 use pyo3::exceptions::PyValueError;
@@ -44,7 +44,7 @@ pub(super) mod centroids {
         let params = Params { n_classes, metric: metric_of(metric)?, divides_first };
         with_dtype!(Samples::new(features)?, features => {
             let (view, labels) = (features.view()?, labels.slice());
-            let fit = run(py, n_threads, work(features.stored(), 4), |ctx| {
+            let fit = run(py, n_threads, work(features.nnz(), 4), |ctx| {
                 with_storage!(&view, x => nearest_centroid::fit(ctx, x, labels, &params))
             })?;
             let n_features = fit.means.len();
@@ -70,7 +70,7 @@ pub(super) mod centroids {
         let (centroids, metric) = (Values::<f64>::new(centroids)?, metric_of(metric)?);
         with_dtype!(Samples::new(x)?, x => {
             let (view, centroids) = (x.view()?, centroids.slice());
-            let work = work(x.stored(), centroids.len() / x.n_cols().max(1));
+            let work = work(x.nnz(), centroids.len() / x.n_cols().max(1));
             let found = run(py, n_threads, work, |ctx| {
                 with_storage!(&view, x => nearest_centroid::nearest(ctx, x, centroids, metric))
             })?;
@@ -93,7 +93,7 @@ pub(super) mod centroids {
         let metric = metric_of(metric)?;
         with_dtype!(Samples::new(x)?, x => {
             let (view, centroids, log_priors) = (x.view()?, centroids.slice(), log_priors.slice());
-            let found = run(py, n_threads, work(x.stored(), log_priors.len()), |ctx| {
+            let found = run(py, n_threads, work(x.nnz(), log_priors.len()), |ctx| {
                 with_storage!(&view, x => nearest_centroid::scores(ctx, x, centroids, log_priors, metric))
             })?;
             matrix(py, found, log_priors.len())

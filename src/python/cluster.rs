@@ -1,4 +1,4 @@
-//! The clustering room's door.
+//! Python bindings for `cluster`.
 
 use numpy::{Element, PyArray1};
 use pyo3::exceptions::PyValueError;
@@ -18,7 +18,7 @@ use crate::metrics::pairwise;
 
 /// Iterations assumed when the work of a fit is estimated.
 const TYPICAL_ITERATIONS: u64 = 10;
-/// Rows up to which [`cluster::predict_few`] answers.
+/// Rows up to which [`cluster::predict_small`] answers.
 const FEW: usize = 64;
 
 fn work(stored: usize, points: usize, passes: u64) -> u64 {
@@ -106,7 +106,7 @@ pub(super) mod cluster {
             let view = x.view()?;
             let passes = TYPICAL_ITERATIONS.min(params.max_iter as u64).saturating_mul(params.n_init as u64);
             let random = &mut pulled.generator;
-            let fit = host.run(py, n_threads, work(x.stored(), params.n_clusters, passes), |ctx| match &view {
+            let fit = host.run(py, n_threads, work(x.nnz(), params.n_clusters, passes), |ctx| match &view {
                 View::Dense(x) => kmeans::fit_dense(ctx, x, weights, &params, random, &host),
                 View::Csr(x) => kmeans::fit_csr(ctx, x, weights, &params, random, &host),
             })?;
@@ -142,7 +142,7 @@ pub(super) mod cluster {
         with_dtype!(Samples::new(x)?, x => {
             let centers = points(&x, centers)?;
             let (view, centers) = (x.view()?, centers.slice());
-            let labels = run(py, n_threads, work(x.stored(), centers.len() / x.n_cols(), 1), |ctx| {
+            let labels = run(py, n_threads, work(x.nnz(), centers.len() / x.n_cols(), 1), |ctx| {
                 with_storage!(&view, x => kmeans::assign(ctx, x, centers))
             })?;
             Ok(PyArray1::from_vec(py, labels))
@@ -164,7 +164,7 @@ pub(super) mod cluster {
             let weights = weights.as_ref().map(Values::slice);
             let centers = points(&x, centers)?;
             let (view, centers) = (x.view()?, centers.slice());
-            let (labels, inertia) = run(py, n_threads, work(x.stored(), centers.len() / x.n_cols(), 1), |ctx| {
+            let (labels, inertia) = run(py, n_threads, work(x.nnz(), centers.len() / x.n_cols(), 1), |ctx| {
                 with_storage!(&view, x => kmeans::assign_and_score(ctx, x, weights, centers))
             })?;
             Ok((PyArray1::from_vec(py, labels), inertia))
@@ -191,7 +191,7 @@ pub(super) mod cluster {
             if !labels.iter().all(|&label| usize::try_from(label).is_ok_and(|label| label < n_clusters)) {
                 return Err(PyValueError::new_err("a label without a centre"));
             }
-            run(py, n_threads, work(x.stored(), 1, 1), |ctx| {
+            run(py, n_threads, work(x.nnz(), 1, 1), |ctx| {
                 with_storage!(&view, x => {
                     check_length("labels", labels.len(), x.n_rows())?;
                     check_length("sample_weight", weights.map_or(x.n_rows(), <[_]>::len), x.n_rows())?;
@@ -204,11 +204,11 @@ pub(super) mod cluster {
     /// Labels of a few dense rows without further ado, or None if there is anything to check: another type or layout,
     /// many rows, another number of features, numbers that are not finite.
     #[pyfunction]
-    fn predict_few<'py>(x: &Bound<'py, PyAny>, centers: &Bound<'py, PyAny>) -> Option<Bound<'py, PyArray1<i32>>> {
-        few::<f64>(x, centers).or_else(|| few::<f32>(x, centers))
+    fn predict_small<'py>(x: &Bound<'py, PyAny>, centers: &Bound<'py, PyAny>) -> Option<Bound<'py, PyArray1<i32>>> {
+        predict_small_of::<f64>(x, centers).or_else(|| predict_small_of::<f32>(x, centers))
     }
 
-    fn few<'py, F: Element + Float>(
+    fn predict_small_of<'py, F: Element + Float>(
         x: &Bound<'py, PyAny>,
         centers: &Bound<'py, PyAny>,
     ) -> Option<Bound<'py, PyArray1<i32>>> {
@@ -243,9 +243,9 @@ pub(super) mod cluster {
             let centers = points(&x, centers)?;
             let (view, centers) = (x.view()?, centers.slice());
             let n_centers = centers.len() / x.n_cols();
-            let distances = run(py, n_threads, work(x.stored(), n_centers, 1), |ctx| {
+            let distances = run(py, n_threads, work(x.nnz(), n_centers, 1), |ctx| {
                 with_storage!(&view, x => {
-                    let mut out = memory::filled(memory::area(x.n_rows(), n_centers)?, Default::default())?;
+                    let mut out = memory::try_filled(memory::checked_len(x.n_rows(), n_centers)?, Default::default())?;
                     pairwise::euclidean_distances(ctx, x, centers, &mut out)?;
                     Ok(out)
                 })
@@ -275,7 +275,7 @@ pub(super) mod cluster {
             let norms = norms.as_ref().map(Values::slice);
             let view = x.view()?;
             let random = &mut pulled.generator;
-            let seeds = run(py, n_threads, work(x.stored(), n_clusters, 4), |ctx| {
+            let seeds = run(py, n_threads, work(x.nnz(), n_clusters, 4), |ctx| {
                 with_storage!(&view, x => {
                     let own = match norms {
                         Some(_) => Vec::new(),
@@ -328,7 +328,7 @@ pub(super) mod cluster {
             let init = given.as_init();
             let random = &mut pulled.generator;
             // Batches run one after another; what is shared out is the seeding and the labels of all rows.
-            let (fit, tol) = host.run(py, n_threads, work(x.stored(), n_clusters, 1), |ctx| {
+            let (fit, tol) = host.run(py, n_threads, work(x.nnz(), n_clusters, 1), |ctx| {
                 let tol = match &view {
                     _ if tol == 0.0 => Float::from_f64(0.0),
                     View::Dense(x) => kmeans::dense_tolerance(ctx, x, tol)?,
@@ -345,7 +345,7 @@ pub(super) mod cluster {
             let out = progress(py, fit.progress, n_cols)?;
             out.set_item("n_steps", fit.n_steps)?;
             out.set_item("smoothed", fit.smoothed)?;
-            out.set_item("least_smoothed", fit.least_smoothed)?;
+            out.set_item("min_smoothed", fit.min_smoothed)?;
             out.set_item("no_improvement", fit.no_improvement)?;
             out.set_item("tol", tol.to_f64())?;
             if let Some((labels, inertia)) = fit.labels {
@@ -382,12 +382,12 @@ pub(super) mod cluster {
             let view = x.view()?;
             let n_cols = x.n_cols();
             let mut now = minibatch::Progress {
-                centers: memory::copied(centers.slice()).map_err(error::exception)?,
-                counts: memory::copied(counts.slice()).map_err(error::exception)?,
+                centers: memory::try_copied(centers.slice()).map_err(error::exception)?,
+                counts: memory::try_copied(counts.slice()).map_err(error::exception)?,
                 since_reassignment,
             };
             let random = &mut pulled.generator;
-            run(py, n_threads, work(x.stored(), now.counts.len(), 1), |ctx| {
+            run(py, n_threads, work(x.nnz(), now.counts.len(), 1), |ctx| {
                 with_storage!(&view, x => {
                     minibatch::step(ctx, x, weights, batch_size, reassignment_ratio, &mut now, random, &host)
                 })
@@ -428,7 +428,7 @@ pub(super) mod cluster {
             let n_cols = x.n_cols();
             let init = given.as_ref().map(GivenInit::as_init);
             let random = &mut pulled.generator;
-            let fit = host.run(py, n_threads, work(x.stored(), 2 * n_clusters, TYPICAL_ITERATIONS), |ctx| {
+            let fit = host.run(py, n_threads, work(x.nnz(), 2 * n_clusters, TYPICAL_ITERATIONS), |ctx| {
                 let params = bisecting::Params {
                     n_clusters, init, n_init, max_iter, tol: Float::from_f64(tol), elkan, by_inertia
                 };
@@ -476,7 +476,7 @@ pub(super) mod cluster {
                 return Err(PyValueError::new_err("the tree of splits has not one centre per node"));
             }
             let (view, centers) = (x.view()?, centers.slice());
-            let labels = run(py, n_threads, work(x.stored(), 2 * n_nodes, 1), |ctx| {
+            let labels = run(py, n_threads, work(x.nnz(), 2 * n_nodes, 1), |ctx| {
                 with_storage!(&view, x => bisecting::predict(ctx, x, centers, &node_children, &node_labels))
             })?;
             Ok(PyArray1::from_vec(py, labels))

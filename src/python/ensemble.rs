@@ -1,4 +1,4 @@
-//! The door of the ensemble room: forests are grown in one call, and asked in one call.
+//! Python bindings for `ensemble`: forests are grown in one call, and asked in one call.
 
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::exceptions::PyTypeError;
@@ -14,9 +14,9 @@ use super::tree::walk::{self, with_samples};
 use crate::common::{Context, memory};
 use crate::ensemble::bootstrap::Bootstrap;
 use crate::ensemble::forest::{self, Params, Rows};
-use crate::ensemble::portion::{self, Portions};
+use crate::ensemble::subsample::{self, Subsamples};
 use crate::ensemble::vote::{self, Member};
-use crate::ensemble::{bagging, boosted, boosting, isolation};
+use crate::ensemble::{bagging, boosting, isolation, weighted_vote};
 use crate::linalg::Csr;
 use crate::tree::walk::Samples;
 
@@ -72,7 +72,7 @@ fn grow_forest<'py>(
     trees.into_iter().map(|tree| state(py, tree)).collect()
 }
 
-/// The portions of a bagging ensemble, as they cross.
+/// The subsamples of a bagging ensemble, as they cross.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Portioning {
@@ -85,7 +85,7 @@ struct Portioning {
 /// For each of `seeds` the state of a tree, the features that it drew, of shape (n_features,), and its own seed.
 /// `probabilities` and `weights` of shape (n_samples,), or None: all rows alike.
 #[pyfunction]
-#[pyo3(signature = (*, columns, y, n_classes, weights, probabilities, portions, min_weight_fraction_leaf, ccp_alpha,
+#[pyo3(signature = (*, columns, y, n_classes, weights, probabilities, subsamples, min_weight_fraction_leaf, ccp_alpha,
                     params, seeds, n_threads))]
 fn bag<'py>(
     py: Python<'py>,
@@ -94,7 +94,7 @@ fn bag<'py>(
     n_classes: Option<Vec<usize>>,
     weights: Option<&Array<'py>>,
     probabilities: Option<&Array<'py>>,
-    portions: Portioning,
+    subsamples: Portioning,
     min_weight_fraction_leaf: f64,
     ccp_alpha: f64,
     params: Numbers,
@@ -105,15 +105,16 @@ fn bag<'py>(
     let learnt = Learnt::new(y, n_classes)?;
     let weights = weights.map(Values::<f64>::new).transpose()?;
     let known = probabilities.map(Values::<f64>::new).transpose()?;
-    let rows = portion::Draws { n: portions.n_rows, replace: portions.replace_rows };
-    let features = portion::Draws { n: portions.n_features, replace: portions.replace_features };
+    let rows = subsample::Draws { n: subsamples.n_rows, replace: subsamples.replace_rows };
+    let features = subsample::Draws { n: subsamples.n_features, replace: subsamples.replace_features };
     let shape = (columns.n_rows(), columns.len());
-    let portions = Portions::new(shape, known.as_ref().map(Values::slice), rows, features).map_err(error::exception)?;
+    let subsamples =
+        Subsamples::new(shape, known.as_ref().map(Values::slice), rows, features).map_err(error::exception)?;
     let params = Params { tree: params.params(0.0)?, min_weight_fraction_leaf, ccp_alpha };
     let work = grow::work(columns, &params.tree).saturating_mul(seeds.len() as u64);
     let (targets, weights) = (learnt.targets(), weights.as_ref().map(Values::slice));
     let trees =
-        run(py, n_threads, work, |ctx| bagging::fit(ctx, columns, &targets, weights, &portions, &params, &seeds))?;
+        run(py, n_threads, work, |ctx| bagging::fit(ctx, columns, &targets, weights, &subsamples, &params, &seeds))?;
     trees.into_iter().map(|bagged| drawn(py, bagged.tree, &bagged.features, bagged.seed)).collect()
 }
 
@@ -180,7 +181,7 @@ impl Forest {
     }
 
     fn width(&self) -> PyResult<usize> {
-        memory::area(self.shape.0, self.shape.1).map_err(error::exception)
+        memory::checked_len(self.shape.0, self.shape.1).map_err(error::exception)
     }
 
     /// The columns of predictions to which the trees add, of shape (n_samples, columns).
@@ -209,9 +210,9 @@ impl Forest {
     /// From fitted trees, all of one shape. `said` has what the nodes of each tree say, of shape (nodes, outputs, classes);
     /// None: the values of the trees.
     #[new]
-    #[pyo3(signature = (estimators, said = None))]
-    fn new(estimators: &Bound<'_, PyList>, said: Option<Vec<Array<'_>>>) -> PyResult<Self> {
-        if said.as_ref().is_some_and(|said| said.len() != estimators.len()) {
+    #[pyo3(signature = (estimators, outputs = None))]
+    fn new(estimators: &Bound<'_, PyList>, outputs: Option<Vec<Array<'_>>>) -> PyResult<Self> {
+        if outputs.as_ref().is_some_and(|outputs| outputs.len() != estimators.len()) {
             return Err(PyTypeError::new_err("expected one array for each tree"));
         }
         let mut trees = Vec::with_capacity(estimators.len());
@@ -219,8 +220,8 @@ impl Forest {
         for (i, estimator) in estimators.iter().enumerate() {
             let (tree, capacity) = tree_of(&estimator)?;
             let state = tree.call_method0("__getstate__")?;
-            let values = match &said {
-                Some(said) => said[i].call_method0("copy")?, // so that nobody else knows it
+            let values = match &outputs {
+                Some(outputs) => outputs[i].call_method0("copy")?, // so that nobody else knows it
                 None => state.get_item("values")?,
             };
             let table = Table::new(&state.get_item("nodes")?, &values)?;
@@ -279,7 +280,7 @@ impl Forest {
         let (weights, n_classes) = (weights.slice(), self.width()?);
         with_samples!(x, samples => self.with_members(py, |members| {
             let found = run(py, n_threads, self.work(samples), |ctx| {
-                boosted::votes(ctx, members, n_classes, samples, weights)
+                weighted_vote::votes(ctx, members, n_classes, samples, weights)
             })?;
             array::matrix(py, found, n_classes)
         }))
@@ -300,7 +301,7 @@ impl Forest {
         with_samples!(x, samples => self.with_members(py, |members| {
             let members = members.get(..weights.len()).unwrap_or(members);
             let (found, open) = run(py, n_threads, self.work(samples), |ctx| {
-                boosted::medians(ctx, members, samples, weights)
+                weighted_vote::medians(ctx, members, samples, weights)
             })?;
             Ok((PyArray1::from_vec(py, found).into_any(), PyArray1::from_vec(py, open).into_any()))
         }))

@@ -14,7 +14,7 @@ pyo3::create_exception!(
 
 pyo3::create_exception!(
     mlfast._core,
-    RefusedError,
+    UnsupportedInputError,
     PyValueError,
     "The data allow no answer; scikit-learn is asked to say why in its own words."
 );
@@ -25,7 +25,7 @@ pub(super) fn exception(error: Error) -> PyErr {
     match error {
         Error::OutOfMemory { .. } | Error::MemoryShort => PyMemoryError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
-        Error::TooFewNonZeroWeights | Error::InvalidArgument(_) => RefusedError::new_err(message),
+        Error::TooFewNonZeroWeights | Error::InvalidArgument(_) => UnsupportedInputError::new_err(message),
         Error::Corrupt(_) | Error::InvalidCsr(_) | Error::Shape { .. } => PyValueError::new_err(message),
         Error::Host(payload) => match payload.downcast::<PyErr>() {
             Ok(error) => *error,

@@ -1,4 +1,4 @@
-//! The imputation room's door.
+//! Python bindings for `impute`.
 
 use numpy::{Element, PyArray1};
 use pyo3::exceptions::PyTypeError;

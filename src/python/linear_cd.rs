@@ -24,7 +24,7 @@ type Array<'py> = Bound<'py, PyAny>;
 /// `allowed` and `n_iter`, each (n_targets, n_alphas). With `together`, all targets share their features, and one path:
 /// `coef` is (n_alphas, n_targets, n_features), `intercepts` (n_alphas, n_targets), the others (1, n_alphas).
 #[pyfunction]
-#[pyo3(signature = (*, x, y, weights, fit_intercept, alphas, l1_ratio, max_iter, tol, positive, seeds, start, together, n_threads))]
+#[pyo3(signature = (*, x, y, weights, fit_intercept, alphas, l1_ratio, max_iter, tol, positive, seeds, start, multi_task, n_threads))]
 pub(super) fn enet_path<'py>(
     py: Python<'py>,
     x: &Array<'py>,
@@ -38,7 +38,7 @@ pub(super) fn enet_path<'py>(
     positive: bool,
     seeds: Option<Vec<u32>>,
     start: &Array<'py>,
-    together: bool,
+    multi_task: bool,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     let params = Params { alphas: &alphas, l1_ratio, max_iter, tol, positive, seeds: seeds.as_deref() };
@@ -46,7 +46,7 @@ pub(super) fn enet_path<'py>(
     with_dtype!(Samples::new(x)?, x => {
         with_storage!(x.view()?, x => {
             let explained = Explained::new(y, weights, x.n_rows())?;
-            fitted(py, &x, &explained, fit_intercept, &params, start.slice(), together, n_threads)
+            fitted(py, &x, &explained, fit_intercept, &params, start.slice(), multi_task, n_threads)
         })
     })
 }
@@ -58,21 +58,21 @@ fn fitted<'py, F: Element + Float>(
     fit_intercept: bool,
     params: &Params,
     start: &[f64],
-    together: bool,
+    multi_task: bool,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     let (targets, n_features, n_alphas) = (explained.targets(), x.n_cols(), params.alphas.len());
     let n_targets = targets.n_targets;
-    let work = (x.stored() as u64).saturating_mul((n_features + n_targets) as u64);
+    let work = (x.nnz() as u64).saturating_mul((n_features + n_targets) as u64);
     let Fit { paths, intercepts } =
-        run(py, n_threads, work, |ctx| fit(ctx, x, &targets, fit_intercept, start, params, together))?;
+        run(py, n_threads, work, |ctx| fit(ctx, x, &targets, fit_intercept, start, params, multi_task))?;
     let (mut coef, mut ends, n_paths) = (Vec::new(), Vec::new(), paths.len());
     for path in paths {
         coef.extend(path.coef);
         ends.extend(path.ends);
     }
     let found = PyDict::new(py);
-    let outer = if together { [n_alphas, n_targets] } else { [n_targets, n_alphas] };
+    let outer = if multi_task { [n_alphas, n_targets] } else { [n_targets, n_alphas] };
     found.set_item("coef", PyArray::from_vec(py, coef).reshape([outer[0], outer[1], n_features])?)?;
     found.set_item("intercepts", PyArray::from_vec(py, intercepts.concat()).reshape(outer)?)?;
     let shape = [n_paths, n_alphas];
@@ -123,7 +123,7 @@ pub(super) fn enet_folds<'py>(
             if rows.into_iter().any(|&row| row as usize >= x.n_rows()) {
                 return Err(PyIndexError::new_err("a row of a split is out of range"));
             }
-            let work = (x.stored() as u64).saturating_mul(x.n_cols() as u64 + n_alphas as u64);
+            let work = (x.nnz() as u64).saturating_mul(x.n_cols() as u64 + n_alphas as u64);
             let targets = explained.targets();
             run(py, n_threads, work, |ctx| judge(ctx, &x, &targets, fit_intercept, &splits, &all_params))?
         })

@@ -1,4 +1,4 @@
-//! The door to the descents of the linear_model room.
+//! Python bindings for gradient descent in `linear_model`.
 
 use numpy::{Element, PyArray1};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -14,8 +14,8 @@ use crate::linalg::margins::Margins;
 use crate::linear_model::descent::loss::Loss;
 use crate::linear_model::descent::objective::{Penalty, Samples};
 use crate::linear_model::descent::{End, Epoch, Fit, Params, Watch, fit};
+use crate::optimize::optimizers::{OptimizerState, UpdateRule};
 use crate::optimize::schedule::Schedule;
-use crate::optimize::step::{Memory, Rule};
 
 type Array<'py> = Bound<'py, PyAny>;
 
@@ -25,7 +25,7 @@ const EPSILON: f64 = 1e-8;
 /// How a descent goes, as Python says it.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub(super) struct How {
+pub(super) struct Options {
     loss: String,
     epsilon: f64,
     l1: f64,
@@ -49,7 +49,7 @@ pub(super) struct How {
     shuffle: bool,
 }
 
-impl How {
+impl Options {
     fn params(&self, n_outputs: usize) -> PyResult<Params> {
         let unknown = |what: &str, name: &str| Err(PyValueError::new_err(format!("unknown {what} {name:?}")));
         let loss = match self.loss.as_str() {
@@ -61,9 +61,9 @@ impl How {
         };
         let (momentum, beta_1, beta_2) = (self.momentum, self.beta_1, self.beta_2);
         let rule = match self.solver.as_str() {
-            "sgd" => Rule::Momentum { momentum, nesterov: self.nesterov },
-            "adam" | "adamw" => Rule::Adam { beta_1, beta_2, epsilon: EPSILON },
-            "rmsprop" => Rule::RmsProp { rho: beta_2, momentum, epsilon: EPSILON },
+            "sgd" => UpdateRule::Momentum { momentum, nesterov: self.nesterov },
+            "adam" | "adamw" => UpdateRule::Adam { beta_1, beta_2, epsilon: EPSILON },
+            "rmsprop" => UpdateRule::RmsProp { rho: beta_2, momentum, epsilon: EPSILON },
             name => return unknown("solver", name),
         };
         let (factor, every) = (self.decay_rate, self.decay_epochs);
@@ -166,12 +166,14 @@ struct Start<'py> {
 
 impl Start<'_> {
     /// Parameters, and what the steps before remember.
-    fn read<F: Element + Float>(&self) -> PyResult<(Vec<F>, Option<Memory<F>>)> {
+    fn read<F: Element + Float>(&self) -> PyResult<(Vec<F>, Option<OptimizerState<F>>)> {
         let read = |array: &Array| -> PyResult<Vec<F>> { Ok(Values::<F>::new(array)?.slice().to_vec()) };
         let mut params = read(&self.coef)?;
         params.extend(read(&self.intercept)?);
         let memory = match &self.memory {
-            Some((first, second, count)) => Some(Memory { first: read(first)?, second: read(second)?, count: *count }),
+            Some((exp_avg, exp_avg_sq, count)) => {
+                Some(OptimizerState { exp_avg: read(exp_avg)?, exp_avg_sq: read(exp_avg_sq)?, count: *count })
+            }
             None => None,
         };
         Ok((params, memory))
@@ -179,14 +181,14 @@ impl Start<'_> {
 }
 
 /// Goes down from `coef` (n_outputs, n_features) and `intercept` (n_outputs,), and from `memory`, which a descent with the
-/// same steps left as `(first, second, count)`, or None. `x` is a float32 or float64 array or SciPy CSR matrix or array;
+/// same steps left as `(exp_avg, exp_avg_sq, count)`, or None. `x` is a float32 or float64 array or SciPy CSR matrix or array;
 /// `y` (n_samples,), numbers or classes 0, 1, ..., and `weights` (n_samples,) are of its type; `aside`, three such or None,
-/// are samples whose score says when to end. `how` holds the parameters.
+/// are samples whose score says when to end. `options` holds the parameters.
 ///
 /// Returns the end of the descent: `coef`, `intercept`, `memory`, `losses` and `scores` of its epochs, `eta0`, `rate` of its
 /// last step, and `end`: "converged", "exhausted", "stopped" or "diverged".
 #[pyfunction]
-#[pyo3(signature = (*, x, y, weights, aside, coef, intercept, memory, how, random_state, report, watch, n_threads))]
+#[pyo3(signature = (*, x, y, weights, aside, coef, intercept, memory, options, random_state, report, watch, n_threads))]
 pub(super) fn descend<'py>(
     py: Python<'py>,
     x: &Array<'py>,
@@ -196,14 +198,14 @@ pub(super) fn descend<'py>(
     coef: Array<'py>,
     intercept: Array<'py>,
     memory: Option<(Array<'py>, Array<'py>, u64)>,
-    how: How,
+    options: Options,
     random_state: &Array<'py>,
     report: Option<Py<PyAny>>,
     watch: Option<Py<PyAny>>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     let n_outputs = intercept.len()?;
-    let params = how.params(n_outputs)?;
+    let params = options.params(n_outputs)?;
     let start = Start { coef, intercept, memory };
     let listener = Listener { report, watch, n_outputs };
     let call = Call { py, start: &start, params: &params, listener: &listener, n_threads };
@@ -249,8 +251,8 @@ impl<'py> Call<'_, 'py> {
         }?;
         let (py, found) = (self.py, PyDict::new(self.py));
         set_params(&found, &fit.params, self.params.n_outputs)?;
-        let Memory { first, second, count } = fit.memory;
-        found.set_item("memory", (PyArray1::from_vec(py, first), PyArray1::from_vec(py, second), count))?;
+        let OptimizerState { exp_avg, exp_avg_sq, count } = fit.memory;
+        found.set_item("memory", (PyArray1::from_vec(py, exp_avg), PyArray1::from_vec(py, exp_avg_sq), count))?;
         found.set_item("losses", fit.losses)?;
         found.set_item("scores", fit.scores)?;
         found.set_item("eta0", fit.eta0)?;
@@ -273,9 +275,9 @@ impl<'py> Call<'_, 'py> {
     ) -> PyResult<Fit<F>> {
         let start = self.start.read::<F>()?;
         // A batch that is too small to be shared out would only wait for other threads.
-        let share = train.x.stored() as u64 / (train.y.len() as u64).max(1);
+        let fraction = train.x.nnz() as u64 / (train.y.len() as u64).max(1);
         let batch = train.y.len().min(self.params.batch_size) as u64;
-        let work = share.saturating_mul(batch).saturating_mul(self.params.n_outputs as u64);
+        let work = fraction.saturating_mul(batch).saturating_mul(self.params.n_outputs as u64);
         let job = |ctx: &Context| fit(ctx, train, aside.as_ref(), start, self.params, random, self.listener);
         if self.listener.watch.is_some() {
             run_on_caller(self.py, self.n_threads, work, job)

@@ -1,4 +1,4 @@
-//! The door of Huber's loss.
+//! Python bindings for Huber's loss.
 
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -24,7 +24,7 @@ pub(super) fn huber_loss<'py>(
     let params = Params { epsilon, alpha };
     let (y, weights, parameters) = (y.as_slice()?, weights.as_slice()?, parameters.as_slice()?);
     let (value, gradient) = with_dtype!(Samples::new(x)?, x => {
-        let work = x.stored() as u64;
+        let work = x.nnz() as u64;
         with_storage!(x.view()?, rows => {
             let data = Data { x: &rows, y, weights };
             run(py, n_threads, work, |ctx| loss(ctx, &data, parameters, &params))?

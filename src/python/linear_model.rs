@@ -1,4 +1,4 @@
-//! The door of the linear_model room.
+//! Python bindings for `linear_model`.
 
 use numpy::{Element, PyArray, PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -11,11 +11,11 @@ use super::run::run;
 use crate::common::error::check_length;
 use crate::common::{Context, Float, memory};
 use crate::linalg::{Dense, Rows};
-use crate::linear_model::answers::{Model, answers};
 use crate::linear_model::iterative::{self, Solver};
 use crate::linear_model::least_squares;
 use crate::linear_model::leave_one_out::{self as left_out, Params};
-use crate::linear_model::moments::{Center, Table, Targets};
+use crate::linear_model::normal_equations::{Center, Table, Targets};
+use crate::linear_model::predictions::{Model, predictions};
 use crate::linear_model::sparse_moments;
 
 type Array<'py> = Bound<'py, PyAny>;
@@ -73,7 +73,7 @@ fn reduce<'py>(
         };
         let explained = Explained::new(y, weights, x.n_rows())?;
         let table = Table { x: &x, targets: explained.targets() };
-        let work = (x.stored() as u64).saturating_mul((x.n_cols() + explained.n_targets) as u64);
+        let work = (x.nnz() as u64).saturating_mul((x.n_cols() + explained.n_targets) as u64);
         let fit = run(py, n_threads, work, |ctx| least_squares::reduce(ctx, &table, fit_intercept))?;
         let found = PyDict::new(py);
         found.set_item("rows", array::matrix(py, fit.rows, x.n_cols())?)?;
@@ -101,7 +101,7 @@ fn moments<'py>(
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     with_dtype!(Samples::new(x)?, x => {
-        let work = |n_targets| (x.stored() as u64).saturating_mul((x.n_cols() + n_targets) as u64);
+        let work = |n_targets| (x.nnz() as u64).saturating_mul((x.n_cols() + n_targets) as u64);
         let (n_targets, (center, squares, products)) = match x.view()? {
             View::Dense(rows) => {
                 let explained = Explained::new(y, weights, rows.n_rows())?;
@@ -156,7 +156,7 @@ fn iterate<'py>(
         let fit = with_storage!(x.view()?, rows => {
             let explained = Explained::new(y, weights, rows.n_rows())?;
             let targets = explained.targets();
-            let work = (x.stored() as u64).saturating_mul(STEPS).saturating_mul(explained.n_targets as u64);
+            let work = (x.nnz() as u64).saturating_mul(STEPS).saturating_mul(explained.n_targets as u64);
             run(py, n_threads, work, |ctx| {
                 iterative::fit(ctx, &rows, &targets, &alphas, fit_intercept, &solver, tol)
             })?
@@ -176,7 +176,7 @@ fn iterate<'py>(
 /// (n_features, n_penalties) and `shares` (n_features, n_penalties * n_targets) are of float64.
 #[pyfunction]
 #[pyo3(signature = (
-    *, x, y, weights, means, target_means, unit, directions, inverse, shares, fit_intercept, keep, n_threads
+    *, x, y, weights, means, target_means, unit, directions, inverse, fractions, fit_intercept, keep, n_threads
 ))]
 fn leave_one_out<'py>(
     py: Python<'py>,
@@ -188,17 +188,17 @@ fn leave_one_out<'py>(
     unit: f64,
     directions: &Array<'py>,
     inverse: &Array<'py>,
-    shares: &Array<'py>,
+    fractions: &Array<'py>,
     fit_intercept: bool,
     keep: bool,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let [means, target_means, directions, inverse, shares] = [
+    let [means, target_means, directions, inverse, fractions] = [
         Values::new(means)?,
         Values::new(target_means)?,
         Values::new(directions)?,
         Values::new(inverse)?,
-        Values::new(shares)?,
+        Values::new(fractions)?,
     ];
     let center = Center { means: means.slice().to_vec(), target_means: target_means.slice().to_vec(), unit };
     let params = Params {
@@ -206,7 +206,7 @@ fn leave_one_out<'py>(
         fit_intercept,
         directions: directions.slice(),
         inverse: inverse.slice(),
-        shares: shares.slice(),
+        fractions: fractions.slice(),
         n_penalties: inverse.shape().get(1).copied().unwrap_or(0),
         keep,
     };
@@ -214,7 +214,7 @@ fn leave_one_out<'py>(
         let (fit, n_targets) = with_storage!(x.view()?, rows => {
             let explained = Explained::new(y, weights, rows.n_rows())?;
             let (n_targets, targets) = (explained.n_targets, explained.targets());
-            let work = (x.stored() as u64).saturating_mul((x.n_cols() + params.n_penalties * n_targets) as u64);
+            let work = (x.nnz() as u64).saturating_mul((x.n_cols() + params.n_penalties * n_targets) as u64);
             (run(py, n_threads, work, |ctx| left_out::leave_one_out(ctx, &rows, &targets, &params))?, n_targets)
         });
         let found = PyDict::new(py);
@@ -254,7 +254,7 @@ impl Fitted {
             let Ok(value) = intercept.extract::<f64>() else { return Ok(None) };
             vec![value; n_targets]
         };
-        let mut wide = memory::with_capacity(coef.slice().len()).map_err(error::exception)?;
+        let mut wide = memory::try_with_capacity(coef.slice().len()).map_err(error::exception)?;
         wide.extend(coef.slice().iter().map(|value| value.to_f64()));
         Ok(Some(Self { coef: wide, intercept, is_flat }))
     }
@@ -298,31 +298,31 @@ fn predicted<'py, F: Element + Float>(
     let Some(fitted) = Fitted::new::<F>(coef, intercept)? else {
         return Err(PyValueError::new_err("coef_ and intercept_ do not fit together"));
     };
-    let work = (x.stored() as u64).saturating_mul(fitted.intercept.len() as u64);
+    let work = (x.nnz() as u64).saturating_mul(fitted.intercept.len() as u64);
     let found: Vec<F> = with_storage!(x.view()?, rows => {
-        run(py, n_threads, work, |ctx| answers(ctx, &rows, fitted.model()))?
+        run(py, n_threads, work, |ctx| predictions(ctx, &rows, fitted.model()))?
     });
     fitted.shaped(py, found)
 }
 
 /// What a linear model answers of a few plain, finite rows; None for anything else, which needs to be validated.
 #[pyfunction]
-fn few<'py>(x: &Array<'py>, coef: &Array<'py>, intercept: &Array<'py>) -> PyResult<Option<Array<'py>>> {
+fn predict_small<'py>(x: &Array<'py>, coef: &Array<'py>, intercept: &Array<'py>) -> PyResult<Option<Array<'py>>> {
     let Ok(untyped) = x.cast_exact::<PyUntypedArray>() else { return Ok(None) };
     if untyped.ndim() != 2 || !(1..=FEW).contains(&untyped.len()) {
         return Ok(None);
     }
     // A number of NumPy's own has a type that would count.
     if intercept.is_instance_of::<PyFloat>() && !intercept.is_exact_instance_of::<PyFloat>() {
-        return few_of::<f64>(x, coef, intercept);
+        return predict_small_of::<f64>(x, coef, intercept);
     }
-    match few_of::<f64>(x, coef, intercept)? {
+    match predict_small_of::<f64>(x, coef, intercept)? {
         Some(found) => Ok(Some(found)),
-        None => few_of::<f32>(x, coef, intercept),
+        None => predict_small_of::<f32>(x, coef, intercept),
     }
 }
 
-fn few_of<'py, F: Element + Float>(
+fn predict_small_of<'py, F: Element + Float>(
     x: &Array<'py>,
     coef: &Array<'py>,
     intercept: &Array<'py>,
@@ -335,7 +335,7 @@ fn few_of<'py, F: Element + Float>(
         return Ok(None);
     }
     let dense = Dense::new(rows.slice(), rows.shape()[0], n_cols).map_err(error::exception)?;
-    let found: Vec<F> = answers(&Context::serial(), &dense, fitted.model()).map_err(error::exception)?;
+    let found: Vec<F> = predictions(&Context::serial(), &dense, fitted.model()).map_err(error::exception)?;
     fitted.shaped(x.py(), found).map(Some)
 }
 
@@ -355,5 +355,5 @@ pub(super) mod linear_model {
     #[pymodule_export]
     use super::super::linear_smooth::minimize;
     #[pymodule_export]
-    use super::{few, iterate, leave_one_out, moments, predict, reduce};
+    use super::{iterate, leave_one_out, moments, predict, predict_small, reduce};
 }

@@ -1,4 +1,4 @@
-//! The door of stochastic average gradient, in the linear_model room.
+//! Python bindings for stochastic average gradient.
 
 use numpy::{Element, PyArray1};
 use pyo3::exceptions::PyValueError;
@@ -63,13 +63,13 @@ pub(super) struct Start<'py> {
     intercept: Array<'py>,
     sums: Array<'py>,
     intercept_sums: Array<'py>,
-    slopes: Array<'py>,
+    gradients: Array<'py>,
     seen: Array<'py>,
     n_seen: usize,
 }
 
 fn copied<F: Element + Copy>(array: &Array) -> PyResult<Vec<F>> {
-    memory::copied(Values::<F>::new(array)?.slice()).map_err(error::exception)
+    memory::try_copied(Values::<F>::new(array)?.slice()).map_err(error::exception)
 }
 
 impl Start<'_> {
@@ -79,7 +79,7 @@ impl Start<'_> {
             intercept: copied(&self.intercept)?,
             sums: copied(&self.sums)?,
             intercept_sums: copied(&self.intercept_sums)?,
-            slopes: copied(&self.slopes)?,
+            gradients: copied(&self.gradients)?,
             seen: copied(&self.seen)?,
             n_seen: self.n_seen,
         })
@@ -114,7 +114,7 @@ fn fitted<'py, F: Float + Element>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (y, weights, state) = (Values::<F>::new(y)?, Values::<F>::new(weights)?, start.state::<F>()?);
     let (targets, weights, n_classes) = (y.slice(), weights.slice(), state.intercept.len());
-    let work = (x.stored() as u64).saturating_mul(PASSES).saturating_mul(n_classes as u64);
+    let work = (x.nnz() as u64).saturating_mul(PASSES).saturating_mul(n_classes as u64);
     let fit = with_storage!(x.view()?, rows => {
         run(py, 1, work, |ctx| descend(ctx, &Data { rows: &rows, targets, weights }, state, params))?
     });
@@ -123,7 +123,7 @@ fn fitted<'py, F: Float + Element>(
     found.set_item("intercept", PyArray1::from_vec(py, fit.state.intercept))?;
     found.set_item("sums", array::matrix(py, fit.state.sums, n_classes)?)?;
     found.set_item("intercept_sums", PyArray1::from_vec(py, fit.state.intercept_sums))?;
-    found.set_item("slopes", array::matrix(py, fit.state.slopes, n_classes)?)?;
+    found.set_item("gradients", array::matrix(py, fit.state.gradients, n_classes)?)?;
     found.set_item("seen", PyArray1::from_vec(py, fit.state.seen))?;
     found.set_item("n_seen", fit.state.n_seen)?;
     found.set_item("n_iter", fit.n_iter)?;

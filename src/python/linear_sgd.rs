@@ -1,4 +1,4 @@
-//! The door of stochastic gradient descent, in the linear_model room.
+//! Python bindings for stochastic gradient descent.
 
 use numpy::{Element, PyArray1};
 use pyo3::exceptions::PyValueError;
@@ -169,7 +169,7 @@ fn row_of<F: Float + Element>(matrix: &Values<F>, task: usize, n_cols: usize) ->
     let rows = matrix.slice();
     let row = rows.get(task * n_cols..(task + 1) * n_cols);
     let row = row.ok_or_else(|| PyValueError::new_err("coef_ has too few values"))?;
-    memory::copied(row).map_err(error::exception)
+    memory::try_copied(row).map_err(error::exception)
 }
 
 impl<'py, F: Float + Element> Given<'_, 'py, F> {
@@ -204,12 +204,12 @@ impl<'py, F: Float + Element> Given<'_, 'py, F> {
         let problem =
             Problem { targets, weights: weights.slice(), held_out: self.mask.as_deref(), scoring: self.scoring };
         let tell = |progress| report.as_ref().map_or(Ok(()), |report| tell(report, progress));
-        let work = (self.x.stored() as u64).saturating_mul(PASSES).saturating_mul(tasks.len() as u64);
+        let work = (self.x.nnz() as u64).saturating_mul(PASSES).saturating_mul(tasks.len() as u64);
         let fits = with_storage!(self.x.view()?, rows => {
             let job = |ctx: &Context| fit(ctx, &rows, &problem, tasks, &tell);
             if report.is_some() { run_on_caller(py, 1, work, job)? } else { run(py, n_threads, work, job)? }
         });
-        answer(py, fits, n_cols)
+        prediction(py, fits, n_cols)
     }
 }
 
@@ -226,7 +226,7 @@ fn tell(report: &Py<PyAny>, progress: Progress) -> Result<()> {
     .map_err(|error| Error::Host(Box::new(error)))
 }
 
-fn answer<'py, F: Float + Element>(
+fn prediction<'py, F: Float + Element>(
     py: Python<'py>,
     fits: Vec<sgd::Fit<F>>,
     n_cols: usize,

@@ -1,4 +1,4 @@
-//! The door of logistic regression and generalised linear models.
+//! Python bindings for logistic regression and generalised linear models.
 
 use numpy::{Element, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
@@ -8,8 +8,8 @@ use pyo3::types::PyDict;
 use super::array::{Samples, Values, with_dtype, with_storage};
 use super::run::run;
 use crate::common::{Context, Float, Result};
+use crate::linalg::fused_pass::FusedRows;
 use crate::linalg::gram::Gram;
-use crate::linalg::skinny::Skinny;
 use crate::linear_model::losses::{
     Binomial, Gamma, Multinomial, Poisson, Squared, SquaredLog, Tweedie, TweedieIdentity,
 };
@@ -43,7 +43,7 @@ impl Kind {
         }
     }
 
-    fn fit<F: Float, X: Skinny<F> + Gram<F>>(
+    fn fit<F: Float, X: FusedRows<F> + Gram<F>>(
         self,
         ctx: &Context,
         data: Data<'_, F, X>,
@@ -103,7 +103,7 @@ pub(super) fn minimize<'py>(
     let fit = with_dtype!(Samples::new(x)?, x => {
         let y = targets(y, &kind)?;
         let weights = weights.map(Values::new).transpose()?;
-        let work = (x.stored() as u64).saturating_mul(PASSES * count as u64);
+        let work = (x.nnz() as u64).saturating_mul(PASSES * count as u64);
         with_storage!(x.view()?, rows => {
             let data = Data { x: &rows, y: y.slice(), weights: weights.as_ref().map(Values::slice) };
             run(py, n_threads, work, |ctx| kind.fit(ctx, data, coef, &params))?

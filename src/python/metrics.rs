@@ -1,4 +1,4 @@
-//! The door to distances.
+//! Python bindings for distances.
 
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
@@ -96,7 +96,7 @@ fn by_products<'py, F: Element + Float>(
             run(py, n_threads, work, |ctx| expanded::expanded(ctx, kind, pairs, known, out))?;
         }
         _ => {
-            let per_row = x.stored() / n_rows(&view).max(1);
+            let per_row = x.nnz() / n_rows(&view).max(1);
             let work = work(n_rows(&view), n_y, per_row);
             let (x, y) = (side(&view), other.as_ref().map(side));
             run(py, n_threads, work, |ctx| sparse::sparse_products(ctx, kind, x, y, known, out))?;
@@ -128,11 +128,11 @@ fn by_differences<'py, F: Element + Float, O: Element + Float>(
             run(py, n_threads, work.saturating_mul(power), |ctx| matrix::exact(ctx, metric, variant, pairs, out))?;
         }
         (View::Csr(rows), None) if metric == Metric::Manhattan => {
-            let work = work(rows.n_rows(), n_y, x.stored() / rows.n_rows().max(1));
+            let work = work(rows.n_rows(), n_y, x.nnz() / rows.n_rows().max(1));
             run(py, n_threads, work, |ctx| sparse::sparse_manhattan(ctx, rows, None, out))?;
         }
         (View::Csr(rows), Some(View::Csr(other))) if metric == Metric::Manhattan => {
-            let work = work(rows.n_rows(), n_y, x.stored() / rows.n_rows().max(1));
+            let work = work(rows.n_rows(), n_y, x.nnz() / rows.n_rows().max(1));
             run(py, n_threads, work, |ctx| sparse::sparse_manhattan(ctx, rows, Some(other), out))?;
         }
         _ => return Err(PyValueError::new_err("sparse rows: only Manhattan distances, and both sides sparse")),

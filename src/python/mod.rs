@@ -1,4 +1,4 @@
-//! The front door: the only folder that knows Python.
+//! Python bindings: the only folder that knows Python.
 //!
 //! [`array`] takes arrays in, [`run`] is the one way from Python into a computation, [`error`] the one way back when it
 //! fails, [`random`] carries generator states to and fro; then one thin file per room.
@@ -42,7 +42,7 @@ mod _core {
     #[pymodule_export]
     use super::ensemble::ensemble;
     #[pymodule_export]
-    use super::error::{InternalError, RefusedError};
+    use super::error::{InternalError, UnsupportedInputError};
     #[pymodule_export]
     use super::impute::impute;
     #[pymodule_export]

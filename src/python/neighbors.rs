@@ -1,4 +1,4 @@
-//! The neighbours room's door.
+//! Python bindings for `neighbors`.
 
 use numpy::{Element, PyArray1};
 use pyo3::exceptions::PyValueError;
@@ -13,7 +13,7 @@ use crate::common::{Context, Error, Float, Result, memory};
 use crate::metrics::metric::Metric;
 use crate::neighbors::density::{self, Neighborhoods};
 use crate::neighbors::index::{self, Algorithm, Cache, Sought, Stored};
-use crate::neighbors::lists::{Goal, Neighbor, Queries};
+use crate::neighbors::results::{Goal, Neighbor, Queries};
 use crate::neighbors::vote::{Average, Ballot, Classes, Weights};
 
 fn stored<'a, F: Element + Float>(matrix: &'a Matrix<'_, F>) -> PyResult<Stored<'a, F>> {
@@ -94,11 +94,11 @@ impl<T: Float> Search<'_, T> {
     /// Distances (if wanted) and indices of `k` neighbours, each of shape `(n_queries, k)`.
     fn lists(&self, ctx: &Context, k: usize, with_distances: bool) -> Result<(Vec<f64>, Vec<i64>)> {
         let blocks = self.blocks();
-        let len = memory::area(self.n_queries(), k)?;
-        let mut distances = memory::filled(if with_distances { len } else { 0 }, 0.0)?;
-        let mut indices = memory::filled(len, 0)?;
-        let outs = shares(&blocks, &mut distances, if with_distances { k } else { 0 });
-        let outs = outs.into_iter().zip(shares(&blocks, &mut indices, k)).collect();
+        let len = memory::checked_len(self.n_queries(), k)?;
+        let mut distances = memory::try_filled(if with_distances { len } else { 0 }, 0.0)?;
+        let mut indices = memory::try_filled(len, 0)?;
+        let outs = chunks_of(&blocks, &mut distances, if with_distances { k } else { 0 });
+        let outs = outs.into_iter().zip(chunks_of(&blocks, &mut indices, k)).collect();
         self.run(ctx, outs, |(distances, indices), position, found| {
             let at = position * k..(position + 1) * k;
             indices[at.clone()].iter_mut().zip(found).for_each(|(out, found)| *out = i64::from(found.row));
@@ -113,9 +113,9 @@ impl<T: Float> Search<'_, T> {
     /// The elected class of each query and output, shape `(n_queries, n_outputs)`.
     fn elected(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<Vec<i64>> {
         let width = classes.n_classes.len();
-        let mut codes = memory::filled(memory::area(self.n_queries(), width)?, 0)?;
+        let mut codes = memory::try_filled(memory::checked_len(self.n_queries(), width)?, 0)?;
         let ballot = |out| (Ballot::new(classes, weights), out);
-        let outs = shares(&self.blocks(), &mut codes, width).into_iter().map(ballot).collect();
+        let outs = chunks_of(&self.blocks(), &mut codes, width).into_iter().map(ballot).collect();
         self.run(ctx, outs, |(ballot, out), position, found| {
             ballot.elect(found, &mut out[position * width..][..width])
         })?;
@@ -125,20 +125,20 @@ impl<T: Float> Search<'_, T> {
     /// Shares of the votes, shape `(n_queries, total number of classes)`.
     fn voted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<Vec<f64>> {
         let width = classes.total();
-        let mut votes = memory::filled(memory::area(self.n_queries(), width)?, 0.0)?;
+        let mut votes = memory::try_filled(memory::checked_len(self.n_queries(), width)?, 0.0)?;
         let ballot = |out| (Ballot::new(classes, weights), out);
-        let outs = shares(&self.blocks(), &mut votes, width).into_iter().map(ballot).collect();
+        let outs = chunks_of(&self.blocks(), &mut votes, width).into_iter().map(ballot).collect();
         self.run(ctx, outs, |(ballot, out), position, found| {
-            ballot.shares(found, &mut out[position * width..][..width])
+            ballot.fractions(found, &mut out[position * width..][..width])
         })?;
         Ok(votes)
     }
 
     /// Means of targets, shape `(n_queries, width)`.
     fn averaged(&self, ctx: &Context, targets: &[f64], width: usize, weights: Weights) -> Result<Vec<f64>> {
-        let mut means = memory::filled(memory::area(self.n_queries(), width)?, 0.0)?;
+        let mut means = memory::try_filled(memory::checked_len(self.n_queries(), width)?, 0.0)?;
         let average = |out| (Average::new(targets, width, weights), out);
-        let outs = shares(&self.blocks(), &mut means, width).into_iter().map(average).collect();
+        let outs = chunks_of(&self.blocks(), &mut means, width).into_iter().map(average).collect();
         self.run(ctx, outs, |(average, out), position, found| {
             average.of(found, &mut out[position * width..][..width]);
             Ok(())
@@ -160,7 +160,7 @@ impl<T: Float> Search<'_, T> {
     fn flat(&self, ctx: &Context, with_distances: bool, sorted: bool) -> Result<Vec<Flat>> {
         let mut flats: Vec<Flat> = self.blocks().ranges().map(|_| Flat::default()).collect();
         self.run(ctx, flats.iter_mut().collect(), |flat, _, found| {
-            let mut ordered = memory::copied(if sorted { found } else { &[] })?;
+            let mut ordered = memory::try_copied(if sorted { found } else { &[] })?;
             ordered.sort_unstable_by(Neighbor::order);
             let found = if sorted { &ordered } else { found };
             let short = |_| Error::MemoryShort;
@@ -180,10 +180,10 @@ impl<T: Float> Search<'_, T> {
     /// Votes of the neighbours of each query, shape `(n_queries, total number of classes)`, and how many they are.
     fn counted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
         let (n_queries, width) = (self.n_queries(), classes.total());
-        let mut votes = memory::filled(memory::area(n_queries, width)?, 0.0)?;
-        let mut counts = memory::filled(n_queries, 0)?;
+        let mut votes = memory::try_filled(memory::checked_len(n_queries, width)?, 0.0)?;
+        let mut counts = memory::try_filled(n_queries, 0)?;
         let blocks = self.blocks();
-        let outs = shares(&blocks, &mut votes, width).into_iter().zip(shares(&blocks, &mut counts, 1));
+        let outs = chunks_of(&blocks, &mut votes, width).into_iter().zip(chunks_of(&blocks, &mut counts, 1));
         let outs = outs.map(|(votes, counts)| (Ballot::new(classes, weights), votes, counts)).collect();
         self.run(ctx, outs, |(ballot, votes, counts), position, found| {
             votes[position * width..][..width].copy_from_slice(ballot.count(found)?);
@@ -196,10 +196,10 @@ impl<T: Float> Search<'_, T> {
     /// Means of the targets of the neighbours of each query, shape `(n_queries, width)`, and how many they are.
     fn levelled(&self, ctx: &Context, targets: &[f64], width: usize, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
         let n_queries = self.n_queries();
-        let mut means = memory::filled(memory::area(n_queries, width)?, 0.0)?;
-        let mut counts = memory::filled(n_queries, 0)?;
+        let mut means = memory::try_filled(memory::checked_len(n_queries, width)?, 0.0)?;
+        let mut counts = memory::try_filled(n_queries, 0)?;
         let blocks = self.blocks();
-        let outs = shares(&blocks, &mut means, width).into_iter().zip(shares(&blocks, &mut counts, 1));
+        let outs = chunks_of(&blocks, &mut means, width).into_iter().zip(chunks_of(&blocks, &mut counts, 1));
         let outs = outs.map(|(means, counts)| (Average::new(targets, width, weights), means, counts)).collect();
         self.run(ctx, outs, |(average, means, counts), position, found| {
             average.of(found, &mut means[position * width..][..width]);
@@ -211,7 +211,7 @@ impl<T: Float> Search<'_, T> {
 }
 
 /// Chunks of `width` entries a query, one chunk per block.
-fn shares<'v, V>(blocks: &Blocks, mut values: &'v mut [V], width: usize) -> Vec<&'v mut [V]> {
+fn chunks_of<'v, V>(blocks: &Blocks, mut values: &'v mut [V], width: usize) -> Vec<&'v mut [V]> {
     let chunk = |range: std::ops::Range<usize>| {
         let (chunk, rest) = std::mem::take(&mut values).split_at_mut(range.len() * width);
         values = rest;
@@ -565,7 +565,7 @@ fn neighborhoods<'a>(distances: &'a [f64], indices: &'a Values<'_, i64>) -> Neig
 }
 
 fn reserved<V>(len: usize) -> PyResult<Vec<V>> {
-    memory::with_capacity(len).map_err(error::exception)
+    memory::try_with_capacity(len).map_err(error::exception)
 }
 
 /// Cuts rows of all outputs into one matrix per output.
@@ -574,7 +574,7 @@ fn by_output<'py>(py: Python<'py>, votes: &[f64], n_classes: &[usize]) -> PyResu
     let mut first = 0;
     let mut outputs = Vec::with_capacity(n_classes.len());
     for &width in n_classes {
-        let mut own = memory::with_capacity(votes.len() / total * width).map_err(error::exception)?;
+        let mut own = memory::try_with_capacity(votes.len() / total * width).map_err(error::exception)?;
         votes.chunks_exact(total).for_each(|row| own.extend_from_slice(&row[first..first + width]));
         outputs.push(matrix(py, own, width)?);
         first += width;

@@ -1,4 +1,4 @@
-//! The door of the neural_network room.
+//! Python bindings for `neural_network`.
 
 use numpy::{Element, PyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyTypeError, PyValueError};
@@ -12,16 +12,16 @@ use super::run::{run, run_on_caller};
 use crate::common::{Context, Error, Float, Result, memory};
 use crate::linalg::Dense;
 use crate::neural_network::activation::Activation;
-use crate::neural_network::answer::answers;
 use crate::neural_network::batch::{Network, Samples as Pairs};
-use crate::neural_network::full::Objective;
+use crate::neural_network::forward::predictions;
+use crate::neural_network::full_batch::Objective;
 use crate::neural_network::input::Input;
 use crate::neural_network::loss::Loss;
 use crate::neural_network::score::Score;
 use crate::neural_network::shape::{Dense as Layer, Shape};
 use crate::neural_network::train::{Epoch, Params, Schedule, State, Verdict, check, train as train_network};
 use crate::optimize::lbfgs::{self, End};
-use crate::optimize::step::{Memory, Rule};
+use crate::optimize::optimizers::{OptimizerState, UpdateRule};
 
 type Array<'py> = Bound<'py, PyAny>;
 
@@ -56,10 +56,10 @@ impl Extras {
     }
 }
 
-fn network(units: Vec<usize>, hidden: &str, output: &str, loss: &str, delta: f64) -> PyResult<Network> {
+fn network(layer_sizes: Vec<usize>, hidden: &str, output: &str, loss: &str, delta: f64) -> PyResult<Network> {
     let activation = |name: &str| Activation::named(name).ok_or_else(|| unknown("activation", name));
     Ok(Network {
-        shape: Shape::new(units).map_err(error::exception)?,
+        shape: Shape::new(layer_sizes).map_err(error::exception)?,
         hidden: activation(hidden)?,
         output: activation(output)?,
         loss: Loss::named(loss, delta).ok_or_else(|| unknown("loss", loss))?,
@@ -104,15 +104,15 @@ fn input<'a, F: Float>(view: &'a View<'a, F>) -> Input<'a, F> {
 }
 
 fn vector<F: Element + Copy>(array: &Array<'_>) -> PyResult<Vec<F>> {
-    memory::copied(Values::<F>::new(array)?.slice()).map_err(error::exception)
+    memory::try_copied(Values::<F>::new(array)?.slice()).map_err(error::exception)
 }
 
-fn rule(solver: &str, shares: [f64; 3], nesterov: bool) -> PyResult<Rule> {
-    let [first, second, epsilon] = shares;
+fn rule(solver: &str, betas: [f64; 3], nesterov: bool) -> PyResult<UpdateRule> {
+    let [beta_1, beta_2, epsilon] = betas;
     match solver {
-        "sgd" => Ok(Rule::Momentum { momentum: first, nesterov }),
-        "adam" | "adamw" => Ok(Rule::Adam { beta_1: first, beta_2: second, epsilon }),
-        "rmsprop" => Ok(Rule::RmsProp { momentum: first, rho: second, epsilon }),
+        "sgd" => Ok(UpdateRule::Momentum { momentum: beta_1, nesterov }),
+        "adam" | "adamw" => Ok(UpdateRule::Adam { beta_1, beta_2, epsilon }),
+        "rmsprop" => Ok(UpdateRule::RmsProp { momentum: beta_1, rho: beta_2, epsilon }),
         _ => Err(unknown("solver", solver)),
     }
 }
@@ -138,21 +138,21 @@ fn score(name: &str) -> PyResult<Score> {
 /// Trains a network by small batches.
 ///
 /// `x` is a float32 or float64 array or a SciPy CSR matrix, `y` (n_samples, n_outputs) and `sample_weight` (n_samples,)
-/// are of its type, and so are `params` (n_values,), `first` and `second`, what the optimiser remembers. `held_out` is a
+/// are of its type, and so are `params` (n_values,), `exp_avg` and `exp_avg_sq`, what the optimiser remembers. `held_out` is a
 /// tuple of the same three for early stopping. `sums_in_single`: the weights came as float32. `keeps_single`: parameters
-/// are rounded to float32 after each step. `shares` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam" and
+/// are rounded to float32 after each step. `betas` are (momentum, 0, 0) of "sgd", (beta_1, beta_2, epsilon) of "adam" and
 /// "adamw", (momentum, rho, epsilon) of "rmsprop". `order` of the rows in the last epoch (n_samples,): training goes on.
 /// `report(number, loss, score, verdict, rate, state)` hears of epochs on the calling thread, and returns whether to stop;
-/// `state` is what would be returned of `params`, `seen`, `best`, `stale` and `best_params` if it did, and `held_out_loss`.
+/// `state` is what would be returned of `params`, `n_samples_seen`, `best`, `n_no_improvement` and `best_params` if it did, and `held_out_loss`.
 ///
 /// Returns the state after the last step, `losses`, `scores` and `held_out_losses` of the epochs, `verdict` on the last one,
 /// whether training `was_interrupted` by Ctrl-C, and whether it `was_stopped` by `report`. A generator is advanced unless
 /// weights stopped being finite.
 #[pyfunction]
 #[pyo3(signature = (
-    *, x, y, sample_weight, sums_in_single, keeps_single, held_out, units, hidden, output, loss, extras, score_by, solver, shares,
-    nesterov, learning_rate, power, learning_rate_init, alpha, batch_size, shuffle, max_iter, tol, patience, params, first,
-    second, count, rate, seen, best, stale, order, random_state, report, n_threads
+    *, x, y, sample_weight, sums_in_single, keeps_single, held_out, layer_sizes, hidden, output, loss, extras, metric, solver, betas,
+    nesterov, learning_rate, power, learning_rate_init, alpha, batch_size, shuffle, max_iter, tol, patience, params, exp_avg,
+    exp_avg_sq, count, rate, n_samples_seen, best, n_no_improvement, order, random_state, report, n_threads
 ))]
 fn train<'py>(
     py: Python<'py>,
@@ -162,14 +162,14 @@ fn train<'py>(
     sums_in_single: bool,
     keeps_single: bool,
     held_out: Option<(Array<'py>, Array<'py>, Option<Array<'py>>)>,
-    units: Vec<usize>,
+    layer_sizes: Vec<usize>,
     hidden: &str,
     output: &str,
     loss: &str,
     extras: Extras,
-    score_by: &str,
+    metric: &str,
     solver: &str,
-    shares: [f64; 3],
+    betas: [f64; 3],
     nesterov: bool,
     learning_rate: &str,
     power: f64,
@@ -181,21 +181,21 @@ fn train<'py>(
     tol: f64,
     patience: f64,
     params: &Array<'py>,
-    first: &Array<'py>,
-    second: &Array<'py>,
+    exp_avg: &Array<'py>,
+    exp_avg_sq: &Array<'py>,
     count: u64,
     rate: f64,
-    seen: u64,
+    n_samples_seen: u64,
     best: f64,
-    stale: usize,
+    n_no_improvement: usize,
     order: Option<&Array<'py>>,
     random_state: &Array<'py>,
     report: Option<Py<PyAny>>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let network = extras.applied_to(network(units, hidden, output, loss, extras.delta)?);
-    let how = Params {
-        rule: rule(solver, shares, nesterov)?,
+    let network = extras.applied_to(network(layer_sizes, hidden, output, loss, extras.delta)?);
+    let options = Params {
+        rule: rule(solver, betas, nesterov)?,
         schedule: schedule(learning_rate, power)?,
         rate: learning_rate_init,
         alpha,
@@ -204,7 +204,7 @@ fn train<'py>(
         max_iter,
         tol,
         patience,
-        score: score(score_by)?,
+        score: score(metric)?,
         keeps_single,
         decay: extras.decay,
         clip_value: extras.clip_value,
@@ -223,19 +223,19 @@ fn train<'py>(
         let mut state = State {
             params: vector(params)?,
             order: order.map(vector).transpose()?.unwrap_or_default(),
-            memory: Memory { first: vector(first)?, second: vector(second)?, count },
+            memory: OptimizerState { exp_avg: vector(exp_avg)?, exp_avg_sq: vector(exp_avg_sq)?, count },
             rate,
-            seen,
+            n_samples_seen,
             best,
-            stale,
+            n_no_improvement,
             best_params: None,
         };
         let mut log = Log { losses: Vec::new(), scores: Vec::new(), held_out_losses: Vec::new(), verdict: Verdict::GoOn, was_stopped: false, report };
-        let work = (n_rows.min(how.batch_size) as u64).saturating_mul(network.shape.work() as u64).saturating_mul(WAYS);
+        let work = (n_rows.min(options.batch_size) as u64).saturating_mul(network.shape.work() as u64).saturating_mul(WAYS);
         pairs!(table, view, samples);
         let listens = log.report.is_some();
         let job = |generator: &mut _, state: &mut _, log: &mut Log, held_out: Option<&Pairs<_>>, ctx: &Context| {
-            train_network(ctx, &network, &samples, held_out, &how, state, generator, |epoch, state| log.hear(epoch, state))
+            train_network(ctx, &network, &samples, held_out, &options, state, generator, |epoch, state| log.hear(epoch, state))
         };
         let generator = &mut random.generator;
         let outcome = match &held_out {
@@ -260,8 +260,8 @@ fn train<'py>(
         let found = PyDict::new(py);
         set_course(&found, &state)?;
         found.set_item("params", PyArray1::from_vec(py, state.params))?;
-        found.set_item("first", PyArray1::from_vec(py, state.memory.first))?;
-        found.set_item("second", PyArray1::from_vec(py, state.memory.second))?;
+        found.set_item("exp_avg", PyArray1::from_vec(py, state.memory.exp_avg))?;
+        found.set_item("exp_avg_sq", PyArray1::from_vec(py, state.memory.exp_avg_sq))?;
         found.set_item("count", state.memory.count)?;
         found.set_item("rate", state.rate)?;
         found.set_item("losses", log.losses)?;
@@ -309,9 +309,9 @@ impl Log {
 /// How far training has come.
 fn set_course<F: Element + Float>(found: &Bound<'_, PyDict>, state: &State<F>) -> PyResult<()> {
     let best_params = state.best_params.as_ref();
-    found.set_item("seen", state.seen)?;
+    found.set_item("n_samples_seen", state.n_samples_seen)?;
     found.set_item("best", state.best)?;
-    found.set_item("stale", state.stale)?;
+    found.set_item("n_no_improvement", state.n_no_improvement)?;
     found.set_item("best_params", best_params.map(|params| PyArray1::from_slice(found.py(), params)))
 }
 
@@ -332,7 +332,7 @@ fn name(verdict: Verdict) -> &'static str {
 /// Returns `params`, `loss`, `n_iter` and `end`: "converged", "steps", "evaluations" or "stuck".
 #[pyfunction]
 #[pyo3(signature = (
-    *, x, y, sample_weight, sums_in_single, keeps_single, units, hidden, output, loss, extras, params, alpha, max_iter, max_fun, tol,
+    *, x, y, sample_weight, sums_in_single, keeps_single, layer_sizes, hidden, output, loss, extras, params, alpha, max_iter, max_fun, tol,
     report, n_threads
 ))]
 fn minimize<'py>(
@@ -342,7 +342,7 @@ fn minimize<'py>(
     sample_weight: Option<&Array<'py>>,
     sums_in_single: bool,
     keeps_single: bool,
-    units: Vec<usize>,
+    layer_sizes: Vec<usize>,
     hidden: &str,
     output: &str,
     loss: &str,
@@ -355,15 +355,15 @@ fn minimize<'py>(
     report: Option<Py<PyAny>>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let network = extras.applied_to(network(units, hidden, output, loss, extras.delta)?);
+    let network = extras.applied_to(network(layer_sizes, hidden, output, loss, extras.delta)?);
     let start: Vec<f64> = vector(params)?;
-    let how = lbfgs::Params {
+    let options = lbfgs::Params {
         memory: 10,
         value_tol: 2.220_446_049_250_313e-9, // SciPy's
         gradient_tol: tol,
-        most_steps: max_iter,
-        most_evaluations: max_fun,
-        most_tries: 20,
+        max_steps: max_iter,
+        max_evaluations: max_fun,
+        max_tries: 20,
     };
     let listens = report.is_some();
     let mut number = 0_usize;
@@ -380,7 +380,7 @@ fn minimize<'py>(
         let job = |ctx: &Context| {
             check(&network.shape, &samples)?;
             let mut objective = Objective::new(&network, samples, alpha, keeps_single)?;
-            lbfgs::minimize(|params, gradient| objective.evaluate(ctx, params, gradient), observe, start, &how)
+            lbfgs::minimize(|params, gradient| objective.evaluate(ctx, params, gradient), observe, start, &options)
         };
         if listens { run_on_caller(py, n_threads, work, job)? } else { run(py, n_threads, work, job)? }
     });
@@ -412,9 +412,9 @@ impl<'py, F: Element + Float> Held<'py, F> {
         layers.iter().all(|(weights, _)| weights.shape().len() == 2).then_some(Self { layers })
     }
 
-    fn units(&self) -> Vec<usize> {
-        let first = self.layers.first().map(|(weights, _)| weights.shape()[0]);
-        first.into_iter().chain(self.layers.iter().map(|(weights, _)| weights.shape()[1])).collect()
+    fn layer_sizes(&self) -> Vec<usize> {
+        let input = self.layers.first().map(|(weights, _)| weights.shape()[0]);
+        input.into_iter().chain(self.layers.iter().map(|(weights, _)| weights.shape()[1])).collect()
     }
 
     fn layers(&self) -> Vec<Layer<'_, F>> {
@@ -439,19 +439,19 @@ fn forward<'py>(
 ) -> PyResult<Array<'py>> {
     with_dtype!(Samples::new(x)?, x => {
         let held = Held::new(coefs, intercepts).ok_or_else(|| PyTypeError::new_err("expected arrays of the type of x"))?;
-        let network = Network { residual, ..network(held.units(), hidden, output, "squared_error", 1.0)? };
+        let network = Network { residual, ..network(held.layer_sizes(), hidden, output, "squared_error", 1.0)? };
         let layers = held.layers();
         let view = x.view()?;
         let x = input(&view);
         let work = (x.n_rows() as u64).saturating_mul(network.shape.work() as u64);
-        let said = run(py, n_threads, work, |ctx| answers(ctx, &network, &layers, &x))?;
-        array::matrix(py, said, network.shape.n_outputs())
+        let outputs = run(py, n_threads, work, |ctx| predictions(ctx, &network, &layers, &x))?;
+        array::matrix(py, outputs, network.shape.n_outputs())
     })
 }
 
 /// What a network says of a few plain, finite rows of its own type; None for anything else, which must be validated.
 #[pyfunction]
-fn few<'py>(
+fn predict_small<'py>(
     x: &Array<'py>,
     coefs: &Bound<'py, PyList>,
     intercepts: &Bound<'py, PyList>,
@@ -463,13 +463,13 @@ fn few<'py>(
     if untyped.ndim() != 2 || !(1..=FEW).contains(&untyped.len()) {
         return Ok(None);
     }
-    match few_of::<f64>(x, coefs, intercepts, hidden, output, residual)? {
-        Some(said) => Ok(Some(said)),
-        None => few_of::<f32>(x, coefs, intercepts, hidden, output, residual),
+    match predict_small_of::<f64>(x, coefs, intercepts, hidden, output, residual)? {
+        Some(outputs) => Ok(Some(outputs)),
+        None => predict_small_of::<f32>(x, coefs, intercepts, hidden, output, residual),
     }
 }
 
-fn few_of<'py, F: Element + Float>(
+fn predict_small_of<'py, F: Element + Float>(
     x: &Array<'py>,
     coefs: &Bound<'py, PyList>,
     intercepts: &Bound<'py, PyList>,
@@ -479,20 +479,20 @@ fn few_of<'py, F: Element + Float>(
 ) -> PyResult<Option<Array<'py>>> {
     let Some(rows) = Values::<F>::in_place(x) else { return Ok(None) };
     let Some(held) = Held::<F>::new(coefs, intercepts) else { return Ok(None) };
-    let units = held.units();
-    if units[0] != rows.shape()[1] || units[0] == 0 || !rows.slice().iter().all(|value| value.is_finite()) {
+    let layer_sizes = held.layer_sizes();
+    if layer_sizes[0] != rows.shape()[1] || layer_sizes[0] == 0 || !rows.slice().iter().all(|value| value.is_finite()) {
         return Ok(None);
     }
-    let network = Network { residual, ..network(units, hidden, output, "squared_error", 1.0)? };
+    let network = Network { residual, ..network(layer_sizes, hidden, output, "squared_error", 1.0)? };
     let dense = Dense::new(rows.slice(), rows.shape()[0], rows.shape()[1]).map_err(error::exception)?;
-    let said =
-        answers(&Context::serial(), &network, &held.layers(), &Input::Dense(&dense)).map_err(error::exception)?;
-    array::matrix(x.py(), said, network.shape.n_outputs()).map(Some)
+    let outputs =
+        predictions(&Context::serial(), &network, &held.layers(), &Input::Dense(&dense)).map_err(error::exception)?;
+    array::matrix(x.py(), outputs, network.shape.n_outputs()).map(Some)
 }
 
 /// Neural networks.
 #[pymodule]
 pub(super) mod neural_network {
     #[pymodule_export]
-    use super::{few, forward, minimize, train};
+    use super::{forward, minimize, predict_small, train};
 }

@@ -56,7 +56,7 @@ pub(super) mod random {
     fn mt19937_bounded(py: Python<'_>, seed: u32, high: u64, n: usize) -> PyResult<Bound<'_, PyArray1<i64>>> {
         let most = high.checked_sub(1).ok_or_else(|| PyValueError::new_err("high must be positive"))?;
         let mut generator = Mt19937::seeded(seed);
-        Ok(PyArray1::from_iter(py, (0..n).map(|_| generator.at_most(most) as i64)))
+        Ok(PyArray1::from_iter(py, (0..n).map(|_| generator.at_max(most) as i64)))
     }
 
     /// `RandomState(seed).permutation(n)`.

@@ -1,4 +1,4 @@
-//! The one door from Python into a computation.
+//! The one way from Python into a computation.
 //!
 //! The GIL is released; small work stays on the calling thread, larger work goes to the pool while the calling thread
 //! waits and listens for signals; panics and errors come out as Python exceptions. Work that calls the user's functions

@@ -1,4 +1,4 @@
-//! The door of the svm room.
+//! Python bindings for `svm`.
 
 use numpy::PyArray1;
 use pyo3::exceptions::PyValueError;
@@ -44,7 +44,7 @@ pub(super) mod svm {
         let params = Params { solver, tol, bias, cost, class_weights: &class_weights, max_iter, seed, epsilon };
         let (y, weights) = (y.slice(), weights.slice());
         with_dtype!(Samples::new(x)?, x => {
-            let work = (x.stored() as u64).saturating_mul(PASSES).saturating_mul(class_weights.len().max(1) as u64);
+            let work = (x.nnz() as u64).saturating_mul(PASSES).saturating_mul(class_weights.len().max(1) as u64);
             let fit = with_storage!(x.view()?, rows => {
                 run(py, n_threads, work, |ctx| core::train(ctx, &rows, y, weights, &params))?
             });

@@ -18,7 +18,7 @@ pub(super) struct Active {
 impl Active {
     /// All of `0..len`.
     pub(super) fn new(len: usize) -> Result<Self> {
-        let mut order = memory::with_capacity(len)?;
+        let mut order = memory::try_with_capacity(len)?;
         order.extend(0..len as u32);
         Ok(Self { order, len })
     }

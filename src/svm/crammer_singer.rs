@@ -17,7 +17,7 @@ use crate::linalg::linear::Linear;
 /// Violation, and change of a dual, that are not worth a step.
 const NOTHING: f64 = 1e-12;
 /// Passes; scikit-learn hands no limit of its own on.
-const MOST_PASSES: usize = 100_000;
+const MAX_PASSES: usize = 100_000;
 
 /// The classes of each sample that are still looked at.
 struct Candidates {
@@ -39,16 +39,16 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     random: &mut Mt19937,
 ) -> Result<Solution> {
     let (len, width) = (samples.len(), samples.width());
-    let mut coef = memory::filled(memory::area(n_classes, width)?, 0.0)?;
-    let mut alphas = memory::filled(memory::area(len, n_classes)?, 0.0)?;
-    let mut squares = memory::with_capacity(len)?;
+    let mut coef = memory::try_filled(memory::checked_len(n_classes, width)?, 0.0)?;
+    let mut alphas = memory::try_filled(memory::checked_len(len, n_classes)?, 0.0)?;
+    let mut squares = memory::try_with_capacity(len)?;
     squares.extend((0..len).map(|sample| samples.square(sample, 0.0)));
     let mut candidates = Candidates::new(samples, n_classes)?;
     let mut active = Active::new(len)?;
-    let (mut slopes, mut found) = (Vec::new(), Vec::new());
+    let (mut gradients, mut found) = (Vec::new(), Vec::new());
     let (mut enough, mut saw_all) = (1.0_f64.max(10.0 * tol), true);
     let mut n_iter = 0;
-    while n_iter < MOST_PASSES {
+    while n_iter < MAX_PASSES {
         let mut most = f64::NEG_INFINITY;
         active.shuffle(random);
         visit(ctx, &mut active, |sample, soon| {
@@ -58,13 +58,13 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
                 return Verdict::Keep;
             }
             let alphas = &mut alphas[sample * n_classes..][..n_classes];
-            slopes.clear();
+            gradients.clear();
             for (position, &class) in candidates.of(sample).iter().enumerate() {
                 let offset = if position == candidates.own[sample] { 0.0 } else { 1.0 };
-                slopes.push(samples.dot(sample, &coef[class as usize * width..][..width], offset));
+                gradients.push(samples.dot(sample, &coef[class as usize * width..][..width], offset));
             }
-            let (lowest, highest) = candidates.range(sample, &slopes, alphas, cost);
-            candidates.shrink(sample, &mut slopes, alphas, cost, lowest);
+            let (lowest, highest) = candidates.range(sample, &gradients, alphas, cost);
+            candidates.shrink(sample, &mut gradients, alphas, cost, lowest);
             let classes = candidates.of(sample);
             if classes.len() <= 1 {
                 return Verdict::Drop;
@@ -74,10 +74,13 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             }
             most = most.max(highest - lowest);
             let own = candidates.own[sample];
-            // What the slopes would be without the sample.
-            slopes.truncate(classes.len());
-            slopes.iter_mut().zip(classes).for_each(|(slope, &class)| *slope -= square * alphas[class as usize]);
-            best_alphas(&slopes, own, square, cost, &mut found);
+            // What the gradients would be without the sample.
+            gradients.truncate(classes.len());
+            gradients
+                .iter_mut()
+                .zip(classes)
+                .for_each(|(gradient, &class)| *gradient -= square * alphas[class as usize]);
+            best_alphas(&gradients, own, square, cost, &mut found);
             for (&class, &alpha) in classes.iter().zip(&found) {
                 let class = class as usize;
                 let change = alpha - alphas[class];
@@ -104,12 +107,12 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     Ok(Solution { coef, n_iter })
 }
 
-/// The best duals of a sample: those of the classes in order, given their slopes without it, shape (n_candidates,).
-fn best_alphas(slopes: &[f64], own: usize, square: f64, cost: f64, found: &mut Vec<f64>) {
+/// The best duals of a sample: those of the classes in order, given their gradients without it, shape (n_candidates,).
+fn best_alphas(gradients: &[f64], own: usize, square: f64, cost: f64, found: &mut Vec<f64>) {
     found.clear();
-    found.extend_from_slice(slopes);
-    if let Some(slope) = found.get_mut(own) {
-        *slope += square * cost;
+    found.extend_from_slice(gradients);
+    if let Some(gradient) = found.get_mut(own) {
+        *gradient += square * cost;
     }
     found.sort_unstable_by(|a, b| b.total_cmp(a));
     let mut level = found[0] - square * cost;
@@ -121,52 +124,54 @@ fn best_alphas(slopes: &[f64], own: usize, square: f64, cost: f64, found: &mut V
     level /= count as f64;
     found.clear();
     let bound = |position| if position == own { cost } else { 0.0 };
-    found.extend(slopes.iter().enumerate().map(|(position, slope)| ((level - slope) / square).min(bound(position))));
+    found.extend(
+        gradients.iter().enumerate().map(|(position, gradient)| ((level - gradient) / square).min(bound(position))),
+    );
 }
 
 impl Candidates {
     fn new<F: Float, R: Linear<F>>(samples: &Samples<F, R>, n_classes: usize) -> Result<Self> {
         let len = samples.len();
-        let mut order = memory::with_capacity(memory::area(len, n_classes)?)?;
+        let mut order = memory::try_with_capacity(memory::checked_len(len, n_classes)?)?;
         (0..len).for_each(|_| order.extend(0..n_classes as u32));
-        let mut own = memory::with_capacity(len)?;
+        let mut own = memory::try_with_capacity(len)?;
         own.extend(samples.targets.iter().map(|&target| target as usize));
-        Ok(Self { n_classes, order, len: memory::filled(len, n_classes)?, own })
+        Ok(Self { n_classes, order, len: memory::try_filled(len, n_classes)?, own })
     }
 
     fn of(&self, sample: usize) -> &[u32] {
         &self.order[sample * self.n_classes..][..self.len[sample]]
     }
 
-    /// The lowest slope of those that may fall, and the highest of all.
-    fn range(&self, sample: usize, slopes: &[f64], alphas: &[f64], cost: f64) -> (f64, f64) {
+    /// The lowest gradient of those that may fall, and the highest of all.
+    fn range(&self, sample: usize, gradients: &[f64], alphas: &[f64], cost: f64) -> (f64, f64) {
         let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
-        for (position, (&slope, &class)) in slopes.iter().zip(self.of(sample)).enumerate() {
+        for (position, (&gradient, &class)) in gradients.iter().zip(self.of(sample)).enumerate() {
             let alpha = alphas[class as usize];
             if alpha < 0.0 || (position == self.own[sample] && alpha < cost) {
-                lowest = lowest.min(slope);
+                lowest = lowest.min(gradient);
             }
-            highest = highest.max(slope);
+            highest = highest.max(gradient);
         }
         (lowest, highest)
     }
 
-    /// Leaves out classes at their bound whose slope is below all that may fall; `slopes` go along.
-    fn shrink(&mut self, sample: usize, slopes: &mut [f64], alphas: &[f64], cost: f64, lowest: f64) {
+    /// Leaves out classes at their bound whose gradient is below all that may fall; `gradients` go along.
+    fn shrink(&mut self, sample: usize, gradients: &mut [f64], alphas: &[f64], cost: f64, lowest: f64) {
         let order = &mut self.order[sample * self.n_classes..][..self.n_classes];
         let (len, own) = (&mut self.len[sample], &mut self.own[sample]);
-        let is_out = |position: usize, order: &[u32], slopes: &[f64], own: usize| {
+        let is_out = |position: usize, order: &[u32], gradients: &[f64], own: usize| {
             let bound = if position == own { cost } else { 0.0 };
-            alphas[order[position] as usize] == bound && slopes[position] < lowest
+            alphas[order[position] as usize] == bound && gradients[position] < lowest
         };
         let mut position = 0;
         while position < *len {
-            if is_out(position, order, slopes, *own) {
+            if is_out(position, order, gradients, *own) {
                 *len -= 1;
                 while *len > position {
-                    if !is_out(*len, order, slopes, *own) {
+                    if !is_out(*len, order, gradients, *own) {
                         order.swap(position, *len);
-                        slopes.swap(position, *len);
+                        gradients.swap(position, *len);
                         if *own == *len {
                             *own = position;
                         } else if *own == position {

@@ -35,8 +35,8 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     max_iter: usize,
     random: &mut Mt19937,
 ) -> Result<Solution> {
-    let mut coef = memory::filled(samples.width(), 0.0)?;
-    let mut duals = memory::with_capacity(samples.len())?;
+    let mut coef = memory::try_filled(samples.width(), 0.0)?;
+    let mut duals = memory::try_with_capacity(samples.len())?;
     for (sample, (&target, &cost)) in samples.targets.iter().zip(samples.costs).enumerate() {
         let (diagonal, bound) = if is_squared { (0.5 / cost, f64::INFINITY) } else { (0.0, cost) };
         duals.push(Dual { target, alpha: 0.0, bound, diagonal, square: samples.square(sample, diagonal) });
@@ -46,42 +46,42 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     let (mut most, mut least) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut n_iter = 0;
     while n_iter < max_iter {
-        let (mut new_most, mut new_least) = (f64::NEG_INFINITY, f64::INFINITY);
+        let (mut new_max, mut new_least) = (f64::NEG_INFINITY, f64::INFINITY);
         active.shuffle(random);
         visit(ctx, &mut active, |sample, soon| {
             samples.fetch(soon);
             let dual = &mut duals[sample];
             let (target, alpha) = (dual.target, dual.alpha);
-            let slope = samples.dot(sample, &coef, 0.0) * target - 1.0 + alpha * dual.diagonal;
+            let gradient = samples.dot(sample, &coef, 0.0) * target - 1.0 + alpha * dual.diagonal;
             let projected = if alpha == 0.0 {
-                if slope > most {
+                if gradient > most {
                     return Verdict::Drop;
                 }
-                slope.min(0.0)
+                gradient.min(0.0)
             } else if alpha == dual.bound {
-                if slope < least {
+                if gradient < least {
                     return Verdict::Drop;
                 }
-                slope.max(0.0)
+                gradient.max(0.0)
             } else {
-                slope
+                gradient
             };
-            (new_most, new_least) = (new_most.max(projected), new_least.min(projected));
+            (new_max, new_least) = (new_max.max(projected), new_least.min(projected));
             if projected.abs() > NOTHING {
-                dual.alpha = (alpha - slope / dual.square).max(0.0).min(dual.bound);
+                dual.alpha = (alpha - gradient / dual.square).max(0.0).min(dual.bound);
                 samples.add(sample, (dual.alpha - alpha) * target, &mut coef);
             }
             Verdict::Keep
         })?;
         n_iter += 1;
-        if new_most - new_least <= tol {
+        if new_max - new_least <= tol {
             if !active.widen() {
                 break;
             }
             (most, least) = (f64::INFINITY, f64::NEG_INFINITY);
             continue;
         }
-        most = if new_most <= 0.0 { f64::INFINITY } else { new_most };
+        most = if new_max <= 0.0 { f64::INFINITY } else { new_max };
         least = if new_least >= 0.0 { f64::NEG_INFINITY } else { new_least };
     }
     Ok(Solution { coef, n_iter })

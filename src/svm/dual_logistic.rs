@@ -15,10 +15,10 @@ use crate::common::{Context, Float, Result, memory};
 use crate::linalg::linear::Linear;
 
 /// Newton steps for one coordinate.
-const MOST_STEPS: usize = 100;
-/// Slope at which they stop: the first, and the least that it is sharpened to.
-const FIRST_SLOPE: f64 = 1e-2;
-const LEAST_SLOPE: f64 = 1e-8;
+const MAX_STEPS: usize = 100;
+/// Gradient at which they stop: the first, and the least that it is sharpened to.
+const FIRST_GRADIENT: f64 = 1e-2;
+const MIN_GRADIENT: f64 = 1e-8;
 /// By what a value shrinks instead of going below zero.
 const SHRINK: f64 = 0.1;
 
@@ -30,19 +30,19 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     random: &mut Mt19937,
 ) -> Result<Solution> {
     let len = samples.len();
-    let mut coef = memory::filled(samples.width(), 0.0)?;
-    let mut alphas = memory::with_capacity(len)?;
+    let mut coef = memory::try_filled(samples.width(), 0.0)?;
+    let mut alphas = memory::try_with_capacity(len)?;
     alphas.extend(samples.costs.iter().map(|&cost| {
         let alpha = (0.001 * cost).min(1e-8);
         [alpha, cost - alpha]
     }));
-    let mut squares = memory::with_capacity(len)?;
+    let mut squares = memory::try_with_capacity(len)?;
     for sample in 0..len {
         squares.push(samples.square(sample, 0.0));
         samples.add(sample, samples.targets[sample] * alphas[sample][0], &mut coef);
     }
     let mut active = Active::new(len)?;
-    let mut enough = FIRST_SLOPE;
+    let mut enough = FIRST_GRADIENT;
     let mut n_iter = 0;
     while n_iter < max_iter {
         let (mut n_steps, mut most) = (0, 0.0_f64);
@@ -55,14 +55,15 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             let (near, sign) = if 0.5 * curvature * (rest - alpha) + product < 0.0 { (1, -1.0) } else { (0, 1.0) };
             let before = alphas[sample][near];
             let mut value = if cost - before < 0.5 * cost { SHRINK * before } else { before };
-            let slope_at = |value: f64| curvature * (value - before) + sign * product + (value / (cost - value)).ln();
-            let mut slope = slope_at(value);
-            most = most.max(slope.abs());
+            let gradient_at =
+                |value: f64| curvature * (value - before) + sign * product + (value / (cost - value)).ln();
+            let mut gradient = gradient_at(value);
+            most = most.max(gradient.abs());
             let mut steps = 0;
-            while steps <= MOST_STEPS && slope.abs() >= enough {
-                let next = value - slope / (curvature + cost / (cost - value) / value);
+            while steps <= MAX_STEPS && gradient.abs() >= enough {
+                let next = value - gradient / (curvature + cost / (cost - value) / value);
                 value = if next <= 0.0 { SHRINK * value } else { next };
-                slope = slope_at(value);
+                gradient = gradient_at(value);
                 steps += 1;
             }
             if steps > 0 {
@@ -78,7 +79,7 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             break;
         }
         if n_steps <= len / 10 {
-            enough = LEAST_SLOPE.min(tol).max(0.1 * enough);
+            enough = MIN_GRADIENT.min(tol).max(0.1 * enough);
         }
     }
     Ok(Solution { coef, n_iter })

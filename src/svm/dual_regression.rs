@@ -41,8 +41,8 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     random: &mut Mt19937,
 ) -> Result<Solution> {
     let epsilon = tube.epsilon;
-    let mut coef = memory::filled(samples.width(), 0.0)?;
-    let mut duals = memory::with_capacity(samples.len())?;
+    let mut coef = memory::try_filled(samples.width(), 0.0)?;
+    let mut duals = memory::try_with_capacity(samples.len())?;
     for (sample, (&target, &cost)) in samples.targets.iter().zip(samples.costs).enumerate() {
         let (lambda, bound) = if tube.is_squared { (0.5 / cost, f64::INFINITY) } else { (0.0, cost) };
         duals.push(Dual { target, beta: 0.0, bound, lambda, curvature: samples.square(sample, 0.0) + lambda });
@@ -51,15 +51,15 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
     let (mut first, mut most) = (-1.0, f64::INFINITY);
     let mut n_iter = 0;
     while n_iter < max_iter {
-        let (mut new_most, mut total) = (0.0_f64, 0.0);
+        let (mut new_max, mut total) = (0.0_f64, 0.0);
         active.shuffle(random);
         visit(ctx, &mut active, |sample, soon| {
             samples.fetch(soon);
             let dual = &mut duals[sample];
             let Dual { target, beta, bound, lambda, curvature } = *dual;
-            let slope = samples.dot(sample, &coef, -target + lambda * beta);
-            // The slopes to the right and to the left of zero, where |β| has its corner.
-            let (right, left) = (slope + epsilon, slope - epsilon);
+            let gradient = samples.dot(sample, &coef, -target + lambda * beta);
+            // The gradients to the right and to the left of zero, where |β| has its corner.
+            let (right, left) = (gradient + epsilon, gradient - epsilon);
             let violation = if beta == 0.0 {
                 if right < 0.0 {
                     -right
@@ -85,7 +85,7 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             } else {
                 left.abs()
             };
-            new_most = new_most.max(violation);
+            new_max = new_max.max(violation);
             total += violation;
             let step = newton_step(right, left, curvature, beta);
             if step.abs() >= NOTHING {
@@ -108,7 +108,7 @@ pub(super) fn solve<F: Float, R: Linear<F>>(
             most = f64::INFINITY;
             continue;
         }
-        most = new_most;
+        most = new_max;
     }
     Ok(Solution { coef, n_iter })
 }

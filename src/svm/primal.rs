@@ -13,22 +13,22 @@ use crate::linalg::linear::Linear;
 use crate::optimize::tron::Smooth;
 
 /// Rows of a block, at least.
-const LEAST_ROWS: usize = 512;
-const MOST_BLOCKS: usize = 64;
+const MIN_ROWS: usize = 512;
+const MAX_BLOCKS: usize = 64;
 /// Stored values of a block for each column, at least: each block has a sum over all columns of its own.
-const LEAST_VALUES: usize = 16;
+const MIN_VALUES: usize = 16;
 
-/// Value, slope and curvature of a loss in its product.
+/// Value, gradient and curvature of a loss in its product.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Bend {
+pub(super) struct LossDerivatives {
     pub(super) value: f64,
-    pub(super) slope: f64,
+    pub(super) gradient: f64,
     pub(super) curvature: f64,
 }
 
 /// A loss of a product, given a target.
 pub(super) trait Loss: Sync {
-    fn at(&self, target: f64, product: f64) -> Bend;
+    fn at(&self, target: f64, product: f64) -> LossDerivatives;
 }
 
 /// `max(0, 1 - yz)²`.
@@ -37,12 +37,12 @@ pub(super) struct SquaredHinge;
 
 impl Loss for SquaredHinge {
     #[inline(always)]
-    fn at(&self, target: f64, product: f64) -> Bend {
+    fn at(&self, target: f64, product: f64) -> LossDerivatives {
         let miss = 1.0 - target * product;
         if miss > 0.0 {
-            Bend { value: miss * miss, slope: -2.0 * target * miss, curvature: 2.0 }
+            LossDerivatives { value: miss * miss, gradient: -2.0 * target * miss, curvature: 2.0 }
         } else {
-            Bend { value: 0.0, slope: 0.0, curvature: 0.0 }
+            LossDerivatives { value: 0.0, gradient: 0.0, curvature: 0.0 }
         }
     }
 }
@@ -53,14 +53,14 @@ pub(super) struct Logistic;
 
 impl Loss for Logistic {
     #[inline(always)]
-    fn at(&self, target: f64, product: f64) -> Bend {
+    fn at(&self, target: f64, product: f64) -> LossDerivatives {
         let margin = target * product;
         let small = (-margin.abs()).exp();
         let more = 1.0 / (1.0 + small);
         let less = small * more;
         let (value, miss) =
             if margin >= 0.0 { ((1.0 + small).ln(), less) } else { ((1.0 + small).ln() - margin, more) };
-        Bend { value, slope: -target * miss, curvature: more * less }
+        LossDerivatives { value, gradient: -target * miss, curvature: more * less }
     }
 }
 
@@ -72,20 +72,20 @@ pub(super) struct SquaredTube {
 
 impl Loss for SquaredTube {
     #[inline(always)]
-    fn at(&self, target: f64, product: f64) -> Bend {
+    fn at(&self, target: f64, product: f64) -> LossDerivatives {
         let error = product - target;
         let outside = if error < -self.epsilon {
             error + self.epsilon
         } else if error > self.epsilon {
             error - self.epsilon
         } else {
-            return Bend { value: 0.0, slope: 0.0, curvature: 0.0 };
+            return LossDerivatives { value: 0.0, gradient: 0.0, curvature: 0.0 };
         };
-        Bend { value: outside * outside, slope: 2.0 * outside, curvature: 2.0 }
+        LossDerivatives { value: outside * outside, gradient: 2.0 * outside, curvature: 2.0 }
     }
 }
 
-/// The rows of a block that bend the function at a point, and by how much each.
+/// The rows of a block where the function has a curvature at a point, and by how much each.
 #[derive(Debug, Default)]
 struct Part {
     rows: Vec<u32>,
@@ -111,8 +111,8 @@ struct Sums {
 
 impl<'a, F: Float, R: Linear<F>, L: Loss> Primal<'a, F, R, L> {
     pub(super) fn new(samples: &'a Samples<'a, F, R>, loss: L) -> Self {
-        let most = samples.rows.stored() / (LEAST_VALUES * samples.rows.n_cols()).max(1);
-        let blocks = Blocks::new(samples.len(), LEAST_ROWS, most.clamp(1, MOST_BLOCKS));
+        let most = samples.rows.nnz() / (MIN_VALUES * samples.rows.n_cols()).max(1);
+        let blocks = Blocks::new(samples.len(), MIN_ROWS, most.clamp(1, MAX_BLOCKS));
         Self { samples, loss, blocks, seen: Vec::new(), accepted: Vec::new() }
     }
 
@@ -120,34 +120,35 @@ impl<'a, F: Float, R: Linear<F>, L: Loss> Primal<'a, F, R, L> {
         let Samples { rows, order, targets, costs, bias, .. } = *self.samples;
         let (order, targets, costs) = (&order[range.clone()], &targets[range.clone()], &costs[range.clone()]);
         let n_cols = rows.n_cols();
-        let mut gradient = memory::filled(point.len(), 0.0)?;
-        let mut part = Part { rows: memory::with_capacity(order.len())?, weights: memory::with_capacity(order.len())? };
+        let mut gradient = memory::try_filled(point.len(), 0.0)?;
+        let mut part =
+            Part { rows: memory::try_with_capacity(order.len())?, weights: memory::try_with_capacity(order.len())? };
         let constant = bias.map_or(0.0, |bias| point[n_cols] * bias);
-        let (mut value, mut slopes) = (0.0, 0.0);
-        rows.add_weighed(RowSet::List(order), &point[..n_cols], &mut gradient[..n_cols], |position, product| {
-            let (cost, bend) = (costs[position], self.loss.at(targets[position], product + constant));
-            value += cost * bend.value;
-            let slope = cost * bend.slope;
-            slopes += slope;
-            if bend.curvature > 0.0 {
+        let (mut value, mut gradients) = (0.0, 0.0);
+        rows.accumulate_scaled(RowSet::List(order), &point[..n_cols], &mut gradient[..n_cols], |position, product| {
+            let (cost, at) = (costs[position], self.loss.at(targets[position], product + constant));
+            value += cost * at.value;
+            let gradient = cost * at.gradient;
+            gradients += gradient;
+            if at.curvature > 0.0 {
                 part.rows.push(order[position]);
-                part.weights.push(cost * bend.curvature);
+                part.weights.push(cost * at.curvature);
             }
-            slope
+            gradient
         });
         if let Some(bias) = bias {
-            gradient[n_cols] = slopes * bias;
+            gradient[n_cols] = gradients * bias;
         }
         Ok(Sums { value, gradient, part })
     }
 
-    fn bent(&self, part: &Part, direction: &[f64]) -> Result<Vec<f64>> {
+    fn hvp_of(&self, part: &Part, direction: &[f64]) -> Result<Vec<f64>> {
         let (rows, bias, n_cols) = (self.samples.rows, self.samples.bias, self.samples.rows.n_cols());
-        let mut image = memory::filled(direction.len(), 0.0)?;
+        let mut image = memory::try_filled(direction.len(), 0.0)?;
         let constant = bias.map_or(0.0, |bias| direction[n_cols] * bias);
         let mut total = 0.0;
         let set = RowSet::List(&part.rows);
-        rows.add_weighed(set, &direction[..n_cols], &mut image[..n_cols], |position, product| {
+        rows.accumulate_scaled(set, &direction[..n_cols], &mut image[..n_cols], |position, product| {
             let weighed = part.weights[position] * (product + constant);
             total += weighed;
             weighed
@@ -177,8 +178,8 @@ impl<F: Float, R: Linear<F>, L: Loss> Smooth for Primal<'_, F, R, L> {
         std::mem::swap(&mut self.seen, &mut self.accepted);
     }
 
-    fn bend(&self, ctx: &Context, direction: &[f64], image: &mut [f64]) -> Result<()> {
-        let images = parallel::map(ctx, self.accepted.iter().collect(), |part| self.bent(part, direction))?;
+    fn hvp(&self, ctx: &Context, direction: &[f64], image: &mut [f64]) -> Result<()> {
+        let images = parallel::map(ctx, self.accepted.iter().collect(), |part| self.hvp_of(part, direction))?;
         image.copy_from_slice(direction);
         for part in images {
             image.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part);
@@ -192,20 +193,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slopes_and_curvatures_are_those_of_the_values() {
+    fn gradients_and_curvatures_are_those_of_the_values() {
         let losses: [&dyn Loss; 3] = [&SquaredHinge, &Logistic, &SquaredTube { epsilon: 0.25 }];
         for loss in losses {
             for target in [-1.0, 1.0] {
                 for product in [-2.0, -0.4, 0.1, 0.7, 1.6] {
                     let (before, at, after) =
                         (loss.at(target, product - 1e-4), loss.at(target, product), loss.at(target, product + 1e-4));
-                    assert!(((after.value - before.value) / 2e-4 - at.slope).abs() < 1e-6);
-                    assert!(((after.slope - before.slope) / 2e-4 - at.curvature).abs() < 1e-6);
+                    assert!(((after.value - before.value) / 2e-4 - at.gradient).abs() < 1e-6);
+                    assert!(((after.gradient - before.gradient) / 2e-4 - at.curvature).abs() < 1e-6);
                 }
             }
         }
         let far = [Logistic.at(1.0, 800.0), Logistic.at(1.0, -800.0)];
-        assert_eq!(far[0], Bend { value: 0.0, slope: 0.0, curvature: 0.0 });
-        assert_eq!(far[1], Bend { value: 800.0, slope: -1.0, curvature: 0.0 });
+        assert_eq!(far[0], LossDerivatives { value: 0.0, gradient: 0.0, curvature: 0.0 });
+        assert_eq!(far[1], LossDerivatives { value: 800.0, gradient: -1.0, curvature: 0.0 });
     }
 }

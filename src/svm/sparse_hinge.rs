@@ -14,8 +14,8 @@ use crate::linalg::columns::Columns;
 
 /// Step that is not worth taking, and the least curvature.
 const NOTHING: f64 = 1e-12;
-const MOST_HALVINGS: usize = 20;
-/// Share of the promised reduction that is enough.
+const MAX_HALVINGS: usize = 20;
+/// Fraction of the promised reduction that is enough.
 const ENOUGH: f64 = 0.01;
 
 /// `signed`: the columns with each row times its target; `costs` of shape (n_rows,).
@@ -28,10 +28,10 @@ pub(super) fn solve(
     random: &mut Mt19937,
 ) -> Result<Solution> {
     let (count, n_rows) = (signed.count(), signed.n_rows() as f64);
-    let mut coef = memory::filled(count, 0.0)?;
+    let mut coef = memory::try_filled(count, 0.0)?;
     // How far each sample falls short of its margin; negative beyond it.
-    let mut misses = memory::filled(signed.n_rows(), 1.0)?;
-    let mut squares = memory::with_capacity(count)?;
+    let mut misses = memory::try_filled(signed.n_rows(), 1.0)?;
+    let mut squares = memory::try_with_capacity(count)?;
     squares.extend((0..count).map(|j| signed.sums(j, costs, costs, |x, cost, _| (cost * x * x, 0.0)).0));
     let loss = |j: usize, misses: &[f64]| {
         signed.sums(j, misses, costs, |_, miss, cost| (cost * miss.max(0.0) * miss.max(0.0), 0.0)).0
@@ -40,16 +40,16 @@ pub(super) fn solve(
     let (mut first, mut most) = (-1.0, f64::INFINITY);
     let mut n_iter = 0;
     while n_iter < max_iter {
-        let (mut new_most, mut total) = (0.0_f64, 0.0);
+        let (mut new_max, mut total) = (0.0_f64, 0.0);
         active.shuffle(random);
         visit(ctx, &mut active, |j, _| {
-            let (pull, bend) = signed.sums(j, &misses, costs, |x, miss, cost| {
+            let (pull, hessian) = signed.sums(j, &misses, costs, |x, miss, cost| {
                 let weighed = cost * x;
                 if miss > 0.0 { (weighed * miss, weighed * x) } else { (0.0, 0.0) }
             });
-            let (slope, curvature) = (-2.0 * pull, (2.0 * bend).max(NOTHING));
+            let (gradient, curvature) = (-2.0 * pull, (2.0 * hessian).max(NOTHING));
             let before = coef[j];
-            let (right, left) = (slope + 1.0, slope - 1.0);
+            let (right, left) = (gradient + 1.0, gradient - 1.0);
             let violation = if before == 0.0 {
                 if right < 0.0 {
                     -right
@@ -65,18 +65,18 @@ pub(super) fn solve(
             } else {
                 left.abs()
             };
-            new_most = new_most.max(violation);
+            new_max = new_max.max(violation);
             total += violation;
             let mut step = newton_step(right, left, curvature, before);
             if step.abs() < NOTHING {
                 return Verdict::Keep;
             }
-            let mut promised = (before + step).abs() - before.abs() + slope * step;
+            let mut promised = (before + step).abs() - before.abs() + gradient * step;
             let (mut taken, mut loss_before, mut halvings) = (0.0, None, 0);
-            while halvings < MOST_HALVINGS {
+            while halvings < MAX_HALVINGS {
                 let change = (before + step).abs() - before.abs() - ENOUGH * promised;
                 // An upper bound of the loss, which costs no pass.
-                let is_low = squares[j] * step * step + slope * step + change <= 0.0;
+                let is_low = squares[j] * step * step + gradient * step + change <= 0.0;
                 let old = if is_low { 0.0 } else { *loss_before.get_or_insert_with(|| loss(j, &misses)) };
                 signed.add(j, taken - step, &mut misses);
                 if is_low || change + loss(j, &misses) - old <= 0.0 {
@@ -88,7 +88,7 @@ pub(super) fn solve(
                 halvings += 1;
             }
             coef[j] += step;
-            if halvings == MOST_HALVINGS {
+            if halvings == MAX_HALVINGS {
                 misses.fill(1.0);
                 coef.iter().enumerate().filter(|(_, w)| **w != 0.0).for_each(|(j, w)| signed.add(j, -w, &mut misses));
             }
@@ -105,12 +105,12 @@ pub(super) fn solve(
             most = f64::INFINITY;
             continue;
         }
-        most = new_most;
+        most = new_max;
     }
     Ok(Solution { coef, n_iter })
 }
 
-/// To the minimum of a parabola plus the absolute value, given the slopes to the right and to the left of zero.
+/// To the minimum of a parabola plus the absolute value, given the gradients to the right and to the left of zero.
 pub(super) fn newton_step(right: f64, left: f64, curvature: f64, value: f64) -> f64 {
     if right < curvature * value {
         -right / curvature

@@ -16,13 +16,13 @@ use crate::linalg::columns::Columns;
 
 /// Step that is not worth taking, and what is added to every curvature.
 const NOTHING: f64 = 1e-12;
-const MOST_HALVINGS: usize = 20;
-const MOST_PASSES: usize = 1000;
+const MAX_HALVINGS: usize = 20;
+const MAX_PASSES: usize = 1000;
 /// Rounds without a step after which none will come.
-const MOST_IDLE: usize = 10;
+const MAX_IDLE: usize = 10;
 /// Longest step of a coefficient.
 const LONGEST: f64 = 10.0;
-/// Share of the promised reduction that is enough.
+/// Fraction of the promised reduction that is enough.
 const ENOUGH: f64 = 0.01;
 /// By what the passes of a round become sharper, where one was enough.
 const SHARPEN: f64 = 0.25;
@@ -39,8 +39,8 @@ struct State<'a> {
     way: Vec<f64>,
     /// Exponentials of the products.
     powers: Vec<f64>,
-    /// Slope towards larger products, and curvature, of each sample.
-    slopes: Vec<f64>,
+    /// Gradient towards larger products, and curvature, of each sample.
+    gradients: Vec<f64>,
     curvatures: Vec<f64>,
 }
 
@@ -61,40 +61,41 @@ pub(super) fn solve(
     random: &mut Mt19937,
 ) -> Result<Solution> {
     let (count, n_rows) = (columns.count(), columns.n_rows());
-    let zeros = |len| memory::filled(len, 0.0);
-    let powers = memory::filled(n_rows, 1.0)?;
+    let zeros = |len| memory::try_filled(len, 0.0);
+    let powers = memory::try_filled(n_rows, 1.0)?;
     let (coef, goal, way) = (zeros(count)?, zeros(count)?, zeros(n_rows)?);
-    let (slopes, curvatures) = (zeros(n_rows)?, zeros(n_rows)?);
-    let mut state = State { columns, targets, costs, coef, goal, way, powers, slopes, curvatures };
-    state.bend();
+    let (gradients, curvatures) = (zeros(n_rows)?, zeros(n_rows)?);
+    let mut state = State { columns, targets, costs, coef, goal, way, powers, gradients, curvatures };
+    state.update_derivatives();
     let negative = |j: usize| {
         columns.sums(j, targets, costs, |x, target, cost| (if target < 0.0 { cost * x } else { 0.0 }, 0.0)).0
     };
-    let mut pulls = memory::with_capacity(count)?;
+    let mut pulls = memory::try_with_capacity(count)?;
     pulls.extend((0..count).map(negative));
     let mut parabola = Parabola { gradient: zeros(count)?, curvature: zeros(count)? };
     let mut active = Active::new(count)?;
     let (mut first, mut most, mut sharpness) = (-1.0, f64::INFINITY, 1.0);
     let (mut n_iter, mut idle) = (0, 0);
     while n_iter < max_iter {
-        let (mut new_most, mut total) = (0.0_f64, 0.0);
+        let (mut new_max, mut total) = (0.0_f64, 0.0);
         active.widen();
         visit(ctx, &mut active, |j, _| {
-            let (curvature, pull) =
-                columns.sums(j, &state.curvatures, &state.slopes, |x, bend, slope| (x * x * bend, x * slope));
+            let (curvature, pull) = columns.sums(j, &state.curvatures, &state.gradients, |x, curvature, gradient| {
+                (x * x * curvature, x * gradient)
+            });
             parabola.curvature[j] = NOTHING + curvature;
             parabola.gradient[j] = pulls[j] - pull;
             let Some(violation) = violation(parabola.gradient[j], state.coef[j], most / n_rows as f64) else {
                 return Verdict::Drop;
             };
-            new_most = new_most.max(violation);
+            new_max = new_max.max(violation);
             total += violation;
             Verdict::Keep
         })?;
         if n_iter == 0 {
             first = total;
         }
-        if total <= tol * first || idle >= MOST_IDLE {
+        if total <= tol * first || idle >= MAX_IDLE {
             break;
         }
         let (passes, moved) = state.descend(ctx, &parabola, &mut active, sharpness * first, random)?;
@@ -106,15 +107,15 @@ pub(super) fn solve(
             sharpness *= SHARPEN;
         }
         n_iter += 1;
-        most = new_most;
+        most = new_max;
     }
     Ok(Solution { coef: state.coef, n_iter })
 }
 
-/// How far a coefficient is from its optimum, by its slopes; None for a zero that these keep in place by more than
+/// How far a coefficient is from its optimum, by its gradients; None for a zero that these keep in place by more than
 /// `margin`.
-fn violation(slope: f64, value: f64, margin: f64) -> Option<f64> {
-    let (right, left) = (slope + 1.0, slope - 1.0);
+fn violation(gradient: f64, value: f64, margin: f64) -> Option<f64> {
+    let (right, left) = (gradient + 1.0, gradient - 1.0);
     if value > 0.0 {
         Some(right.abs())
     } else if value < 0.0 {
@@ -131,12 +132,12 @@ fn violation(slope: f64, value: f64, margin: f64) -> Option<f64> {
 }
 
 impl State<'_> {
-    /// Slopes and curvatures of the samples where they are.
-    fn bend(&mut self) {
-        let found = self.slopes.iter_mut().zip(&mut self.curvatures);
-        for ((slope, curvature), (&power, &cost)) in found.zip(self.powers.iter().zip(self.costs)) {
+    /// Gradients and curvatures of the samples where they are.
+    fn update_derivatives(&mut self) {
+        let found = self.gradients.iter_mut().zip(&mut self.curvatures);
+        for ((gradient, curvature), (&power, &cost)) in found.zip(self.powers.iter().zip(self.costs)) {
             let rest = 1.0 / (1.0 + power);
-            *slope = cost * rest;
+            *gradient = cost * rest;
             *curvature = cost * power * rest * rest;
         }
     }
@@ -155,20 +156,21 @@ impl State<'_> {
         let n_rows = self.columns.n_rows() as f64;
         let (mut most, mut passes, mut moved) = (f64::INFINITY, 0, false);
         self.way.fill(0.0);
-        while passes < MOST_PASSES {
-            let (mut new_most, mut total) = (0.0_f64, 0.0);
+        while passes < MAX_PASSES {
+            let (mut new_max, mut total) = (0.0_f64, 0.0);
             active.shuffle(random);
             visit(ctx, active, |j, _| {
-                let products = self.columns.sums(j, &self.curvatures, &self.way, |x, bend, way| (x * bend * way, 0.0));
-                let slope = parabola.gradient[j] + (self.goal[j] - self.coef[j]) * NOTHING + products.0;
-                let Some(violation) = violation(slope, self.goal[j], most / n_rows) else { return Verdict::Drop };
-                let step = newton_step(slope + 1.0, slope - 1.0, parabola.curvature[j], self.goal[j]);
+                let products =
+                    self.columns.sums(j, &self.curvatures, &self.way, |x, curvature, way| (x * curvature * way, 0.0));
+                let gradient = parabola.gradient[j] + (self.goal[j] - self.coef[j]) * NOTHING + products.0;
+                let Some(violation) = violation(gradient, self.goal[j], most / n_rows) else { return Verdict::Drop };
+                let step = newton_step(gradient + 1.0, gradient - 1.0, parabola.curvature[j], self.goal[j]);
                 if step.abs() < NOTHING {
                     return Verdict::Keep;
                 }
                 let step = step.clamp(-LONGEST, LONGEST);
                 moved = true;
-                new_most = new_most.max(violation);
+                new_max = new_max.max(violation);
                 total += violation;
                 self.goal[j] += step;
                 self.columns.add(j, step, &mut self.way);
@@ -183,7 +185,7 @@ impl State<'_> {
                 most = f64::INFINITY;
                 continue;
             }
-            most = new_most;
+            most = new_max;
         }
         active.resize(all);
         Ok((passes, moved))
@@ -195,12 +197,13 @@ impl State<'_> {
         let before = length(&self.coef);
         let mut after = length(&self.goal);
         let changes = self.goal.iter().zip(&self.coef).map(|(goal, w)| goal - w);
-        let mut promised = parabola.gradient.iter().zip(changes).map(|(slope, change)| slope * change).sum::<f64>();
+        let mut promised =
+            parabola.gradient.iter().zip(changes).map(|(gradient, change)| gradient * change).sum::<f64>();
         promised += after - before;
         let sides = self.targets.iter().zip(self.costs).zip(&self.way);
         let mut pull: f64 = sides.map(|((target, cost), way)| if *target < 0.0 { cost * way } else { 0.0 }).sum();
         let mut powers = Vec::new();
-        for _ in 0..MOST_HALVINGS {
+        for _ in 0..MAX_HALVINGS {
             let mut change = after - before + pull - ENOUGH * promised;
             powers.clear();
             for ((&power, &way), &cost) in self.powers.iter().zip(&self.way).zip(self.costs) {
@@ -212,7 +215,7 @@ impl State<'_> {
             if change <= 0.0 {
                 self.coef.copy_from_slice(&self.goal);
                 std::mem::swap(&mut self.powers, &mut powers);
-                self.bend();
+                self.update_derivatives();
                 return true;
             }
             self.goal.iter_mut().zip(&self.coef).for_each(|(goal, w)| *goal = 0.5 * (w + *goal));

@@ -180,7 +180,7 @@ pub fn train<F: Float, R: Linear<F>>(
 /// Takes the intercepts apart.
 fn collect(solutions: Vec<Solution>, n_cols: usize, params: &Params) -> Result<Fit> {
     let stored = solutions.iter().map(|solution| solution.coef.len()).sum();
-    let mut fit = Fit { coef: memory::with_capacity(stored)?, intercept: Vec::new(), n_iter: Vec::new() };
+    let mut fit = Fit { coef: memory::try_with_capacity(stored)?, intercept: Vec::new(), n_iter: Vec::new() };
     for Solution { coef, n_iter } in solutions {
         let is_finite = coef.iter().all(|value| value.is_finite());
         fit.n_iter.push(if is_finite { n_iter } else { n_iter.max(params.max_iter) });
@@ -198,13 +198,13 @@ fn collect(solutions: Vec<Solution>, n_cols: usize, params: &Params) -> Result<F
 
 impl<'a, R> Data<'a, R> {
     fn new(rows: &'a R, targets: &[f64], weights: &[f64], params: &Params) -> Result<Self> {
-        let mut order: Vec<u32> = memory::with_capacity(targets.len())?;
+        let mut order: Vec<u32> = memory::try_with_capacity(targets.len())?;
         order.extend((0..targets.len() as u32).filter(|&row| weights[row as usize] > 0.0));
         if order.is_empty() {
             return Err(Error::InvalidArgument("no sample has a positive weight"));
         }
         let pick = |order: &[u32], values: &[f64]| -> Result<Vec<f64>> {
-            let mut picked = memory::with_capacity(order.len())?;
+            let mut picked = memory::try_with_capacity(order.len())?;
             picked.extend(order.iter().map(|&row| values[row as usize]));
             Ok(picked)
         };
@@ -216,7 +216,7 @@ impl<'a, R> Data<'a, R> {
             order.sort_by_key(|&row| targets[row as usize] as usize); // the order of steps is drawn from there
         }
         let (mut targets, weights) = (pick(&order, targets)?, pick(&order, weights)?);
-        let mut is_there = memory::filled(params.class_weights.len(), false)?;
+        let mut is_there = memory::try_filled(params.class_weights.len(), false)?;
         for &class in &targets {
             *is_there.get_mut(class as usize).ok_or(Error::InvalidArgument("a class without a weight"))? = true;
         }
@@ -240,7 +240,7 @@ impl<'a, R> Data<'a, R> {
 
     /// The costs of the samples, given those of a unit of weight.
     fn costs(&self, cost: impl Fn(usize) -> f64) -> Result<Vec<f64>> {
-        let mut costs = memory::with_capacity(self.weights.len())?;
+        let mut costs = memory::try_with_capacity(self.weights.len())?;
         costs.extend(self.weights.iter().enumerate().map(|(sample, weight)| weight * cost(sample)));
         Ok(costs)
     }
@@ -337,7 +337,7 @@ impl<'a, R> Data<'a, R> {
     fn written(&self, params: &Params, sides: Sides) -> Result<(Vec<f64>, Vec<f64>, f64)> {
         let is_positive = |sample: usize| self.targets[sample] as usize == sides.class;
         let len = self.targets.len();
-        let mut targets = memory::with_capacity(len)?;
+        let mut targets = memory::try_with_capacity(len)?;
         targets.extend((0..len).map(|sample| if is_positive(sample) { 1.0 } else { -1.0 }));
         let costs = self.costs(|sample| if is_positive(sample) { sides.positive } else { sides.negative })?;
         let positive = targets.iter().filter(|&&target| target > 0.0).count();

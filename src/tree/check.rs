@@ -15,7 +15,7 @@ pub fn check(nodes: &[Node], n_features: usize, max_depth: usize) -> Result<()> 
     if nodes.is_empty() {
         return Err(Error::Corrupt("a tree has no root"));
     }
-    let mut depths = memory::filled(nodes.len(), None)?;
+    let mut depths = memory::try_filled(nodes.len(), None)?;
     depths[0] = Some(0);
     for (at, node) in nodes.iter().enumerate() {
         if node.n_node_samples < 0 {

@@ -59,7 +59,7 @@ impl Node {
 pub struct Tree {
     /// The nodes.
     pub nodes: Vec<Node>,
-    /// What each node says of each output, of shape (nodes, `n_outputs`, `max_n_classes`) in row order: the share of each
+    /// What each node says of each output, of shape (nodes, `n_outputs`, `max_n_classes`) in row order: the fraction of each
     /// class, or (with one "class") the mean or median of the targets.
     pub values: Vec<f64>,
     /// Outputs of the tree.

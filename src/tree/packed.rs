@@ -55,7 +55,7 @@ impl Packed {
             return Err(Error::Corrupt("a tree is empty or too large"));
         }
         let leaf = |node| Step { threshold: 0.0, feature: 0, left: 0, node };
-        let mut steps: Vec<Step> = memory::with_capacity(nodes.len())?;
+        let mut steps: Vec<Step> = memory::try_with_capacity(nodes.len())?;
         steps.push(leaf(0));
         let mut pending = vec![0];
         while let Some(step) = pending.pop() {

@@ -31,7 +31,7 @@ pub fn decision_path(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<
 }
 
 fn followed(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths> {
-    let mut paths = Paths { starts: memory::with_capacity(samples.n_rows() + 1)?, nodes: Vec::new() };
+    let mut paths = Paths { starts: memory::try_with_capacity(samples.n_rows() + 1)?, nodes: Vec::new() };
     paths.starts.push(0);
     samples.for_each_group(0..samples.n_rows(), |_, rows| {
         for row in rows.chunks_exact(samples.n_cols()) {
@@ -51,7 +51,7 @@ fn followed(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths> {
 fn from_leaves(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths> {
     let leaves = walk::apply(ctx, nodes, samples)?;
     // Parent, and number of nodes from the root to here: 0 where no way leads.
-    let mut above = memory::filled(nodes.len(), (0, 0))?;
+    let mut above = memory::try_filled(nodes.len(), (0, 0))?;
     above[0].1 = 1;
     for at in 0..nodes.len() {
         if above[at].1 == 0 {
@@ -61,14 +61,14 @@ fn from_leaves(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Paths>
             above[child] = (at, above[at].1 + 1);
         }
     }
-    let mut starts = memory::with_capacity(leaves.len() + 1)?;
+    let mut starts = memory::try_with_capacity(leaves.len() + 1)?;
     let mut total = 0;
     starts.push(0);
     for &leaf in &leaves {
         total += above[leaf as usize].1;
         starts.push(total as i64);
     }
-    let mut passed = memory::filled(total, 0)?;
+    let mut passed = memory::try_filled(total, 0)?;
     let mut rest = &mut passed[..];
     let blocks = Blocks::new(leaves.len(), BLOCK_ROWS, BLOCKS);
     let jobs = blocks.ranges().map(|range| {

@@ -1,6 +1,6 @@
 //! Cost-complexity pruning: the weakest branch becomes a leaf, again and again.
 //!
-//! The cost of a node is its share of the samples' weight times its impurity; that of a branch is the sum over its
+//! The cost of a node is its fraction of the samples' weight times its impurity; that of a branch is the sum over its
 //! leaves. A branch of L leaves is worth alpha = (cost of its node - cost of the branch) / (L - 1) for each leaf that it
 //! has over one; the branch of the smallest alpha (of equals: the first node) goes first. A tournament over the nodes
 //! has the smallest at hand, where a scan would look at every node for every cut.
@@ -29,7 +29,7 @@ pub struct Path {
 pub fn path(ctx: &Context, nodes: &[Node], n_features: usize) -> Result<Path> {
     let mut pruning = Pruning::new(ctx, nodes, n_features)?;
     let mut path =
-        Path { alphas: memory::with_capacity(nodes.len())?, impurities: memory::with_capacity(nodes.len())? };
+        Path { alphas: memory::try_with_capacity(nodes.len())?, impurities: memory::try_with_capacity(nodes.len())? };
     path.alphas.push(0.0);
     path.impurities.push(pruning.branch_costs[0]);
     while let Some((alpha, node)) = pruning.weakest() {
@@ -89,10 +89,10 @@ impl<'a> Pruning<'a> {
     fn new(ctx: &Context, nodes: &'a [Node], n_features: usize) -> Result<Self> {
         check::check(nodes, n_features, nodes.len())?;
         let total = nodes[0].weighted_n_node_samples;
-        let mut costs = memory::with_capacity(nodes.len())?;
+        let mut costs = memory::try_with_capacity(nodes.len())?;
         costs.extend(nodes.iter().map(|node| node.weighted_n_node_samples * node.impurity / total));
-        let mut places = memory::filled(nodes.len(), Place::Gone)?;
-        let mut parents = memory::filled(nodes.len(), None)?;
+        let mut places = memory::try_filled(nodes.len(), Place::Gone)?;
+        let mut parents = memory::try_filled(nodes.len(), None)?;
         places[0] = Place::Leaf;
         for at in 0..nodes.len() {
             if places[at] == Place::Gone {
@@ -105,7 +105,8 @@ impl<'a> Pruning<'a> {
                 }
             }
         }
-        let (mut branch_costs, mut leaf_counts) = (memory::filled(nodes.len(), 0.0)?, memory::filled(nodes.len(), 0)?);
+        let (mut branch_costs, mut leaf_counts) =
+            (memory::try_filled(nodes.len(), 0.0)?, memory::try_filled(nodes.len(), 0)?);
         for leaf in (0..nodes.len()).filter(|&at| places[at] == Place::Leaf) {
             ctx.check()?;
             branch_costs[leaf] = costs[leaf];
@@ -172,7 +173,7 @@ struct Tournament {
 impl Tournament {
     fn new(n_players: usize) -> Result<Self> {
         let width = n_players.next_power_of_two();
-        Ok(Self { keys: memory::filled(2 * width, f64::INFINITY)?, width })
+        Ok(Self { keys: memory::try_filled(2 * width, f64::INFINITY)?, width })
     }
 
     fn play_all(&mut self) {
@@ -211,8 +212,8 @@ impl Tournament {
 /// The nodes that are not gone, in the order of a walk that goes left first, their `width` values each, and the depth.
 fn kept(nodes: &[Node], values: &[f64], width: usize, places: &[Place]) -> Result<(Vec<Node>, Vec<f64>, usize)> {
     let count = places.iter().filter(|&&place| place != Place::Gone).count();
-    let mut kept: Vec<Node> = memory::with_capacity(count)?;
-    let mut their_values = memory::with_capacity(memory::area(count, width)?)?;
+    let mut kept: Vec<Node> = memory::try_with_capacity(count)?;
+    let mut their_values = memory::try_with_capacity(memory::checked_len(count, width)?)?;
     let mut max_depth = 0;
     let mut pending = vec![(0, 0, None)];
     while let Some((at, depth, parent)) = pending.pop() {

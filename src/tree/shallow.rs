@@ -12,9 +12,9 @@ use super::packed::rounded_down;
 use crate::common::{Error, Result};
 
 /// Most levels of splits.
-const MOST_LEVELS: usize = 6;
+const MAX_LEVELS: usize = 6;
 /// Places of the splits of a full tree, the first of which is not used, and of its leaves.
-const PLACES: usize = 1 << MOST_LEVELS;
+const PLACES: usize = 1 << MAX_LEVELS;
 
 /// A split: what is at most the threshold goes left.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ struct Split {
 pub struct Shallow {
     levels: usize,
     splits: [Split; PLACES],
-    said: [f64; PLACES],
+    outputs: [f64; PLACES],
 }
 
 impl Shallow {
@@ -37,14 +37,15 @@ impl Shallow {
     ///
     /// # Errors
     /// [`Error::Corrupt`] if the nodes are no tree, or what `said` fails with.
-    pub fn new(nodes: &[Node], n_features: usize, said: impl Fn(usize) -> Result<f64>) -> Result<Option<Self>> {
+    pub fn new(nodes: &[Node], n_features: usize, outputs: impl Fn(usize) -> Result<f64>) -> Result<Option<Self>> {
         if nodes.is_empty() || n_features == 0 {
             return Err(Error::Corrupt("a tree is empty"));
         }
         let Some(levels) = levels(nodes)? else { return Ok(None) };
         // What stands below a leaf says what the leaf says, whatever it asks for.
-        let mut shallow = Self { levels, splits: [Split { threshold: 0.0, feature: 0 }; PLACES], said: [0.0; PLACES] };
-        let mut pending = [(0, 0, 0); MOST_LEVELS + 1];
+        let mut shallow =
+            Self { levels, splits: [Split { threshold: 0.0, feature: 0 }; PLACES], outputs: [0.0; PLACES] };
+        let mut pending = [(0, 0, 0); MAX_LEVELS + 1];
         pending[0] = (0, 1, levels);
         let mut n_pending = 1;
         while n_pending > 0 {
@@ -61,7 +62,7 @@ impl Shallow {
                 }
                 None => {
                     let first = (place << below) - (1 << levels);
-                    shallow.said[first..first + (1 << below)].fill(said(at)?);
+                    shallow.outputs[first..first + (1 << below)].fill(outputs(at)?);
                 }
             }
         }
@@ -69,19 +70,19 @@ impl Shallow {
     }
 
     /// Tells `add` what the leaf of each sample says. `rows` has shape (samples, `n_features`).
-    pub fn ask(&self, rows: &[f32], n_features: usize, add: impl FnMut(f64)) {
+    pub fn predict(&self, rows: &[f32], n_features: usize, add: impl FnMut(f64)) {
         match self.levels {
-            0 => self.ask_levels::<0>(rows, n_features, add),
-            1 => self.ask_levels::<1>(rows, n_features, add),
-            2 => self.ask_levels::<2>(rows, n_features, add),
-            3 => self.ask_levels::<3>(rows, n_features, add),
-            4 => self.ask_levels::<4>(rows, n_features, add),
-            5 => self.ask_levels::<5>(rows, n_features, add),
-            _ => self.ask_levels::<MOST_LEVELS>(rows, n_features, add),
+            0 => self.predict_levels::<0>(rows, n_features, add),
+            1 => self.predict_levels::<1>(rows, n_features, add),
+            2 => self.predict_levels::<2>(rows, n_features, add),
+            3 => self.predict_levels::<3>(rows, n_features, add),
+            4 => self.predict_levels::<4>(rows, n_features, add),
+            5 => self.predict_levels::<5>(rows, n_features, add),
+            _ => self.predict_levels::<MAX_LEVELS>(rows, n_features, add),
         }
     }
 
-    fn ask_levels<const LEVELS: usize>(&self, rows: &[f32], n_features: usize, mut add: impl FnMut(f64)) {
+    fn predict_levels<const LEVELS: usize>(&self, rows: &[f32], n_features: usize, mut add: impl FnMut(f64)) {
         for row in rows.chunks_exact(n_features) {
             let mut place = 1;
             for _ in 0..LEVELS {
@@ -90,7 +91,7 @@ impl Shallow {
                 let goes_left = row[split.feature as usize] <= split.threshold;
                 place = 2 * place + usize::from(!goes_left);
             }
-            add(self.said[(place - (1 << LEVELS)) & (PLACES - 1)]);
+            add(self.outputs[(place - (1 << LEVELS)) & (PLACES - 1)]);
         }
     }
 }
@@ -98,13 +99,13 @@ impl Shallow {
 /// Levels of splits; None if they are too many.
 fn levels(nodes: &[Node]) -> Result<Option<usize>> {
     let mut deepest = 0;
-    let mut pending = [(0, 0); MOST_LEVELS + 1];
+    let mut pending = [(0, 0); MAX_LEVELS + 1];
     let mut n_pending = 1;
     while n_pending > 0 {
         n_pending -= 1;
         let (at, level) = pending[n_pending];
         let Some([left, right]) = check::children(nodes, at)? else { continue };
-        if level == MOST_LEVELS {
+        if level == MAX_LEVELS {
             return Ok(None);
         }
         deepest = deepest.max(level + 1);
@@ -121,10 +122,10 @@ mod tests {
     use super::super::walk;
     use super::*;
 
-    fn answers(nodes: &[Node], rows: &[f32], n_features: usize) -> Result<Option<Vec<f64>>> {
+    fn predictions(nodes: &[Node], rows: &[f32], n_features: usize) -> Result<Option<Vec<f64>>> {
         let Some(shallow) = Shallow::new(nodes, n_features, |at| Ok(at as f64))? else { return Ok(None) };
         let mut found = Vec::new();
-        shallow.ask(rows, n_features, |said| found.push(said));
+        shallow.predict(rows, n_features, |outputs| found.push(outputs));
         Ok(Some(found))
     }
 
@@ -136,25 +137,25 @@ mod tests {
         let rows: Vec<f32> = (0..60).map(|i| cells[(i * 7 + i / 5) % 5]).collect();
         let expected: Vec<f64> =
             rows.chunks(2).map(|row| walk::leaf(&uneven, row).map(|at| at as f64)).collect::<Result<_>>()?;
-        assert_eq!(answers(&uneven, &rows, 2)?, Some(expected));
-        for depth in 0..=MOST_LEVELS {
+        assert_eq!(predictions(&uneven, &rows, 2)?, Some(expected));
+        for depth in 0..=MAX_LEVELS {
             let nodes = chain(depth);
             let rows: Vec<f32> = (0..20).map(|i| i as f32 / 2.0 - 1.0).collect();
             let expected: Vec<f64> =
                 rows.iter().map(|x| walk::leaf(&nodes, &[*x]).map(|at| at as f64)).collect::<Result<_>>()?;
-            assert_eq!(answers(&nodes, &rows, 1)?, Some(expected), "{depth}");
+            assert_eq!(predictions(&nodes, &rows, 1)?, Some(expected), "{depth}");
         }
         Ok(())
     }
 
     #[test]
     fn deep_trees_are_left_to_others_and_broken_ones_refused() -> Result<()> {
-        assert_eq!(answers(&chain(MOST_LEVELS + 1), &[0.0], 1)?, None);
+        assert_eq!(predictions(&chain(MAX_LEVELS + 1), &[0.0], 1)?, None);
         // A way down that leads back up has no end.
-        assert_eq!(answers(&chain(100_000), &[0.0], 1)?, None);
-        assert!(answers(&[], &[0.0], 1).is_err());
-        assert!(answers(&[split(0, 0.0, 1, 2), leaf()], &[0.0], 1).is_err());
-        assert!(answers(&[split(1, 0.0, 1, 2), leaf(), leaf()], &[0.0], 1).is_err());
+        assert_eq!(predictions(&chain(100_000), &[0.0], 1)?, None);
+        assert!(predictions(&[], &[0.0], 1).is_err());
+        assert!(predictions(&[split(0, 0.0, 1, 2), leaf()], &[0.0], 1).is_err());
+        assert!(predictions(&[split(1, 0.0, 1, 2), leaf(), leaf()], &[0.0], 1).is_err());
         assert!(Shallow::new(&[leaf()], 1, |_| Err(Error::Corrupt("no value"))).is_err());
         Ok(())
     }

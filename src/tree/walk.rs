@@ -56,7 +56,7 @@ impl Samples<'_> {
         match self {
             Self::Dense(values, n_cols) => visit(range.start, &values[range.start * n_cols..range.end * n_cols]),
             Self::Csr(csr, _, n_cols) => {
-                let mut cells = memory::filled(memory::area(LANES.min(range.len()), *n_cols)?, 0.0)?;
+                let mut cells = memory::try_filled(memory::checked_len(LANES.min(range.len()), *n_cols)?, 0.0)?;
                 for start in range.clone().step_by(LANES) {
                     let group = start..(start + LANES).min(range.end);
                     let entries = || {
@@ -136,7 +136,7 @@ pub fn leaf_of_each(trees: &[&[Node]], row: &[f32], leaves: &mut [usize]) -> Res
 /// # Errors
 /// [`Error::Corrupt`], [`Error::OutOfMemory`], [`Error::Interrupted`].
 pub fn apply(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Vec<i64>> {
-    let mut leaves = memory::filled(samples.n_rows(), 0)?;
+    let mut leaves = memory::try_filled(samples.n_rows(), 0)?;
     for_each_leaf(ctx, nodes, samples, &mut leaves, 1, |out, leaf| {
         out[0] = leaf as i64;
         Ok(())
@@ -149,7 +149,7 @@ pub fn apply(ctx: &Context, nodes: &[Node], samples: Samples) -> Result<Vec<i64>
 /// # Errors
 /// As [`apply`].
 pub fn predict(ctx: &Context, nodes: &[Node], values: &[f64], width: usize, samples: Samples) -> Result<Vec<f64>> {
-    let mut found = memory::filled(memory::area(samples.n_rows(), width)?, 0.0)?;
+    let mut found = memory::try_filled(memory::checked_len(samples.n_rows(), width)?, 0.0)?;
     for_each_leaf(ctx, nodes, samples, &mut found, width, |out, leaf| {
         out.copy_from_slice(values_of(values, leaf, width)?);
         Ok(())
@@ -169,11 +169,11 @@ pub fn classify(
     (n_outputs, n_classes): (usize, usize),
     samples: Samples,
 ) -> Result<Vec<i64>> {
-    let width = memory::area(n_outputs, n_classes)?;
-    let mut found = memory::filled(memory::area(samples.n_rows(), n_outputs)?, 0)?;
+    let width = memory::checked_len(n_outputs, n_classes)?;
+    let mut found = memory::try_filled(memory::checked_len(samples.n_rows(), n_outputs)?, 0)?;
     for_each_leaf(ctx, nodes, samples, &mut found, n_outputs, |out, leaf| {
-        for (out, shares) in out.iter_mut().zip(values_of(values, leaf, width)?.chunks_exact(n_classes)) {
-            *out = largest(shares) as i64;
+        for (out, fractions) in out.iter_mut().zip(values_of(values, leaf, width)?.chunks_exact(n_classes)) {
+            *out = largest(fractions) as i64;
         }
         Ok(())
     })?;
@@ -190,13 +190,13 @@ pub fn values_of(values: &[f64], leaf: usize, width: usize) -> Result<&[f64]> {
 }
 
 /// Position of the largest of `shares`: the first NaN, if there is one, else the first of the largest.
-pub fn largest(shares: &[f64]) -> usize {
+pub fn largest(fractions: &[f64]) -> usize {
     let mut best = 0;
-    for (position, share) in shares.iter().enumerate().skip(1) {
-        if shares[best].is_nan() {
+    for (position, fraction) in fractions.iter().enumerate().skip(1) {
+        if fractions[best].is_nan() {
             break;
         }
-        if *share > shares[best] || share.is_nan() {
+        if *fraction > fractions[best] || fraction.is_nan() {
             best = position;
         }
     }
@@ -229,7 +229,7 @@ fn for_each_leaf<T: Send>(
     });
     parallel::map(ctx, jobs.collect(), |(range, out)| {
         let first = range.start;
-        let mut leaves = memory::filled(if packed.is_some() { range.len() } else { 0 }, 0)?;
+        let mut leaves = memory::try_filled(if packed.is_some() { range.len() } else { 0 }, 0)?;
         samples.for_each_group(range, |start, rows| {
             let out = &mut out[(start - first) * width..][..rows.len() / n_cols * width];
             let Some(packed) = &packed else {

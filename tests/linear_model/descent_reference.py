@@ -3,24 +3,24 @@
 import numpy as np
 
 
-def loss_and_slope(loss, margins, y, epsilon=1.35):
-    """The losses, shape (n,), of margins of shape (n, k), and their slopes, shape (n, k)."""
+def loss_and_gradient(loss, margins, y, epsilon=1.35):
+    """The losses, shape (n,), of margins of shape (n, k), and their gradients, shape (n, k)."""
     if loss == "categorical":
         shifted = margins - margins.max(axis=1, keepdims=True)
         shares = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
         own = np.eye(margins.shape[1])[y.astype(int)]
         return np.log(np.exp(shifted).sum(axis=1)) - (shifted * own).sum(axis=1), shares - own
-    margin, slope = margins[:, 0], None
+    margin, gradient = margins[:, 0], None
     if loss == "binary":
-        losses, slope = np.logaddexp(0, margin) - y * margin, 1 / (1 + np.exp(-margin)) - y
+        losses, gradient = np.logaddexp(0, margin) - y * margin, 1 / (1 + np.exp(-margin)) - y
     elif loss == "squared_error":
-        losses, slope = (margin - y) ** 2 / 2, margin - y
+        losses, gradient = (margin - y) ** 2 / 2, margin - y
     else:
         error = margin - y
         is_small = np.abs(error) <= epsilon
         losses = np.where(is_small, error**2 / 2, epsilon * (np.abs(error) - epsilon / 2))
-        slope = np.where(is_small, error, epsilon * np.sign(error))
-    return losses, slope[:, None]
+        gradient = np.where(is_small, error, epsilon * np.sign(error))
+    return losses, gradient[:, None]
 
 
 def step_length(learning_rate, eta0, step, epoch, power_t=0.25, decay_rate=0.5, decay_epochs=10):
@@ -64,8 +64,8 @@ def descend(
             random.shuffle(order)
         for start in range(0, n, batch_size):
             rows, step = order[start : start + batch_size], step + 1
-            losses, slopes = loss_and_slope(loss, Z[rows] @ w.T, y[rows])
-            g = (weights[rows, None] * slopes).T @ Z[rows] / len(rows)
+            losses, gradients = loss_and_gradient(loss, Z[rows] @ w.T, y[rows])
+            g = (weights[rows, None] * gradients).T @ Z[rows] / len(rows)
             c = w[:, :-1]
             total += weights[rows] @ losses + len(rows) * (l1 * np.abs(c).sum() + l2 * (c**2).sum() / 2)
             if solver != "adamw":

@@ -86,10 +86,10 @@ def objective(est, X, y, weights):
 def assert_optimal(est, X, y, weights):
     """No coefficient is negative, and none can move to where the objective is less."""
     assert (est.coef_ >= 0).all()
-    slopes = est.alpha * est.coef_ - X.T @ (weights * (y - X @ est.coef_ - est.intercept_))
+    gradients = est.alpha * est.coef_ - X.T @ (weights * (y - X @ est.coef_ - est.intercept_))
     scale = np.abs(X.T @ (weights * y)).max()
-    assert (slopes >= -1e-9 * scale).all()
-    assert np.abs(slopes[est.coef_ > 0]).max(initial=0) <= 1e-9 * scale
+    assert (gradients >= -1e-9 * scale).all()
+    assert np.abs(gradients[est.coef_ > 0]).max(initial=0) <= 1e-9 * scale
 
 
 @pytest.mark.per_change(solver=["auto"], shape=[(300, 6), (20, 50)])

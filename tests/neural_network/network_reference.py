@@ -9,7 +9,7 @@ MASK = 2**64 - 1
 
 
 def gelu(x):
-    """The tanh form, and its slope."""
+    """The tanh form, and its gradient."""
     inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
     t = np.tanh(inner)
     return x * (1 + t) / 2, (1 + t) / 2 + x * (1 - t**2) / 2 * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x**2)
@@ -26,7 +26,7 @@ def activated(name, x):
         z = softmax(x)
         return z, lambda e: z * (e - (e * z).sum(axis=1, keepdims=True))
     logistic = 1 / (1 + np.exp(-x))
-    z, slope = {
+    z, gradient = {
         "identity": lambda: (x, np.ones_like(x)),
         "logistic": lambda: (logistic, logistic * (1 - logistic)),
         "tanh": lambda: (np.tanh(x), 1 - np.tanh(x) ** 2),
@@ -36,7 +36,7 @@ def activated(name, x):
         "gelu": lambda: gelu(x),
         "exp": lambda: (np.exp(x), np.exp(x)),
     }[name]()
-    return z, lambda e: e * slope
+    return z, lambda e: e * gradient
 
 
 def mixed(counter):
@@ -98,7 +98,7 @@ class Network:
         self.seed = int(self.random.randint(2**63 - 1, dtype=np.int64)) if self.dropout else 0
 
     def gradient(self, X, y, w, step):
-        """Sums of losses, and of slopes of all parameters, of a batch."""
+        """Sums of losses, and of gradients of all parameters, of a batch."""
         said, backs = [X], []
         last = len(self.coefs) - 1
         for layer, (coef, intercept) in enumerate(zip(self.coefs, self.intercepts, strict=True)):
@@ -121,24 +121,24 @@ class Network:
             backs.append((back, factors, skips, normal))
         losses, errors = self.loss(y, said[-1])
         errors = errors * w[:, None]
-        slopes = [[], [], []]
+        gradients = [[], [], []]
         for layer in range(last, -1, -1):
             back, factors, skips, normal = backs[layer]
             skipped = errors if skips else 0
             if layer < last:
                 errors = back(errors * factors)
-            slopes[1].insert(0, errors.sum(axis=0))
+            gradients[1].insert(0, errors.sum(axis=0))
             if normal:
                 u, deviation = normal
-                slopes[2].insert(0, (errors * u).sum(axis=0))
+                gradients[2].insert(0, (errors * u).sum(axis=0))
                 centred = errors - errors.mean(axis=0) - u * (errors * u).mean(axis=0)
                 errors = self.scales[layer] / deviation * centred
-            slopes[0].insert(0, said[layer].T @ errors)
+            gradients[0].insert(0, said[layer].T @ errors)
             errors = errors @ self.coefs[layer].T + skipped
-        return losses @ w, [slope for kind in slopes for slope in kind]
+        return losses @ w, [gradient for kind in gradients for gradient in kind]
 
     def train(self, X, y, *, epochs, rule, batch_size, alpha=0.0, decay=0.0, clip_value=None, clip_norm=None, w=None):
-        """Train; rule(step, params, slopes) moves params in place. Returns the loss curve."""
+        """Train; rule(step, params, gradients) moves params in place. Returns the loss curve."""
         self.start(X.shape[1], y.shape[1])
         w = np.ones(len(X)) if w is None else w
         order, step, curve = np.arange(len(X)), 0, []
@@ -147,22 +147,22 @@ class Network:
             total = 0.0
             for start in range(0, len(X), batch_size):
                 rows = order[start : start + batch_size]
-                loss, slopes = self.gradient(X[rows], y[rows], w[rows], step)
+                loss, gradients = self.gradient(X[rows], y[rows], w[rows], step)
                 squares = sum((coef**2).sum() for coef in self.coefs)
                 size = w[rows].sum()
                 total += (loss + alpha / 2 * squares) / size * len(rows)
                 for layer, coef in enumerate(self.coefs):
-                    slopes[layer] = slopes[layer] + alpha * coef
-                slopes = [slope / size for slope in slopes]
+                    gradients[layer] = gradients[layer] + alpha * coef
+                gradients = [gradient / size for gradient in gradients]
                 if clip_value is not None:
-                    slopes = [np.clip(slope, -clip_value, clip_value) for slope in slopes]
-                length = np.sqrt(sum((slope**2).sum() for slope in slopes))
+                    gradients = [np.clip(gradient, -clip_value, clip_value) for gradient in gradients]
+                length = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
                 if clip_norm is not None and length > clip_norm:
-                    slopes = [slope * (clip_norm / length) for slope in slopes]
+                    gradients = [gradient * (clip_norm / length) for gradient in gradients]
                 for coef in self.coefs:
                     coef *= 1 - decay
                 step += 1
-                rule(step, self.coefs + self.intercepts + self.scales, slopes)
+                rule(step, self.coefs + self.intercepts + self.scales, gradients)
             curve.append(total / len(X))
         return curve
 
@@ -182,11 +182,11 @@ class Network:
 def adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
     memory = {}
 
-    def move(step, params, slopes):
+    def move(step, params, gradients):
         length = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-        for at, (param, slope) in enumerate(zip(params, slopes, strict=True)):
+        for at, (param, gradient) in enumerate(zip(params, gradients, strict=True)):
             m, v = memory.get(at, (0, 0))
-            memory[at] = m, v = beta_1 * m + (1 - beta_1) * slope, beta_2 * v + (1 - beta_2) * slope**2
+            memory[at] = m, v = beta_1 * m + (1 - beta_1) * gradient, beta_2 * v + (1 - beta_2) * gradient**2
             param -= length * m / (np.sqrt(v) + epsilon)
 
     return move
@@ -195,17 +195,17 @@ def adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
 def rmsprop(rate, rho=0.999, epsilon=1e-8):
     memory = {}
 
-    def move(step, params, slopes):
-        for at, (param, slope) in enumerate(zip(params, slopes, strict=True)):
-            memory[at] = rho * memory.get(at, 0) + (1 - rho) * slope**2
-            param -= rate * slope / (np.sqrt(memory[at]) + epsilon)
+    def move(step, params, gradients):
+        for at, (param, gradient) in enumerate(zip(params, gradients, strict=True)):
+            memory[at] = rho * memory.get(at, 0) + (1 - rho) * gradient**2
+            param -= rate * gradient / (np.sqrt(memory[at]) + epsilon)
 
     return move
 
 
 def descent(rate):
-    def move(step, params, slopes):
-        for param, slope in zip(params, slopes, strict=True):
-            param -= rate * slope
+    def move(step, params, gradients):
+        for param, gradient in zip(params, gradients, strict=True):
+            param -= rate * gradient
 
     return move

@@ -124,13 +124,13 @@ def test_objective_where_rounding_decides_the_way(data, C):
         ours, theirs = fit_both(LinearSVC, X, y, C=C, tol=tol, max_iter=100_000)
         for k in range(len(ours.coef_)):
             signs = np.where(y == ours.classes_[k if len(ours.classes_) > 2 else 1], 1.0, -1.0)
-            value_at_zero, slope_at_zero = squared_hinge(table, signs, C, np.zeros(table.shape[1]))
+            value_at_zero, gradient_at_zero = squared_hinge(table, signs, C, np.zeros(table.shape[1]))
             share = min((signs > 0).sum(), (signs < 0).sum()) / len(signs)
-            bound = tol * share * np.linalg.norm(slope_at_zero)
-            lost = 1e-12 * np.linalg.norm(slope_at_zero)  # what rounding leaves of sums of this size
+            bound = tol * share * np.linalg.norm(gradient_at_zero)
+            lost = 1e-12 * np.linalg.norm(gradient_at_zero)  # what rounding leaves of sums of this size
             points = [np.r_[model.coef_[k], model.intercept_[k]] for model in (ours, theirs)]
-            (value, slope), (expected, _) = (squared_hinge(table, signs, C, point) for point in points)
-            assert np.linalg.norm(slope) <= bound + lost
+            (value, gradient), (expected, _) = (squared_hinge(table, signs, C, point) for point in points)
+            assert np.linalg.norm(gradient) <= bound + lost
             assert value <= expected + 0.5 * bound**2 + 1e-12 * value_at_zero
             assert np.linalg.norm(points[0] - points[1]) <= 2 * bound + lost
 

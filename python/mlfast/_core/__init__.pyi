@@ -12,7 +12,7 @@ from mlfast._core import tree as tree
 
 __all__ = [
     "InternalError",
-    "RefusedError",
+    "UnsupportedInputError",
     "__version__",
     "centroids",
     "cluster",
@@ -33,7 +33,7 @@ __all__ = [
 __version__: str
 
 class InternalError(RuntimeError): ...
-class RefusedError(ValueError): ...
+class UnsupportedInputError(ValueError): ...
 
 def get_num_threads() -> int: ...
 def instruction_set() -> str: ...

@@ -14,7 +14,7 @@ __all__ = [
     "kmeans_plusplus",
     "minibatch_fit",
     "minibatch_step",
-    "predict_few",
+    "predict_small",
     "transform",
 ]
 
@@ -122,5 +122,5 @@ def minibatch_step(
     report: _Report,
     n_threads: int,
 ) -> dict[str, Any]: ...
-def predict_few(x: object, centers: object) -> NDArray[np.int32] | None: ...
+def predict_small(x: object, centers: object) -> NDArray[np.int32] | None: ...
 def transform(*, x: _Samples, centers: NDArray[Any], n_threads: int) -> NDArray[Any]: ...

@@ -36,7 +36,7 @@ def bag(
     n_classes: Sequence[int] | None,
     weights: NDArray[np.float64] | None,
     probabilities: NDArray[np.float64] | None,
-    portions: dict[str, Any],  # n_rows, replace_rows, n_features, replace_features
+    subsamples: dict[str, Any],  # n_rows, replace_rows, n_features, replace_features
     min_weight_fraction_leaf: float,
     ccp_alpha: float,
     params: dict[str, Any],
@@ -78,7 +78,7 @@ def weighted_quantile(*, values: NDArray[np.float64], weights: NDArray[np.float6
 
 @final
 class Forest:
-    def __new__(cls, estimators: list[Any], said: Sequence[NDArray[np.float64]] | None = None) -> Forest: ...
+    def __new__(cls, estimators: list[Any], outputs: Sequence[NDArray[np.float64]] | None = None) -> Forest: ...
     def holds(self, estimators: list[Any]) -> bool: ...
     def mean(self, *, x: _Samples, n_threads: int) -> NDArray[np.float64]: ...
     def sum(self, *, x: _Samples, n_threads: int) -> NDArray[np.float64]: ...

@@ -9,13 +9,13 @@ __all__ = [
     "descend_by_rows",
     "enet_folds",
     "enet_path",
-    "few",
     "huber_loss",
     "iterate",
     "leave_one_out",
     "minimize",
     "moments",
     "predict",
+    "predict_small",
     "reduce",
 ]
 
@@ -38,7 +38,7 @@ def descend(
     coef: NDArray[Any],
     intercept: NDArray[Any],
     memory: tuple[NDArray[Any], NDArray[Any], int] | None,
-    how: dict[str, Any],
+    options: dict[str, Any],
     random_state: Any,
     report: Callable[..., None] | None,
     watch: Any,
@@ -89,10 +89,10 @@ def enet_path(
     positive: bool,
     seeds: list[int] | None,
     start: NDArray[Any],
-    together: bool,
+    multi_task: bool,
     n_threads: int,
 ) -> dict[str, Any]: ...
-def few(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...
+def predict_small(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...
 def huber_loss(
     *,
     x: Any,
@@ -125,7 +125,7 @@ def leave_one_out(
     unit: float,
     directions: NDArray[Any],
     inverse: NDArray[Any],
-    shares: NDArray[Any],
+    fractions: NDArray[Any],
     fit_intercept: bool,
     keep: bool,
     n_threads: int,

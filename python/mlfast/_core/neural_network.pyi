@@ -3,11 +3,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["few", "forward", "minimize", "train"]
+__all__ = ["forward", "minimize", "predict_small", "train"]
 
 # x: an array or a CSR matrix of float32 or float64; y, weights, coefs, intercepts and params are of its type.
 
-def few(
+def predict_small(
     x: Any, coefs: list[NDArray[Any]], intercepts: list[NDArray[Any]], hidden: str, output: str, residual: bool
 ) -> NDArray[Any] | None: ...
 def forward(
@@ -27,7 +27,7 @@ def minimize(
     sample_weight: NDArray[Any] | None,
     sums_in_single: bool,
     keeps_single: bool,
-    units: list[int],
+    layer_sizes: list[int],
     hidden: str,
     output: str,
     loss: str,
@@ -48,14 +48,14 @@ def train(
     sums_in_single: bool,
     keeps_single: bool,
     held_out: tuple[Any, NDArray[Any], NDArray[Any] | None] | None,
-    units: list[int],
+    layer_sizes: list[int],
     hidden: str,
     output: str,
     loss: str,
     extras: dict[str, Any],
-    score_by: str,
+    metric: str,
     solver: str,
-    shares: tuple[float, float, float],
+    betas: tuple[float, float, float],
     nesterov: bool,
     learning_rate: str,
     power: float,
@@ -67,13 +67,13 @@ def train(
     tol: float,
     patience: float,
     params: NDArray[Any],
-    first: NDArray[Any],
-    second: NDArray[Any],
+    exp_avg: NDArray[Any],
+    exp_avg_sq: NDArray[Any],
     count: int,
     rate: float,
-    seen: int,
+    n_samples_seen: int,
     best: float,
-    stale: int,
+    n_no_improvement: int,
     order: NDArray[Any] | None,
     random_state: Any,
     report: Callable[[int, float, float | None, str, float, dict[str, Any]], bool] | None,

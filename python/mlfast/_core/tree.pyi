@@ -4,7 +4,18 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Columns", "apply", "check", "classify", "decision_path", "few", "grow", "predict", "prune", "pruning_path"]
+__all__ = [
+    "Columns",
+    "apply",
+    "check",
+    "classify",
+    "decision_path",
+    "grow",
+    "predict",
+    "prune",
+    "pruning_path",
+    "small_rows",
+]
 
 _Nodes = NDArray[np.void]  # records of scikit-learn's NODE_DTYPE
 _Samples = Any  # ndarray, or scipy.sparse CSR, of float32
@@ -32,7 +43,7 @@ def predict(*, nodes: _Nodes, values: NDArray[np.float64], x: _Samples, n_thread
 def classify(*, nodes: _Nodes, values: NDArray[np.float64], x: _Samples, n_threads: int) -> NDArray[np.int64]: ...
 def apply(*, nodes: _Nodes, x: _Samples, n_threads: int) -> NDArray[np.int64]: ...
 def decision_path(*, nodes: _Nodes, x: _Samples, n_threads: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]: ...
-def few(x: object, n_features: int) -> NDArray[np.float32] | None: ...
+def small_rows(x: object, n_features: int) -> NDArray[np.float32] | None: ...
 def check(*, nodes: _Nodes, n_features: int, max_depth: int) -> None: ...
 def pruning_path(*, nodes: _Nodes, n_features: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def prune(*, nodes: _Nodes, values: NDArray[np.float64], n_features: int, alpha: float) -> _State: ...

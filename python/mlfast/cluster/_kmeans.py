@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from mlfast import _threads
 from mlfast._callbacks import Level
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import cluster as core
 from mlfast._dispatch import dispatch
 from mlfast._state import _fit_context, keeps_state
@@ -187,7 +187,7 @@ def kmeans_plusplus(
 
     def rust() -> tuple[np.ndarray, np.ndarray]:
         if kind not in "fiub":
-            raise RefusedError("X does not hold numbers")
+            raise UnsupportedInputError("X does not hold numbers")
         return core.kmeans_plusplus(
             x=X,
             x_squared_norms=x_squared_norms,

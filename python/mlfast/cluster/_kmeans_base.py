@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 
 from mlfast import _profile, _threads
 from mlfast._callbacks import CallbackDropIn, Level, Watch
-from mlfast._core import RefusedError, metrics
+from mlfast._core import UnsupportedInputError, metrics
 from mlfast._core import cluster as core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._state import DropIn
@@ -176,7 +176,7 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
 
     def _refuse_other_dtype(self: Any, X: Any) -> None:
         if X.dtype != self.cluster_centers_.dtype:
-            raise RefusedError("X and cluster_centers_ differ in dtype")
+            raise UnsupportedInputError("X and cluster_centers_ differ in dtype")
 
     def predict(self: Any, X: Any) -> np.ndarray:
         """Predict the closest cluster of each sample.
@@ -198,7 +198,7 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
             and "feature_names_in_" not in state
             and (_profile.is_idle or not _profile.is_wanted())
         ):
-            labels = core.predict_few(X, state.get("cluster_centers_"))
+            labels = core.predict_small(X, state.get("cluster_centers_"))
             if labels is not None:
                 return labels
         return self._apply("predict", X, self._assigned, lambda: super(KMeansDropIn, self).predict(X))

@@ -77,7 +77,7 @@ class MiniBatchKMeans(KMeansDropIn, sklearn.cluster.MiniBatchKMeans):
         self._tol = X.dtype.type(fit["tol"]) if self.tol else 0
         self._take(fit)
         self._ewa_inertia = fit["smoothed"]
-        self._ewa_inertia_min = fit["least_smoothed"]
+        self._ewa_inertia_min = fit["min_smoothed"]
         self._no_improvement = fit["no_improvement"]
         self.n_steps_ = fit["n_steps"]
         self.n_iter_ = self._passes(self.n_steps_, n_samples)

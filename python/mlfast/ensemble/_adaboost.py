@@ -12,7 +12,7 @@ import numpy as np
 import sklearn.ensemble
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import dispatch
 from mlfast._sparse import with_checked_indices
@@ -82,11 +82,13 @@ class AdaBoostDropIn(AnyMembers):
             return super()._boost(iboost, X, y, sample_weight, random_state)  # type: ignore[misc]
         if iboost == 0:
             if not np.isfinite(sample_weight).all():
-                raise RefusedError("the weights cannot be scaled to a sum of 1")
+                raise UnsupportedInputError("the weights cannot be scaled to a sum of 1")
             try:
                 self._ground = Ground(self.estimator_, X, y, None, _threads.resolve())
             except ValueError as error:
-                raise RefusedError(str(error)) from error  # scikit-learn's words may be about the rows that it drew
+                raise UnsupportedInputError(
+                    str(error)
+                ) from error  # scikit-learn's words may be about the rows that it drew
         return self._round(self._ground, y, sample_weight, random_state, iboost == self.n_estimators - 1)
 
     def _round(
@@ -148,11 +150,11 @@ class AdaBoostClassifier(AdaBoostDropIn, sklearn.ensemble.AdaBoostClassifier):
         self.estimators_.append(tree)
         if error <= 0:
             return weights, 1.0, 0.0
-        say = self.learning_rate * (np.log((1.0 - error) / error) + np.log(self.n_classes_ - 1.0))
+        decide = self.learning_rate * (np.log((1.0 - error) / error) + np.log(self.n_classes_ - 1.0))
         if not is_last:
             # Not a product: its rounding, and what it makes of an overflow, would not be scikit-learn's.
-            weights = np.exp(np.log(weights) + say * wrong * (weights > 0))
-        return weights, say, error
+            weights = np.exp(np.log(weights) + decide * wrong * (weights > 0))
+        return weights, decide, error
 
     def _is_walked(self: Any) -> bool:
         classes = self.classes_

@@ -1,6 +1,6 @@
-"""Bagging: estimators that each see a portion of the rows and of the features.
+"""Bagging: estimators that each see a subsample of the rows and of the features.
 
-Trees are grown in one call into Rust, which draws their portions from their seeds as scikit-learn does. Around any
+Trees are grown in one call into Rust, which draws their subsamples from their seeds as scikit-learn does. Around any
 other estimator, and where metadata are routed to it, the loop is scikit-learn's.
 """
 
@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
@@ -48,7 +48,7 @@ class BaggingDropIn(Portioned, AnyMembers):
     @keeps_state
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
-        """Fit the estimators, each on a portion of the data.
+        """Fit the estimators, each on a subsample of the data.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class BaggingDropIn(Portioned, AnyMembers):
         self._validate_estimator(self._get_estimator())
         self._set_sizes(X.shape[0], sample_weight)
         if self.oob_score and (self.warm_start or not self.bootstrap or y.ndim > 1):
-            raise RefusedError("no out-of-bag score of such an ensemble, or of more than one output")
+            raise UnsupportedInputError("no out-of-bag score of such an ensemble, or of more than one output")
         if self.warm_start:
             self.__dict__.pop("oob_score_", None)
         is_more = self.warm_start and hasattr(self, "estimators_")
@@ -102,7 +102,7 @@ class BaggingDropIn(Portioned, AnyMembers):
         n_more = self._missing(known)
         if n_more == 0:
             return
-        shares = probabilities(sample_weight)
+        fractions = probabilities(sample_weight)
         ground = Ground(self.estimator_, X, y, self._max_features, _threads.resolve(self.n_jobs))
         self._seeds = seeds_behind(known, n_more, random)
         self._announce(n_more)
@@ -110,8 +110,8 @@ class BaggingDropIn(Portioned, AnyMembers):
             columns=ground.columns,
             y=ground.targets,
             weights=ground.class_weights,
-            probabilities=shares,
-            portions={
+            probabilities=fractions,
+            subsamples={
                 "n_rows": self._max_samples,
                 "replace_rows": self.bootstrap,
                 "n_features": self._max_features,
@@ -128,12 +128,12 @@ class BaggingDropIn(Portioned, AnyMembers):
         """Set how many rows and features are drawn for each estimator."""
         self._max_samples = drawn_count(n_samples, self.max_samples, weights)
         if not self.bootstrap and self._max_samples > n_samples:
-            raise RefusedError("there are more rows to draw than there are")
+            raise UnsupportedInputError("there are more rows to draw than there are")
         n_features = self.max_features
         if not isinstance(n_features, Integral):
             n_features = int(n_features * self.n_features_in_)
         if n_features > self.n_features_in_:
-            raise RefusedError("there are more features to draw than there are")
+            raise UnsupportedInputError("there are more features to draw than there are")
         self._max_features = max(1, int(n_features))
         self._sample_weight = weights
 

@@ -16,13 +16,13 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import ensemble as core
 from mlfast._core import tree as tree_core
 from mlfast._dispatch import Condition, callers_level, dispatch, named
 from mlfast._sparse import with_checked_indices
 from mlfast._state import _fit_context, keeps_state
-from mlfast.ensemble._members import Members, _Cache, drawn_count, planted, probabilities, seeds_behind
+from mlfast.ensemble._members import Members, _Cache, build_trees, drawn_count, probabilities, seeds_behind
 from mlfast.tree._base import readable
 
 FIT_CONDITIONS = (
@@ -84,9 +84,9 @@ class ForestDropIn(Members):
             weights = sample_weight * class_weights
         self._sample_weight = weights
         if not self.bootstrap and weights is not None and not np.isfinite(weights).all():
-            raise RefusedError("a balanced class that weighs nothing has no finite weights")
+            raise UnsupportedInputError("a balanced class that weighs nothing has no finite weights")
         if not self.bootstrap and (self.max_samples is not None or self.oob_score):
-            raise RefusedError("max_samples and oob_score are for bootstrap=True")
+            raise UnsupportedInputError("max_samples and oob_score are for bootstrap=True")
         self._n_samples_bootstrap = drawn_count(X.shape[0], self.max_samples, weights) if self.bootstrap else None
         self._validate_estimator()
         random = check_random_state(self.random_state)
@@ -103,10 +103,10 @@ class ForestDropIn(Members):
     def _checked_data(self: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
         """Check the data as scikit-learn does; the target comes out with shape (n_samples, n_outputs)."""
         if sp.issparse(y):
-            raise RefusedError("y is sparse")
+            raise UnsupportedInputError("y is sparse")
         X = with_checked_indices(X)
-        how = {"accept_sparse": "csc", "dtype": np.float32, "ensure_all_finite": False}
-        X, y = validate_data(self, X, y, multi_output=True, **how)
+        options = {"accept_sparse": "csc", "dtype": np.float32, "ensure_all_finite": False}
+        X, y = validate_data(self, X, y, multi_output=True, **options)
         judge = self._tree(criterion=self.criterion)
         judge._compute_missing_values_in_feature_mask(X, estimator_name=type(self).__name__)  # refuses what is infinite
         if sample_weight is not None:
@@ -121,7 +121,7 @@ class ForestDropIn(Members):
             warnings.warn(message, DataConversionWarning, stacklevel=callers_level())
         y = y.reshape(-1, 1) if y.ndim == 1 else y
         if self.criterion == "poisson" and (np.any(y < 0) or np.sum(y) <= 0):
-            raise RefusedError("y is no target of Poisson regression")
+            raise UnsupportedInputError("y is no target of Poisson regression")
         return X, y, sample_weight
 
     def _grown(self: Any, X: Any, y: np.ndarray, weights: np.ndarray | None, seeds: list[int]) -> list[Any]:
@@ -149,12 +149,12 @@ class ForestDropIn(Members):
             seeds=seeds,
             n_threads=n_threads,
         )
-        return planted(template, states, seeds)
+        return build_trees(template, states, seeds)
 
     def _draws(self: Any) -> core.Draws:
         """Return how the trees draw their rows: by weight, if there are weights."""
-        shares, n_draws = probabilities(self._sample_weight), self._n_samples_bootstrap
-        return core.Draws(n_rows=self._n_samples, n_draws=n_draws, probabilities=shares)
+        fractions, n_draws = probabilities(self._sample_weight), self._n_samples_bootstrap
+        return core.Draws(n_rows=self._n_samples, n_draws=n_draws, probabilities=fractions)
 
     def _name_classes(self: Any) -> None:
         """Set what depends on whether there is one output."""
@@ -165,9 +165,9 @@ class ForestDropIn(Members):
         """Set the score, and what it is computed from, on ``y`` of shape (n_samples, n_outputs)."""
         kind = type_of_target(y)
         if kind == "unknown" or (is_classifier(self) and kind == "multiclass-multioutput"):
-            raise RefusedError("no out-of-bag score of such targets")
+            raise UnsupportedInputError("no out-of-bag score of such targets")
         if is_classifier(self) and len(set(self.n_classes_)) > 1:
-            raise RefusedError("the outputs differ in their number of classes")
+            raise UnsupportedInputError("the outputs differ in their number of classes")
         self._refuse_other_features(self.estimators_)
         sums, asked = core.Forest(self.estimators_).out_of_bag(
             x=X.tocsr() if sp.issparse(X) else X,
@@ -184,7 +184,7 @@ class ForestDropIn(Members):
             asked[asked == 0] = 1
         self._set_out_of_bag(y, sums / asked[:, None, None])
 
-    def _set_out_of_bag(self: Any, y: np.ndarray, answers: np.ndarray) -> None:
+    def _set_out_of_bag(self: Any, y: np.ndarray, predictions: np.ndarray) -> None:
         """Set the score from answers of shape (n_samples, n_outputs, n_classes)."""
         raise NotImplementedError
 

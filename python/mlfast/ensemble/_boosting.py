@@ -27,14 +27,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import mlfast.tree
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import ensemble as core
 from mlfast._core import tree as tree_core
 from mlfast._dispatch import dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.ensemble._members import Members, _Cache, planted
-from mlfast.tree._base import SEEDS, few, readable, refuse_unreadable
+from mlfast.ensemble._members import Members, _Cache, build_trees
+from mlfast.tree._base import SEEDS, readable, refuse_unreadable, small_rows
 
 #: Parameters that the trees have too.
 OF_THE_TREES = (
@@ -98,7 +98,7 @@ class _Course:
         seen : ndarray of bool of shape (n_samples,) or None
             The rows that the stage learns from; None: all.
         learning_rate : float
-            Share of what the trees say that is added.
+            Fraction of what the trees say that is added.
         """
         if isinstance(loss, HuberLoss):
             errors = np.abs(y - raw[:, 0])
@@ -119,7 +119,7 @@ class _Course:
             seeds=[int(self.random_state.randint(0, SEEDS)) for _ in range(raw.shape[1])],
             n_threads=self.n_threads,
         )
-        return planted(self.template, states, [self.random_state] * len(states)), raw
+        return build_trees(self.template, states, [self.random_state] * len(states)), raw
 
 
 def _rule(loss: Any) -> tuple[str, float]:
@@ -138,7 +138,7 @@ def _rule(loss: Any) -> tuple[str, float]:
         return "quantile", 100 * loss.closs.quantile
     if isinstance(loss, HuberLoss):
         return "huber", loss.closs.delta
-    raise RefusedError("the loss is none that Rust knows")
+    raise UnsupportedInputError("the loss is none that Rust knows")
 
 
 class BoostingDropIn(Members):
@@ -186,7 +186,7 @@ class BoostingDropIn(Members):
         self.__dict__["_course"] = None
         try:
             fit()
-        except RefusedError:
+        except UnsupportedInputError:
             self.__dict__.clear()
             self.__dict__.update(before)
             for generator, state in states:
@@ -252,12 +252,12 @@ class BoostingDropIn(Members):
             return self._start_of_classes(init.class_prior_)
         return None
 
-    def _start_of_classes(self: Any, shares: np.ndarray) -> np.ndarray:
-        loss, key, cache = self._loss, shares.tobytes(), self._known()
+    def _start_of_classes(self: Any, fractions: np.ndarray) -> np.ndarray:
+        loss, key, cache = self._loss, fractions.tobytes(), self._known()
         if cache.start is None or cache.start[0] is not loss or cache.start[1] != key:
             eps = np.finfo(np.float64).eps
-            shares = np.clip(shares, eps, 1 - eps).reshape(1, -1)
-            cache.start = loss, key, loss.link.link(shares if loss.is_multiclass else shares[:, 1:])
+            fractions = np.clip(fractions, eps, 1 - eps).reshape(1, -1)
+            cache.start = loss, key, loss.link.link(fractions if loss.is_multiclass else fractions[:, 1:])
         return cache.start[2]
 
     def _begun(self: Any, X: Any) -> np.ndarray:
@@ -291,14 +291,14 @@ class BoostingDropIn(Members):
         Such rows need no more checks than Rust makes by itself.
         """
         state = self.__dict__
-        rows = few(self, X) if isinstance(state.get("estimators_"), np.ndarray) else None
+        rows = small_rows(self, X) if isinstance(state.get("estimators_"), np.ndarray) else None
         return None if rows is None else self._added_up(rows, 1)
 
     def _staged_raw_predict(self: Any, X: Any, check_input: bool = True) -> Iterator[np.ndarray]:
         """Yield the raw predictions after each stage, of shape (n_samples, n_trees)."""
         if check_input:
-            how = {"dtype": np.float32, "order": "C", "accept_sparse": "csr"}
-            X = validate_data(self, with_checked_indices(X), reset=False, **how)
+            options = {"dtype": np.float32, "order": "C", "accept_sparse": "csr"}
+            X = validate_data(self, with_checked_indices(X), reset=False, **options)
         self._check_initialized()
 
         def rust() -> Iterator[np.ndarray]:

@@ -18,9 +18,9 @@ class ForestClassifierDropIn(ForestDropIn):
         if self.n_outputs_ == 1:
             self.n_classes_, self.classes_ = self.n_classes_[0], self.classes_[0]
 
-    def _set_out_of_bag(self: Any, y: np.ndarray, answers: np.ndarray) -> None:
-        answers = np.ascontiguousarray(answers.transpose(0, 2, 1))
-        self.oob_decision_function_ = answers[:, :, 0] if self.n_outputs_ == 1 else answers
+    def _set_out_of_bag(self: Any, y: np.ndarray, predictions: np.ndarray) -> None:
+        predictions = np.ascontiguousarray(predictions.transpose(0, 2, 1))
+        self.oob_decision_function_ = predictions[:, :, 0] if self.n_outputs_ == 1 else predictions
         score = self.oob_score if callable(self.oob_score) else accuracy_score
         self.oob_score_ = score(y.astype(np.float64), np.argmax(self.oob_decision_function_, axis=1))
 
@@ -39,10 +39,10 @@ class ForestClassifierDropIn(ForestDropIn):
         """
 
         def ask(forest: core.Forest, samples: Any, n_threads: int) -> Any:
-            shares = forest.mean(x=samples, n_threads=n_threads)
+            fractions = forest.mean(x=samples, n_threads=n_threads)
             if self.n_outputs_ == 1:
-                return shares[:, 0, :]
-            return [np.ascontiguousarray(shares[:, output, :count]) for output, count in enumerate(self.n_classes_)]
+                return fractions[:, 0, :]
+            return [np.ascontiguousarray(fractions[:, output, :count]) for output, count in enumerate(self.n_classes_)]
 
         return self._asked(
             "predict_proba",
@@ -55,8 +55,8 @@ class ForestClassifierDropIn(ForestDropIn):
 class ForestRegressorDropIn(ForestDropIn):
     """What forests for regression share."""
 
-    def _set_out_of_bag(self: Any, y: np.ndarray, answers: np.ndarray) -> None:
-        self.oob_prediction_ = answers[:, 0, 0] if self.n_outputs_ == 1 else answers[:, :, 0]
+    def _set_out_of_bag(self: Any, y: np.ndarray, predictions: np.ndarray) -> None:
+        self.oob_prediction_ = predictions[:, 0, 0] if self.n_outputs_ == 1 else predictions[:, :, 0]
         score = self.oob_score if callable(self.oob_score) else r2_score
         self.oob_score_ = score(y, self.oob_prediction_)
 

@@ -10,7 +10,7 @@ from sklearn.base import clone
 import mlfast.tree
 from mlfast._core import ensemble as core
 from mlfast._core import tree as tree_core
-from mlfast.ensemble._members import planted
+from mlfast.ensemble._members import build_trees
 from mlfast.tree._base import FIT_CONDITIONS, readable
 
 CLASSIFIERS = (mlfast.tree.DecisionTreeClassifier, mlfast.tree.ExtraTreeClassifier)
@@ -86,11 +86,11 @@ class Ground:
         states = core.grow_forest(
             columns=columns, y=targets, weights=weights, draws=None, is_balanced=False, seeds=[seed], **self.common
         )
-        return planted(self.template, states, [seed])[0]
+        return build_trees(self.template, states, [seed])[0]
 
     def asked(self, tree: Any) -> np.ndarray:
         """Return what a tree says of the data, shape (n_samples,): codes of classes, or numbers."""
         state: dict[str, Any] = tree.tree_.__getstate__()
         ask: Any = tree_core.predict if self.common["n_classes"] is None else tree_core.classify
-        said = ask(nodes=state["nodes"], values=state["values"], x=self.samples, n_threads=self.common["n_threads"])
-        return said.reshape(len(said))
+        outputs = ask(nodes=state["nodes"], values=state["values"], x=self.samples, n_threads=self.common["n_threads"])
+        return outputs.reshape(len(outputs))

@@ -15,13 +15,13 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 import mlfast.tree
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._members import Members, Portioned, _Cache, probabilities, seeds_behind
-from mlfast.tree._base import few, refuse_unreadable
+from mlfast.tree._base import refuse_unreadable, small_rows
 
 
 class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
@@ -60,10 +60,10 @@ class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
         return self
 
     def _fit_in_rust(self: Any, X: Any, sample_weight: Any) -> None:
-        how = {"accept_sparse": ["csc"], "dtype": np.float32, "ensure_all_finite": False}
-        X = validate_data(self, with_checked_indices(X), **how)
+        options = {"accept_sparse": ["csc"], "dtype": np.float32, "ensure_all_finite": False}
+        X = validate_data(self, with_checked_indices(X), **options)
         if not np.isfinite(X.data if sp.issparse(X) else X).all():
-            raise RefusedError("X holds NaN or infinity")
+            raise UnsupportedInputError("X holds NaN or infinity")
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=None)
         X = X.tocsr() if sp.issparse(X) else X
@@ -106,7 +106,7 @@ class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
         features = features if isinstance(features, Integral) else int(features * n_features)
         self._max_features = max(1, int(features))
         if draws < 1 or features > n_features:
-            raise RefusedError("there is nothing to draw, or less than is to be drawn")
+            raise UnsupportedInputError("there is nothing to draw, or less than is to be drawn")
 
     def _add_trees(self: Any, X: Any, noise: np.ndarray) -> None:
         """Grow the trees that are missing."""
@@ -156,11 +156,11 @@ class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
         state = self.__dict__
         if "_decision_path_lengths" not in state:
             return parent()
-        rows = few(self, X)
+        rows = small_rows(self, X)
         if rows is not None:
             return -self._depth_scores(rows)
-        how = {"accept_sparse": "csr", "dtype": np.float32, "ensure_all_finite": False}
-        samples = validate_data(self, with_checked_indices(X), reset=False, **how)
+        options = {"accept_sparse": "csr", "dtype": np.float32, "ensure_all_finite": False}
+        samples = validate_data(self, with_checked_indices(X), reset=False, **options)
 
         def rust() -> np.ndarray:
             refuse_unreadable(samples)

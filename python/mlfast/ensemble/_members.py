@@ -16,12 +16,12 @@ from sklearn.tree._tree import Tree
 from sklearn.utils.validation import check_is_fitted
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import DropIn
-from mlfast.tree._base import SEEDS, few
+from mlfast.tree._base import SEEDS, small_rows
 from mlfast.tree._state import tree_of
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Members(DropIn):
         state = self.__dict__
         if not isinstance(state.get("estimators_"), list) or not self._is_walked():
             return parent()
-        rows = few(self, X)
+        rows = small_rows(self, X)
         if rows is not None:
             return ask(self._forest(), rows, 1)
         check_is_fitted(self)
@@ -110,7 +110,7 @@ class Members(DropIn):
         """Return how many trees there are to grow beside those of an earlier fit; warn if none."""
         n_more: int = self.n_estimators - len(known)
         if n_more < 0:
-            raise RefusedError("there are more trees than n_estimators")
+            raise UnsupportedInputError("there are more trees than n_estimators")
         if n_more == 0:
             message = "Warm-start fitting without increasing n_estimators does not fit new trees."
             warnings.warn(message, stacklevel=callers_level())
@@ -149,7 +149,7 @@ class Members(DropIn):
 
 
 class Portioned:
-    """An ensemble whose trees each see a portion of the rows and of the features."""
+    """An ensemble whose trees each see a subsample of the rows and of the features."""
 
     def _announce(self: Any, n_more: int) -> None:
         if self.verbose > 1:
@@ -158,7 +158,7 @@ class Portioned:
 
     def _add(self: Any, template: Any, grown: list[Any], known: list[Any], features: list[Any]) -> None:
         """Put what Rust has grown, the state, features and seed of each tree, behind the trees of an earlier fit."""
-        trees = planted(template, [state for state, *_ in grown], [seed for *_, seed in grown])
+        trees = build_trees(template, [state for state, *_ in grown], [seed for *_, seed in grown])
         self.estimators_ = [*known, *trees]
         self.estimators_features_ = [*features, *(drawn for _, drawn, _ in grown)]
 
@@ -197,23 +197,23 @@ def drawn_count(n_samples: int, max_samples: Any, weights: np.ndarray | None) ->
     n_samples : int
         Rows that there are.
     max_samples : int, float or None
-        A number, or a share of the rows or of their weights.
+        A number, or a fraction of the rows or of their weights.
     weights : ndarray of shape (n_samples,) or None
         Weights; None: all 1.
 
     Raises
     ------
-    RefusedError
+    UnsupportedInputError
         If a machine word does not count so many.
     """
     count = int(_get_n_samples_bootstrap(n_samples, max_samples, weights))
     if count > sys.maxsize:
-        raise RefusedError("there are more rows to draw than a machine word counts")
+        raise UnsupportedInputError("there are more rows to draw than a machine word counts")
     return count
 
 
 def probabilities(weights: np.ndarray | None) -> np.ndarray | None:
-    """Return the share of each row, as `numpy.random.RandomState.choice` takes it.
+    """Return the fraction of each row, as `numpy.random.RandomState.choice` takes it.
 
     Parameters
     ----------
@@ -227,19 +227,19 @@ def probabilities(weights: np.ndarray | None) -> np.ndarray | None:
 
     Raises
     ------
-    RefusedError
+    UnsupportedInputError
         If they are none.
     """
     if weights is None:
         return None
-    shares = weights / np.sum(weights)
-    slack = np.sqrt(np.finfo(shares.dtype).eps)
-    if not (np.all(shares >= 0) and abs(np.sum(shares, dtype=np.float64) - 1) <= slack):
-        raise RefusedError("the weights are no probabilities")
-    return shares.astype(np.float64)
+    fractions = weights / np.sum(weights)
+    slack = np.sqrt(np.finfo(fractions.dtype).eps)
+    if not (np.all(fractions >= 0) and abs(np.sum(fractions, dtype=np.float64) - 1) <= slack):
+        raise UnsupportedInputError("the weights are no probabilities")
+    return fractions.astype(np.float64)
 
 
-def planted(template: Any, states: list[dict[str, Any]], seeds: list[Any]) -> list[Any]:
+def build_trees(template: Any, states: list[dict[str, Any]], seeds: list[Any]) -> list[Any]:
     """Return fitted estimators.
 
     Parameters

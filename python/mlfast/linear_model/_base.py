@@ -9,7 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlfast import _profile, _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
 from mlfast._sparse import with_checked_indices
@@ -45,9 +45,9 @@ PREDICT_CONDITIONS = (
 )
 
 
-def as_it_is(answers: np.ndarray) -> np.ndarray:
+def as_it_is(predictions: np.ndarray) -> np.ndarray:
     """Return the answers."""
-    return answers
+    return predictions
 
 
 class LinearDropIn(DropIn):
@@ -67,12 +67,14 @@ class LinearDropIn(DropIn):
         if not is_number and np.shape(intercept) not in shapes:
             raise ValueError("corrupt state: coef_ and intercept_ disagree")
 
-    def _few(self: Any, X: Any) -> np.ndarray | None:
+    def _predict_small(self: Any, X: Any) -> np.ndarray | None:
         """Return the answers for a few plain rows, which need no more checks than Rust makes by itself; else None."""
         state = self.__dict__
         if "coef_" not in state or "feature_names_in_" in state or (not _profile.is_idle and _profile.is_wanted()):
             return None
-        return core.few(X, state["coef_"], state["intercept_"] if "intercept_" in state else self._intercept())
+        return core.predict_small(
+            X, state["coef_"], state["intercept_"] if "intercept_" in state else self._intercept()
+        )
 
     def _intercept(self: Any) -> Any:
         """Return what is added to the products."""
@@ -90,21 +92,21 @@ class LinearDropIn(DropIn):
 
         Where Rust does not answer, it is what the parent says of X.
         """
-        answers = self._few(X)
-        if answers is not None:
-            return finish(answers)
+        predictions = self._predict_small(X)
+        if predictions is not None:
+            return finish(predictions)
         if "coef_" not in self.__dict__:
             return parent()
         check_is_fitted(self)
         X = validate_data(self, with_checked_indices(X), accept_sparse=accept_sparse, reset=False)
-        return dispatch(self, method, PREDICT_CONDITIONS, (self, X), lambda: finish(self._answers(X)), parent)
+        return dispatch(self, method, PREDICT_CONDITIONS, (self, X), lambda: finish(self._predictions(X)), parent)
 
-    def _answers(self: Any, X: Any) -> np.ndarray:
+    def _predictions(self: Any, X: Any) -> np.ndarray:
         intercept = self._intercept()
         try:
             dtype = np.result_type(X.dtype, self.coef_, intercept)
         except TypeError:
-            raise RefusedError("X holds no numbers") from None
+            raise UnsupportedInputError("X holds no numbers") from None
         coef = np.ascontiguousarray(self.coef_, dtype=dtype)
         intercept = np.ascontiguousarray(intercept, dtype=dtype) if np.ndim(intercept) else intercept
         if sp.issparse(X):
@@ -113,7 +115,7 @@ class LinearDropIn(DropIn):
         return core.predict(x=X, coef=coef, intercept=intercept, n_threads=_threads.resolve())
 
 
-def without_a_look(X: Any, validate: Callable[[bool], T], fit: Callable[[T], R]) -> R:
+def defer_finite_check(X: Any, validate: Callable[[bool], T], fit: Callable[[T], R]) -> R:
     """Return what `fit` makes of validated data, and leave it to Rust to see in its own pass whether they are finite.
 
     A look at all values would take as long as that pass. Where anything fails it is made up for, so that what
@@ -158,12 +160,12 @@ def checked_data(
         ensure_all_finite=ensure_all_finite,
     )
     if sp.issparse(y):
-        raise RefusedError("y is sparse")
+        raise UnsupportedInputError("y is sparse")
     weights = sample_weight
     if weights is not None:
         weights = _check_sample_weight(weights, X, dtype=X.dtype, ensure_non_negative=True)
     if X.dtype == np.float16:
-        raise RefusedError("X is of half precision")
+        raise UnsupportedInputError("X is of half precision")
     if X.dtype not in FLOATS:
         X = check_array(X, accept_sparse=accept_sparse, dtype=np.float64)
     if y.dtype != X.dtype:

@@ -56,7 +56,7 @@ class LinearClassifierDropIn(LinearDropIn):
         y : ndarray of shape (n_samples,)
             Classes.
         """
-        scores = self._few(X)
+        scores = self._predict_small(X)
         if scores is not None:
             return self._chosen(scores)
         parent: Any = super()

@@ -17,7 +17,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._sparse import with_checked_indices
@@ -48,7 +48,7 @@ def with_narrow_indices(X: Any) -> Any:
     if sp.issparse(X):
         arrays = [X.coords[0]] if X.format == "coo" else [getattr(X, name, None) for name in ("indices", "indptr")]
         if X.ndim != 2 or any(array is not None and array.dtype == np.int64 for array in arrays):
-            raise RefusedError("the sparse matrix is of another kind")
+            raise UnsupportedInputError("the sparse matrix is of another kind")
     return with_checked_indices(X)
 
 
@@ -72,7 +72,7 @@ def of_mean_one(weights: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         scaled = np.asarray(weights * (len(weights) / np.sum(weights)), dtype=weights.dtype)
     if not (scaled >= 0).all() or not np.isfinite(scaled).all():
-        raise RefusedError("weights are negative or have no sum")
+        raise UnsupportedInputError("weights are negative or have no sum")
     return scaled
 
 
@@ -139,7 +139,7 @@ def warn_of_gaps(gaps: np.ndarray, allowed: np.ndarray, alphas: list[float], sca
     alphas : list of float
         Penalties.
     scale : float
-        Number of samples times the share of the penalty that is on the size.
+        Number of samples times the fraction of the penalty that is on the size.
     """
     for at in np.flatnonzero(~(gaps <= allowed)):
         text = f" Duality gap: {gaps[at]:.6e}, tolerance: {allowed[at]:.3e}"
@@ -198,7 +198,7 @@ class CoordinateDescentDropIn(LinearDropIn):
 
     def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any, check_input: bool) -> Any:
         if self.max_iter is None:
-            raise RefusedError("max_iter is None")
+            raise UnsupportedInputError("max_iter is None")
         if self.alpha == 0:
             text = "With alpha=0, this algorithm does not converge well. You are advised to use the LinearRegression "
             warnings.warn(text + "estimator", stacklevel=callers_level())
@@ -209,7 +209,7 @@ class CoordinateDescentDropIn(LinearDropIn):
         if self.warm_start and hasattr(self, "coef_"):
             checked_start(self, self.coef_, X, shape[0])
             if np.shape(np.atleast_2d(self.coef_)) != shape:
-                raise RefusedError("coef_ is of more targets")
+                raise UnsupportedInputError("coef_ is of more targets")
             start = np.ascontiguousarray(self.coef_, dtype=np.float64).reshape(shape)
             dtype = X.dtype if self.fit_intercept else self.coef_.dtype
         draws = [drawn_seeds(self.random_state, self.selection, 1) for _ in range(shape[0])]
@@ -225,7 +225,7 @@ class CoordinateDescentDropIn(LinearDropIn):
             positive=self.positive,
             seeds=None if draws[0] is None else [seed for draw in draws for seed in draw or ()],
             start=start,
-            together=False,
+            multi_task=False,
             n_threads=_threads.resolve(),
         )
         coef = found["coef"][:, 0]
@@ -290,9 +290,9 @@ class CoordinateDescentDropIn(LinearDropIn):
 
     def _of_sparse(self: Any, X: Any) -> np.ndarray:
         if X.ndim != 2 or X.shape[1] != self.coef_.shape[-1]:
-            raise RefusedError("X has another number of features")
+            raise UnsupportedInputError("X has another number of features")
         X = with_checked_indices(X)
-        return X @ self.coef_.T + self.intercept_ if X.dtype.kind == "c" else self._answers(X)
+        return X @ self.coef_.T + self.intercept_ if X.dtype.kind == "c" else self._predictions(X)
 
 
 class ElasticNet(CoordinateDescentDropIn, sklearn.linear_model.ElasticNet):

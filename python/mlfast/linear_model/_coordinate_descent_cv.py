@@ -16,7 +16,7 @@ from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import _check_sample_weight
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
 from mlfast._state import _fit_context, keeps_state
@@ -77,26 +77,26 @@ class CrossValidatedDropIn(LinearDropIn):
 
     def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> Any:
         X, y, weights = self._checked(X, y, sample_weight)
-        shares = np.atleast_1d(getattr(self, "l1_ratio", 1.0))
-        grids = self._grids(X, y, weights, shares)
+        l1_ratios = np.atleast_1d(getattr(self, "l1_ratio", 1.0))
+        grids = self._grids(X, y, weights, l1_ratios)
         if not np.isfinite(grids).all():
-            raise RefusedError("the penalties are not finite")
+            raise UnsupportedInputError("the penalties are not finite")
         rows = np.arange(len(y))
         splits = [(rows[train], rows[test]) for train, test in check_cv(self.cv).split(X, y)]
         if any(len(part) == 0 for split in splits for part in split):
-            raise RefusedError("a split has an empty part")
-        errors = self._errors(X, y, weights, shares, grids, splits)
+            raise UnsupportedInputError("a split has an empty part")
+        errors = self._errors(X, y, weights, l1_ratios, grids, splits)
         self.mse_path_ = np.squeeze(np.moveaxis(errors, 2, 1))
         means = errors.mean(axis=1)
-        best = [int(np.argmin(of_share)) for of_share in means]
-        lowest = np.array([of_share[at] for of_share, at in zip(means, best, strict=True)])
+        best = [int(np.argmin(of_ratio)) for of_ratio in means]
+        lowest = np.array([of_ratio[at] for of_ratio, at in zip(means, best, strict=True)])
         if not (lowest < np.inf).any():
-            raise RefusedError("no error is finite")
+            raise UnsupportedInputError("no error is finite")
         chosen = int(np.flatnonzero(lowest == np.nanmin(lowest))[0])
         self.alpha_ = grids[chosen][best[chosen]]
         if isinstance(self.alphas, Integral):
             self.alphas_ = np.asarray(grids)
-            if len(shares) == 1:
+            if len(l1_ratios) == 1:
                 self.alphas_ = self.alphas_[0]
         else:
             self.alphas_ = np.asarray(grids[0])
@@ -106,10 +106,10 @@ class CrossValidatedDropIn(LinearDropIn):
         model.alpha = self.alpha_
         if "precompute" in known:
             model.precompute = self.precompute is True
-        model.l1_ratio = shares[chosen]
+        model.l1_ratio = l1_ratios[chosen]
         model.fit(X, y, weights)
         if hasattr(self, "l1_ratio"):
-            self.l1_ratio_ = shares[chosen]
+            self.l1_ratio_ = l1_ratios[chosen]
         for name in ("coef_", "intercept_", "dual_gap_", "n_iter_"):
             setattr(self, name, getattr(model, name))
         return self
@@ -121,45 +121,48 @@ class CrossValidatedDropIn(LinearDropIn):
             X = np.require(X, requirements=["C", "A"])  # for one grid from any layout
         if self._is_multitask():
             if y.ndim == 1:
-                raise RefusedError("there is one task")
+                raise UnsupportedInputError("there is one task")
             y = np.ascontiguousarray(y)
         elif y.ndim > 1 and y.shape[1] > 1:
-            raise RefusedError("there are several targets")
+            raise UnsupportedInputError("there are several targets")
         else:
             y = column_or_1d(y, warn=True)
         if sample_weight is None or isinstance(sample_weight, Number):
             return X, y, None
         weights = _check_sample_weight(sample_weight, X, dtype=X.dtype)
         if (weights < 0).any():
-            raise RefusedError("weights are negative")
+            raise UnsupportedInputError("weights are negative")
         return X, y, weights
 
-    def _grids(self: Any, X: Any, y: np.ndarray, weights: np.ndarray | None, shares: np.ndarray) -> list[np.ndarray]:
+    def _grids(self: Any, X: Any, y: np.ndarray, weights: np.ndarray | None, l1_ratios: np.ndarray) -> list[np.ndarray]:
         """Return the penalties for each share, the largest first."""
         if not isinstance(self.alphas, Integral):
             for at, alpha in enumerate(self.alphas):
                 check_scalar(alpha, f"alphas[{at}]", target_type=Real, min_val=0.0, include_boundaries="left")
-            return [np.sort(self.alphas)[::-1]] * len(shares)
+            return [np.sort(self.alphas)[::-1]] * len(l1_ratios)
         positive = getattr(self, "positive", False)
         given = {"fit_intercept": self.fit_intercept, "positive": positive, "sample_weight": weights}
-        return [_alpha_grid(X, y, l1_ratio=share, eps=self.eps, n_alphas=int(self.alphas), **given) for share in shares]
+        return [
+            _alpha_grid(X, y, l1_ratio=l1_ratio, eps=self.eps, n_alphas=int(self.alphas), **given)
+            for l1_ratio in l1_ratios
+        ]
 
     def _errors(
         self: Any,
         X: Any,
         y: np.ndarray,
         weights: np.ndarray | None,
-        shares: np.ndarray,
+        l1_ratios: np.ndarray,
         grids: list[np.ndarray],
         splits: list[tuple[np.ndarray, np.ndarray]],
     ) -> np.ndarray:
-        """Return the mean squared errors on the test rows, shape (n_shares, n_splits, n_alphas)."""
+        """Return the mean squared errors on the test rows, shape (n_ratios, n_splits, n_alphas)."""
         count = len(splits) * len(grids[0])
         if isinstance(self.random_state, Integral):  # every path starts from the same seed
             seeds = drawn_seeds(self.random_state, self.selection, len(grids[0]))
-            all_seeds = None if seeds is None else [seeds * len(splits)] * len(shares)
+            all_seeds = None if seeds is None else [seeds * len(splits)] * len(l1_ratios)
         else:
-            draws = [drawn_seeds(self.random_state, self.selection, count) for _ in shares]
+            draws = [drawn_seeds(self.random_state, self.selection, count) for _ in l1_ratios]
             all_seeds = None if draws[0] is None else [seeds for seeds in draws if seeds is not None]
         found = core.enet_folds(
             x=X.tocsr() if sp.issparse(X) else X,
@@ -167,7 +170,7 @@ class CrossValidatedDropIn(LinearDropIn):
             weights=None if weights is None else of_mean_one(weights),
             fit_intercept=self.fit_intercept,
             splits=splits,
-            l1_ratios=[float(share) for share in shares],
+            l1_ratios=[float(l1_ratio) for l1_ratio in l1_ratios],
             alphas=[grid.astype(np.float64).tolist() for grid in grids],
             max_iter=int(self.max_iter),
             tol=float(self.tol),
@@ -175,9 +178,9 @@ class CrossValidatedDropIn(LinearDropIn):
             seeds=all_seeds,
             n_threads=_threads.resolve(self.n_jobs),
         )
-        for share, grid, gaps, allowed in zip(shares, grids, found["gaps"], found["allowed"], strict=True):
+        for l1_ratio, grid, gaps, allowed in zip(l1_ratios, grids, found["gaps"], found["allowed"], strict=True):
             for at, (train, _) in enumerate(splits):
-                warn_of_gaps(gaps[at], allowed[at], grid.tolist(), share * len(train))
+                warn_of_gaps(gaps[at], allowed[at], grid.tolist(), l1_ratio * len(train))
         return found["errors"].astype(np.result_type(X.dtype, y.dtype))
 
     def predict(self: Any, X: Any) -> np.ndarray:

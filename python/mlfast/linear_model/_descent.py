@@ -167,8 +167,8 @@ class _Descent(CallbackDropIn, LinearDropIn):
             intercept[:] = self.intercept_
         memory = None
         if goes_on and resumes:
-            first, second, count = self._memory
-            memory = first.astype(dtype), second.astype(dtype), count
+            exp_avg, exp_avg_sq, count = self._memory
+            memory = exp_avg.astype(dtype), exp_avg_sq.astype(dtype), count
         found = core.descend(
             x=X,
             y=y,
@@ -177,9 +177,9 @@ class _Descent(CallbackDropIn, LinearDropIn):
             coef=coef,
             intercept=intercept,
             memory=memory,
-            how=self._how(len(y), goes_on, resumes),
+            options=self._options(len(y), goes_on, resumes),
             random_state=_mt19937(random),
-            report=_say if self.verbose else None,
+            report=_print_epoch if self.verbose else None,
             watch=watch,
             n_threads=_threads.resolve(),
         )
@@ -194,7 +194,7 @@ class _Descent(CallbackDropIn, LinearDropIn):
         self._memory = found["memory"]
         self._set_params(found)
 
-    def _how(self: Any, n_samples: int, goes_on: bool, resumes: bool) -> dict[str, Any]:
+    def _options(self: Any, n_samples: int, goes_on: bool, resumes: bool) -> dict[str, Any]:
         """Return the parameters of a descent as Rust takes them."""
         alpha = self.alpha if self.penalty is not None else 0.0
         l1_ratio = {"l1": 1.0, "elasticnet": self.l1_ratio}.get(self.penalty, 0.0)
@@ -288,7 +288,7 @@ def _mt19937(random: np.random.RandomState) -> np.random.RandomState:
     return np.random.RandomState(random.randint(2**31 - 1))
 
 
-def _say(epoch: int, loss: float, score: float | None) -> None:
+def _print_epoch(epoch: int, loss: float, score: float | None) -> None:
     """Print how far the descent is."""
     print(f"epoch {epoch}: loss {loss:.8g}" + ("" if score is None else f", validation score {score:.6f}"))
 
@@ -532,16 +532,16 @@ class GradientDescentClassifier(_Descent, LinearClassifierDropIn, LinearClassifi
             Probabilities, in the order of ``classes_``.
         """
         parent: Any = super()
-        return self._answered("predict_proba", X, lambda: _shares(parent.decision_function(X)), _shares, "csr")
+        return self._answered("predict_proba", X, lambda: _softmax(parent.decision_function(X)), _softmax, "csr")
 
     def predict_log_proba(self: Any, X: Any) -> np.ndarray:
         """Predict the logarithm of the probability of each class; see `predict_proba`."""
         parent: Any = super()
-        known = lambda: _log_shares(parent.decision_function(X))  # noqa: E731
-        return self._answered("predict_log_proba", X, known, _log_shares, "csr")
+        known = lambda: _log_softmax(parent.decision_function(X))  # noqa: E731
+        return self._answered("predict_log_proba", X, known, _log_softmax, "csr")
 
 
-def _shares(scores: np.ndarray) -> np.ndarray:
+def _softmax(scores: np.ndarray) -> np.ndarray:
     """Return probabilities, shape (n_samples, n_classes), from scores, one for each class or one for two of them."""
     if scores.ndim == 2 and scores.shape[1] > 1:
         return softmax(scores)
@@ -549,8 +549,8 @@ def _shares(scores: np.ndarray) -> np.ndarray:
     return np.column_stack([expit(-scores), expit(scores)])
 
 
-def _log_shares(scores: np.ndarray) -> np.ndarray:
-    """Return the logarithms of `_shares`; none is lost where a share is too small for a number."""
+def _log_softmax(scores: np.ndarray) -> np.ndarray:
+    """Return the logarithms of `_softmax`; none is lost where a share is too small for a number."""
     if scores.ndim == 2 and scores.shape[1] > 1:
         return log_softmax(scores, axis=1)
     scores = scores.reshape(-1)

@@ -8,7 +8,7 @@ _STEPS = """\
     alpha : float, default=0.0001
         Strength of the penalty.
     l1_ratio : float, default=0.15
-        Share of the magnitudes in the mixture of ``penalty='elasticnet'``.
+        Fraction of the magnitudes in the mixture of ``penalty='elasticnet'``.
     fit_intercept : bool, default=True
         Whether to learn an intercept.
     batch_size : int or 'full', default='full'
@@ -36,7 +36,7 @@ _STEPS = """\
     decay_epochs : float, default=10
         See ``learning_rate='step'`` and ``'exponential'``.
     momentum : float, default=0.0
-        Share of the last step in the next, for 'sgd' and 'rmsprop'.
+        Fraction of the last step in the next, for 'sgd' and 'rmsprop'.
     nesterovs_momentum : bool, default=False
         Whether 'sgd' looks one step of its momentum ahead.
     beta_1 : float, default=0.9
@@ -57,7 +57,7 @@ _END = """\
         Whether to set samples aside, to end when their score rises no more, and to go back to the coefficients that
         scored best.
     validation_fraction : float, default=0.1
-        Share of the samples that ``early_stopping`` sets aside.
+        Fraction of the samples that ``early_stopping`` sets aside.
     n_iter_no_change : int, default=5
         How many epochs without progress end the descent.
 """

@@ -82,9 +82,9 @@ class GeneralizedDropIn(LinearDropIn):
 
     def _linear_predictor(self: Any, X: Any) -> np.ndarray:
         """Return the products of X with the coefficients plus the intercept, shape (n_samples,)."""
-        answers = self._few(X)
-        if answers is not None:
-            return answers
+        predictions = self._predict_small(X)
+        if predictions is not None:
+            return predictions
         check_is_fitted(self)
         dtypes = [np.float64, np.float32]
         X = validate_data(self, with_checked_indices(X), accept_sparse=SPARSE, dtype=dtypes, reset=False)
@@ -94,7 +94,7 @@ class GeneralizedDropIn(LinearDropIn):
             "predict",
             PREDICT_CONDITIONS,
             (self, X),
-            lambda: self._answers(X),
+            lambda: self._predictions(X),
             lambda: parent._linear_predictor(X),
         )
 

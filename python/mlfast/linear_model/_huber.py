@@ -10,7 +10,7 @@ import numpy as np
 import sklearn.linear_model
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import dispatch
 from mlfast._rebound import rebound
@@ -56,7 +56,7 @@ def _loss_and_gradient(
             f"{len(parameters) - 2} features."
         )
     if y.dtype.kind not in "fiub":
-        raise RefusedError("y holds no numbers")
+        raise UnsupportedInputError("y holds no numbers")
     return core.huber_loss(
         x=X,
         y=np.ascontiguousarray(y, dtype=np.float64),

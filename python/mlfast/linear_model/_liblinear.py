@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import svm as core
 from mlfast._dispatch import callers_level
 from mlfast._sparse import with_checked_indices
@@ -30,7 +30,7 @@ def with_narrow_indices(X: Any) -> Any:
         Input of any kind. The check makes a copy of a sparse matrix, which may have smaller indices.
     """
     if sp.issparse(X) and X.format == "csr" and np.int64 in (X.indices.dtype, X.indptr.dtype):
-        raise RefusedError("indices are of 64 bits")
+        raise UnsupportedInputError("indices are of 64 bits")
     return with_checked_indices(X)
 
 
@@ -99,19 +99,19 @@ def fit_liblinear(
     n_iter : ndarray of int32, one for each problem
     """
     if verbose:
-        raise RefusedError("verbose is set: LIBLINEAR prints as it goes along")
+        raise UnsupportedInputError("verbose is set: LIBLINEAR prints as it goes along")
     if loss in TUBES:
         if epsilon < 0:
-            raise RefusedError("epsilon is negative")
+            raise UnsupportedInputError("epsilon is negative")
         targets, class_weights = np.ascontiguousarray(y, dtype=np.float64).ravel(), np.empty(0)
     else:
         classes, numbers = np.unique(y, return_inverse=True)
         targets = numbers.astype(np.float64)
         if len(classes) < 2:
-            raise RefusedError("y holds one class")
+            raise UnsupportedInputError("y holds one class")
         class_weights = compute_class_weight(class_weight, classes=classes, y=y, sample_weight=sample_weight)
     if fit_intercept and intercept_scaling <= 0:
-        raise RefusedError("intercept_scaling is not positive")
+        raise UnsupportedInputError("intercept_scaling is not positive")
     random = check_random_state(random_state)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
     solver = _get_liblinear_solver_type(multi_class, penalty, loss, dual)

@@ -16,7 +16,7 @@ from mlfast.linear_model import _smooth
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
 from mlfast.linear_model._liblinear import fit_liblinear, with_narrow_indices
 from mlfast.linear_model._sag import sag_solver
-from mlfast.linear_model._sgd import undrawn_if_refused
+from mlfast.linear_model._sgd import restore_rng_on_fallback
 
 #: Solvers that draw from ``random_state``, and that take indices of 32 bits only.
 DRAWING_SOLVERS = ("liblinear", "sag", "saga")
@@ -49,7 +49,7 @@ def fit_with(
 ) -> None:
     """Fit ``model`` by ``fit``, a method of scikit-learn's with solvers of ours, to what ``read`` makes of ``X``."""
     if model.solver in DRAWING_SOLVERS:
-        with undrawn_if_refused(model.random_state):
+        with restore_rng_on_fallback(model.random_state):
             fit(model, with_narrow_indices(X), y, weights, **params)
     else:
         fit(model, read(X), y, weights, **params)

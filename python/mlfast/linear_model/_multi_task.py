@@ -9,7 +9,7 @@ import sklearn.linear_model
 from sklearn.utils.validation import _check_sample_weight
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._dispatch import dispatch
 from mlfast._state import _fit_context, keeps_state
 from mlfast.linear_model._coordinate_descent import (
@@ -60,7 +60,7 @@ class MultiTaskElasticNet(CoordinateDescentDropIn, sklearn.linear_model.MultiTas
     def _fit_together(self: Any, X: Any, y: Any, sample_weight: Any) -> Any:
         X, y = checked_apart(self, X, y)
         if y.ndim == 1:
-            raise RefusedError("there is one task")
+            raise UnsupportedInputError("there is one task")
         weights = None
         if sample_weight is not None and not isinstance(sample_weight, Number):
             weights = of_mean_one(_check_sample_weight(sample_weight, X, dtype=X.dtype))
@@ -69,7 +69,7 @@ class MultiTaskElasticNet(CoordinateDescentDropIn, sklearn.linear_model.MultiTas
         if self.warm_start and hasattr(self, "coef_"):
             checked_start(self, self.coef_, X, n_targets)
             if np.shape(self.coef_) != start.shape or self.coef_.dtype != X.dtype:
-                raise RefusedError("coef_ is of more targets or of another type")
+                raise UnsupportedInputError("coef_ is of more targets or of another type")
             start = np.ascontiguousarray(self.coef_, dtype=np.float64)
         found = found_paths(
             X.tocsr() if sp.issparse(X) else X,
@@ -83,7 +83,7 @@ class MultiTaskElasticNet(CoordinateDescentDropIn, sklearn.linear_model.MultiTas
             positive=False,
             seeds=drawn_seeds(self.random_state, self.selection, 1),
             start=start,
-            together=True,
+            multi_task=True,
             n_threads=_threads.resolve(),
         )
         self.coef_ = found["coef"][0].astype(X.dtype)

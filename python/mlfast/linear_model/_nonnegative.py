@@ -3,9 +3,9 @@
 import numpy as np
 import scipy.linalg
 
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 
-#: Slope below zero, in the largest product, that rounding may leave of one that is zero.
+#: Gradient below zero, in the largest product, that rounding may leave of one that is zero.
 ROUNDING = 1e-13
 #: Exchanges of all wrong coefficients at once that need not leave fewer of them.
 PATIENCE = 3
@@ -32,7 +32,7 @@ def nonnegative(squares: np.ndarray, products: np.ndarray, alphas: np.ndarray) -
 
     Raises
     ------
-    RefusedError
+    UnsupportedInputError
         If a matrix is singular or out of range, or rounding decides which coefficients are zero.
 
     References
@@ -41,7 +41,7 @@ def nonnegative(squares: np.ndarray, products: np.ndarray, alphas: np.ndarray) -
     squares problems with nonnegative variables", Mathematics of Computation 63 (1994).
     """
     if not (np.isfinite(squares).all() and np.isfinite(products).all()):
-        raise RefusedError("products of features are out of range")
+        raise UnsupportedInputError("products of features are out of range")
     found = np.zeros(products.T.shape)
     for target, alpha in enumerate(alphas):
         penalized = squares + alpha * np.eye(len(squares))
@@ -51,12 +51,12 @@ def nonnegative(squares: np.ndarray, products: np.ndarray, alphas: np.ndarray) -
 
 def _pivoted(squares: np.ndarray, product: np.ndarray) -> np.ndarray:
     """Solve for one target of shape (n,)."""
-    coef, slopes = np.zeros(len(product)), -product
+    coef, gradients = np.zeros(len(product)), -product
     free = np.zeros(len(product), dtype=bool)
     least = -ROUNDING * np.abs(product).max(initial=0.0)
     fewest, patience = len(product) + 1, PATIENCE
     for _ in range(100 + 10 * len(product)):
-        wrong = np.where(free, coef < 0, slopes < least)
+        wrong = np.where(free, coef < 0, gradients < least)
         count = int(np.count_nonzero(wrong))
         if count == 0:
             return coef
@@ -71,6 +71,6 @@ def _pivoted(squares: np.ndarray, product: np.ndarray) -> np.ndarray:
         try:
             coef[free] = scipy.linalg.solve(squares[np.ix_(free, free)], product[free], assume_a="pos")
         except np.linalg.LinAlgError:
-            raise RefusedError("the matrix of products is singular") from None
-        slopes = squares @ coef - product
-    raise RefusedError("rounding decides which coefficients are zero")
+            raise UnsupportedInputError("the matrix of products is singular") from None
+        gradients = squares @ coef - product
+    raise UnsupportedInputError("rounding decides which coefficients are zero")

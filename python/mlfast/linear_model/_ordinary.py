@@ -18,7 +18,7 @@ from mlfast._beside import beside
 from mlfast._core import linear_model as core
 from mlfast._dispatch import dispatch
 from mlfast._state import _fit_context, keeps_state
-from mlfast.linear_model._base import SPARSE, LinearDropIn, checked_data, without_a_look
+from mlfast.linear_model._base import SPARSE, LinearDropIn, checked_data, defer_finite_check
 
 
 class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
@@ -48,7 +48,7 @@ class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
             "fit",
             (),
             None,
-            lambda: without_a_look(
+            lambda: defer_finite_check(
                 X,
                 lambda look: checked_data(self, X, y, sample_weight, False if self.positive else SPARSE, look),
                 self._fit_in_rust,

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import validate_params
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._dispatch import Condition, dispatch
 from mlfast.linear_model._coordinate_descent import (
     FORMATS,
@@ -64,20 +64,25 @@ def _found(
     X = check_array(with_narrow_indices(X), accept_sparse=FORMATS, dtype=[np.float64, np.float32])
     y = check_array(y, dtype=X.dtype.type, ensure_2d=False)
     n_samples, n_features = X.shape
-    together = y.ndim == 2
-    if y.ndim == 0 or len(y) != n_samples or (together and positive) or solver["selection"] not in ("cyclic", "random"):
-        raise RefusedError("the arguments contradict each other")
+    multi_task = y.ndim == 2
+    if (
+        y.ndim == 0
+        or len(y) != n_samples
+        or (multi_task and positive)
+        or solver["selection"] not in ("cyclic", "random")
+    ):
+        raise UnsupportedInputError("the arguments contradict each other")
     if isinstance(alphas, (str, Integral)):
         count = 100 if isinstance(alphas, str) else int(alphas)
         alphas = _alpha_grid(X, y, l1_ratio=l1_ratio, fit_intercept=False, positive=positive, eps=eps, n_alphas=count)
     elif len(alphas) > 1:
         alphas = np.sort(alphas)[::-1]
     if any(alpha < 0 for alpha in alphas):
-        raise RefusedError("a penalty is negative")
-    shape = (y.shape[1], n_features) if together else (n_features,)
+        raise UnsupportedInputError("a penalty is negative")
+    shape = (y.shape[1], n_features) if multi_task else (n_features,)
     start = np.zeros(shape) if coef_init is None else np.asarray(coef_init, dtype=np.float64)
     if start.ndim != len(shape):
-        raise RefusedError("coef_init has another number of dimensions")
+        raise UnsupportedInputError("coef_init has another number of dimensions")
     if start.shape != shape:
         # scikit-learn's solvers believe it, and read and write past it.
         raise ValueError(f"coef_init has shape {start.shape}, but coefficients of these X and y have shape {shape}.")
@@ -93,10 +98,10 @@ def _found(
         positive=positive,
         seeds=drawn_seeds(solver["random_state"], solver["selection"], len(alphas)),
         start=np.ascontiguousarray(start).reshape(-1, n_features),
-        together=together,
+        multi_task=multi_task,
         n_threads=_threads.resolve(),
     )
-    coefs = found["coef"] if together else found["coef"][0]
+    coefs = found["coef"] if multi_task else found["coef"][0]
     coefs, gaps = np.ascontiguousarray(np.moveaxis(coefs, 0, -1), dtype=X.dtype), found["gaps"][0] / n_samples
     if return_n_iter:
         return alphas, coefs, gaps, found["n_iter"][0].tolist()
@@ -131,7 +136,7 @@ def enet_path(
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Targets. Several share their features, as those of `MultiTaskElasticNet`.
     l1_ratio : float, default=0.5
-        Share of the penalty that is on the size of coefficients, from 0 to 1; the rest is on their square.
+        Fraction of the penalty that is on the size of coefficients, from 0 to 1; the rest is on their square.
     eps : float, default=1e-3
         The last penalty relative to the first.
     n_alphas : int, default="deprecated"

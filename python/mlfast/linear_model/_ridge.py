@@ -17,13 +17,13 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mlfast import _threads
 from mlfast._beside import beside
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch, named
 from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
 from mlfast._state import _fit_context, keeps_state
-from mlfast.linear_model._base import FLOATS, LinearDropIn, without_a_look
+from mlfast.linear_model._base import FLOATS, LinearDropIn, defer_finite_check
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
 from mlfast.linear_model._nonnegative import nonnegative
 from mlfast.linear_model._sag import sag_solver
@@ -32,7 +32,7 @@ from mlfast.linear_model._sag import sag_solver
 DENSE_SOLVERS = ("auto", "cholesky", "svd", "lsqr", "sparse_cg", "sag", "saga", "lbfgs")
 SPARSE_SOLVERS = ("auto", "lsqr", "sparse_cg", "sag", "saga", "lbfgs")
 #: Features whose products are still made where no coefficient may be negative.
-MOST_FEATURES = 5_000
+MAX_FEATURES = 5_000
 
 FIT_CONDITIONS = (
     Condition(
@@ -64,16 +64,16 @@ class RidgeDropIn(LinearDropIn):
         """
         is_positive = bool(self.positive)
         if is_positive != (self.solver == "lbfgs") and not (is_positive and self.solver == "auto"):
-            raise RefusedError("positive=True and solver='lbfgs' go together")
+            raise UnsupportedInputError("positive=True and solver='lbfgs' go together")
         if weights is not None and (weights < 0).any():
-            raise RefusedError("weights are negative")
+            raise UnsupportedInputError("weights are negative")
         if X.dtype not in FLOATS:
-            raise RefusedError("X is neither of float32 nor of float64")
+            raise UnsupportedInputError("X is neither of float32 nor of float64")
         targets = check_array(y, dtype=X.dtype, ensure_2d=False)
         by_target = targets.reshape(len(targets), -1)
         alphas = np.asarray(self.alpha, dtype=X.dtype).ravel().astype(np.float64)
         if len(alphas) not in (1, by_target.shape[1]):
-            raise RefusedError("alpha and y differ in their number of targets")
+            raise UnsupportedInputError("alpha and y differ in their number of targets")
         alphas = np.broadcast_to(alphas, by_target.shape[1])
         given = {
             "x": X.tocsr() if sp.issparse(X) else X,
@@ -114,8 +114,8 @@ class RidgeDropIn(LinearDropIn):
         """Return what Rust found, and the coefficients, shape (n_targets, n_features)."""
         n_samples, n_features = given["x"].shape
         if self.solver_ == "lbfgs":
-            if n_features > MOST_FEATURES:
-                raise RefusedError("positive coefficients of so many features")
+            if n_features > MAX_FEATURES:
+                raise UnsupportedInputError("positive coefficients of so many features")
             found = core.moments(**given)
             squares = found["squares"] / found["unit"] / found["unit"]
             return found, nonnegative(squares, found["products"] / found["unit"], alphas)
@@ -136,9 +136,9 @@ class RidgeDropIn(LinearDropIn):
         left, singular, right = beside(np.linalg.svd, found["rows"] / found["unit"], full_matrices=False)
         # What scikit-learn takes for zero, and what rounding leaves of it.
         kept = singular > max(1e-15, np.finfo(float).eps * max(n_samples, n_features) * singular[0])
-        shares = np.zeros((len(singular), len(alphas)))
-        shares[kept] = singular[kept, None] / (singular[kept, None] ** 2 + alphas)
-        return found, (shares * (left.T @ found["targets"])).T @ right
+        l1_ratios = np.zeros((len(singular), len(alphas)))
+        l1_ratios[kept] = singular[kept, None] / (singular[kept, None] ** 2 + alphas)
+        return found, (l1_ratios * (left.T @ found["targets"])).T @ right
 
 
 def _penalized(squares: np.ndarray, products: np.ndarray, alphas: np.ndarray) -> np.ndarray:
@@ -243,7 +243,7 @@ class Ridge(RidgeDropIn, sklearn.linear_model.Ridge):
             return checked, targets, weights
 
         if self.solver in ("auto", "cholesky", "svd"):
-            return without_a_look(X, validate, lambda data: self._fit_penalized(*data))
+            return defer_finite_check(X, validate, lambda data: self._fit_penalized(*data))
         return self._fit_penalized(*validate(True))
 
     def predict(self, X: Any) -> np.ndarray:
@@ -320,7 +320,7 @@ class RidgeClassifier(RidgeClassifierDropIn, RidgeDropIn, sklearn.linear_model.R
         if sample_weight is None and not self.class_weight:
             weights = None
         if X.dtype == np.float16:
-            raise RefusedError("X is of half precision")
+            raise UnsupportedInputError("X is of half precision")
         if X.dtype not in FLOATS:
             X = check_array(X, accept_sparse=True, dtype=np.float64)
         return self._fit_penalized(X, signs, None if weights is None else weights.astype(X.dtype, copy=False))

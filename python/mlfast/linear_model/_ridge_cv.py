@@ -21,7 +21,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mlfast import _threads
 from mlfast._beside import beside
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
 from mlfast._sparse import with_checked_indices
@@ -63,13 +63,13 @@ class RidgeCVDropIn(LinearDropIn):
         """
         alphas = np.asarray(self.alphas)
         if alphas.dtype.kind not in "fiu" or alphas.ndim > 1 or alphas.size == 0:
-            raise RefusedError("alphas are not numbers")
+            raise UnsupportedInputError("alphas are not numbers")
         least = alphas.min()
         if not (least > 0 or (least == 0 and self.cv is not None)):
-            raise RefusedError("alphas are out of range")
+            raise UnsupportedInputError("alphas are out of range")
         has_no_axis = isinstance(self.alphas, np.ndarray) and alphas.ndim == 0
         if has_no_axis or (isinstance(self.alphas, tuple) and alphas.size == 1):
-            raise RefusedError("scikit-learn cannot write into alphas")
+            raise UnsupportedInputError("scikit-learn cannot write into alphas")
         scorer = self._get_scorer()
         if self.cv is not None:
             return self._search(X, y, sample_weight, alphas, scorer)
@@ -77,7 +77,7 @@ class RidgeCVDropIn(LinearDropIn):
 
     def _search(self: Any, X: Any, y: Any, sample_weight: Any, alphas: np.ndarray, scorer: Any) -> Any:
         if self.store_cv_results or self.alpha_per_target:
-            raise RefusedError("cv with store_cv_results or alpha_per_target")
+            raise UnsupportedInputError("cv with store_cv_results or alpha_per_target")
         model = RidgeClassifier if is_classifier(self) else Ridge
         solver = "sparse_cg" if sp.issparse(X) else "auto"
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -119,12 +119,12 @@ class RidgeCVDropIn(LinearDropIn):
         )
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=X.dtype)
         if weights is not None and (weights < 0).any():
-            raise RefusedError("weights are negative")
+            raise UnsupportedInputError("weights are negative")
         if sp.issparse(y):
-            raise RefusedError("y is sparse")
+            raise UnsupportedInputError("y is sparse")
         targets = np.ascontiguousarray(y, dtype=np.float64).reshape(len(y), -1)
         if np.isnan(targets).any():
-            raise RefusedError("y holds None")
+            raise UnsupportedInputError("y holds None")
         given = {
             "x": X.tocsr() if sp.issparse(X) else X,
             "y": targets,
@@ -217,9 +217,9 @@ def _by_features(
         along = directions.T @ found["products"]
     unit = found["unit"]
     inverse, factor = _inverses(values, alphas, unit)
-    slopes = inverse[:, :, None] * along[:, None, :] * factor  # (n_features, n_penalties, n_targets)
-    inverse, shares = inverse * (factor / unit), slopes / unit
-    n_features, n_alphas, n_targets = shares.shape
+    gradients = inverse[:, :, None] * along[:, None, :] * factor  # (n_features, n_penalties, n_targets)
+    inverse, fractions = inverse * (factor / unit), gradients / unit
+    n_features, n_alphas, n_targets = fractions.shape
     left_out = core.leave_one_out(
         **given,
         means=found["means"],
@@ -227,10 +227,10 @@ def _by_features(
         unit=unit,
         directions=directions,
         inverse=inverse,
-        shares=shares.reshape(n_features, -1),
+        fractions=fractions.reshape(n_features, -1),
         keep=is_kept,
     )
-    coef = (directions @ slopes.reshape(n_features, -1)).reshape(slopes.shape).transpose(2, 0, 1)
+    coef = (directions @ gradients.reshape(n_features, -1)).reshape(gradients.shape).transpose(2, 0, 1)
     errors = left_out["errors"]
     if errors is not None:
         errors = errors.reshape(-1, n_alphas, n_targets).transpose(0, 2, 1)
@@ -308,9 +308,9 @@ class SparseRows:
     """
 
     def __init__(self, X: Any, y: np.ndarray, roots: np.ndarray, fit_intercept: bool) -> None:
-        shares = roots**2 / (roots @ roots) * fit_intercept
-        self.means = X.T @ shares
-        self.target_means = shares @ y
+        fractions = roots**2 / (roots @ roots) * fit_intercept
+        self.means = X.T @ fractions
+        self.target_means = fractions @ y
         self.targets = (y - self.target_means) * roots[:, None]
         self.rows = sp.csr_array(X).multiply(roots[:, None]).tocsr()
         self.roots = roots

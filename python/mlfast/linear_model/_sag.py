@@ -13,9 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import _check_sample_weight
 
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
-from mlfast.linear_model._sgd import undrawn_if_refused
+from mlfast.linear_model._sgd import restore_rng_on_fallback
 
 
 def sag_solver(
@@ -79,11 +79,11 @@ def sag_solver(
 
     Raises
     ------
-    RefusedError
+    UnsupportedInputError
         If the numbers grow out of all bounds, or steps are to be printed, or data to be checked.
     """
     if verbose or check_input:
-        raise RefusedError("steps are to be printed, or data to be checked")
+        raise UnsupportedInputError("steps are to be printed, or data to be checked")
     given = warm_start_mem or {}
     n_samples, n_features = X.shape
     max_iter = 1000 if max_iter is None else max_iter
@@ -99,17 +99,17 @@ def sag_solver(
     alpha, beta = float(alpha) / n_samples, float(beta) / n_samples
     step = float(get_auto_step_size(max_squared_sum, alpha, loss, fit_intercept, n_samples, is_saga))
     if step * alpha == 1:
-        raise RefusedError("a step takes all of the coefficients away")
+        raise UnsupportedInputError("a step takes all of the coefficients away")
     start = {
         "coef": coef[:n_features],
         "intercept": coef[-1] if fit_intercept else np.zeros(n_classes, dtype=X.dtype),
         "sums": given.get("sum_gradient", np.zeros((n_features, n_classes), dtype=X.dtype)),
         "intercept_sums": given.get("intercept_sum_gradient", np.zeros(n_classes, dtype=X.dtype)),
-        "slopes": given.get("gradient_memory", np.zeros((n_samples, n_classes), dtype=X.dtype)),
+        "gradients": given.get("gradient_memory", np.zeros((n_samples, n_classes), dtype=X.dtype)),
         "seen": given.get("seen", np.zeros(n_samples, dtype=np.int32)),
         "n_seen": given.get("num_seen", 0),
     }
-    with undrawn_if_refused(random_state):
+    with restore_rng_on_fallback(random_state):
         seed = int(check_random_state(random_state).randint(1, MAX_INT))
         found = core.average_gradient(
             x=X,
@@ -130,7 +130,7 @@ def sag_solver(
             },
         )
         if found["diverged"]:
-            raise RefusedError("numbers grew out of all bounds")
+            raise UnsupportedInputError("numbers grew out of all bounds")
     if found["n_iter"] == max_iter:
         warnings.warn(
             "The max_iter was reached which means the coef_ did not converge", ConvergenceWarning, stacklevel=2
@@ -140,7 +140,7 @@ def sag_solver(
         "coef": coef,
         "sum_gradient": found["sums"],
         "intercept_sum_gradient": found["intercept_sums"],
-        "gradient_memory": found["slopes"],
+        "gradient_memory": found["gradients"],
         "seen": found["seen"],
         "num_seen": found["n_seen"],
     }

@@ -26,7 +26,7 @@ from sklearn.linear_model._stochastic_gradient import MAX_INT
 from sklearn.utils import check_random_state
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition
 from mlfast._sparse import with_checked_indices
@@ -65,13 +65,13 @@ def with_checked_rows(X: Any) -> Any:
 
 
 @contextmanager
-def undrawn_if_refused(*sources: Any) -> Iterator[None]:
+def restore_rng_on_fallback(*sources: Any) -> Iterator[None]:
     """Give generators back what was drawn from them, if scikit-learn is asked to draw it again; seeds lose nothing."""
     generators = [check_random_state(source) for source in sources if not isinstance(source, numbers.Integral)]
     states = [generator.get_state() for generator in generators]
     try:
         yield
-    except RefusedError:
+    except UnsupportedInputError:
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
         raise
@@ -157,7 +157,7 @@ def descended(
     averages = bool(est.average)
     coef, average_coef = (est._standard_coef, est._average_coef) if averages else (est.coef_, None)
     if any(array is not None and array.dtype != X.dtype for array in (coef, average_coef)):
-        raise RefusedError("coef_ and X differ in type")
+        raise UnsupportedInputError("coef_ and X differ in type")
     n_tasks = len(seeds)
     found = core.descend_by_rows(
         x=X,
@@ -195,7 +195,7 @@ def descended(
         n_threads=_threads.resolve(getattr(est, "n_jobs", None) or None) if n_threads is None else n_threads,
     )
     if any(found["diverged"]):
-        raise RefusedError("numbers grew out of all bounds")
+        raise UnsupportedInputError("numbers grew out of all bounds")
     return found
 
 

@@ -18,7 +18,7 @@ from sklearn.linear_model._linear_loss import LinearModelLoss
 from sklearn.utils.optimize import _check_optimize_result
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
 from mlfast._sparse import with_checked_indices
 
@@ -55,7 +55,7 @@ def _loss(base_loss: Any) -> dict[str, Any]:
         return {"loss": "tweedie", "power": base_loss.closs.power, "count": 1}
     if kind is losses.HalfTweedieLossIdentity:
         return {"loss": "tweedie_identity", "power": base_loss.closs.power, "count": 1}
-    raise RefusedError(f"{kind.__name__} is not built")
+    raise UnsupportedInputError(f"{kind.__name__} is not built")
 
 
 def _solve(
@@ -87,7 +87,7 @@ def _solve(
     X, y, weights, penalty, _ = args
     if weights is not None and (weights < 0).any():
         # The function may have no minimum, and what is found is a matter of rounding.
-        raise RefusedError("weights are negative")
+        raise UnsupportedInputError("weights are negative")
     loss = _loss(linear_loss.base_loss)
     count = loss["count"]
     found = core.minimize(

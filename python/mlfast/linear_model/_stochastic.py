@@ -22,8 +22,8 @@ from mlfast.linear_model._sgd import (
     is_averaged,
     own,
     renewed,
+    restore_rng_on_fallback,
     seed_after_that_of_rows,
-    undrawn_if_refused,
     with_checked_rows,
 )
 
@@ -60,7 +60,7 @@ class DescendingClassifier(LinearClassifierDropIn):
         is_log = type(self._loss_function_).__name__ == "CyHalfBinomialLoss"
         sides = np.where(y == self.classes_[1], 1, 0 if is_log else -1).astype(X.dtype)
         intercept = (self._standard_intercept if self.average else self.intercept_)[0]
-        with undrawn_if_refused(self.random_state):
+        with restore_rng_on_fallback(self.random_state):
             random = generator(self.random_state)
             random.randint(1, MAX_INT)  # scikit-learn's table of rows draws a seed, and does not use it
             mask = self._make_validation_split(sides, sample_mask=sample_weight > 0)
@@ -99,7 +99,7 @@ class DescendingClassifier(LinearClassifierDropIn):
         for code, name in enumerate(self.classes_):
             codes[y == name] = code
         n_threads = _threads.resolve(self.n_jobs)
-        with undrawn_if_refused(self.random_state):
+        with restore_rng_on_fallback(self.random_state):
             mask = self._make_validation_split(y, sample_mask=sample_weight > 0)
             seeds = generator(self.random_state).randint(MAX_INT, size=len(self.classes_))
             found = descended(
@@ -152,7 +152,7 @@ class DescendingRegressor(LinearDropIn):
         if not hasattr(self, "t_"):
             self.t_ = 1.0
         intercept = (self._standard_intercept if self.average else self.intercept_)[0]
-        with undrawn_if_refused(self.random_state):
+        with restore_rng_on_fallback(self.random_state):
             mask = self._make_validation_split(y, sample_mask=sample_weight > 0)
             random = generator(self.random_state)
             seed = int(random.randint(0, MAX_INT))
@@ -366,7 +366,7 @@ class SGDOneClassSVM(LinearDropIn, sklearn.linear_model.SGDOneClassSVM):
         # scikit-learn's table of rows, told of no generator, draws from the one that all share. A seed of one's own
         # does not care when, and to note the state of that generator takes as long as a small fit.
         draws_after = isinstance(self.random_state, numbers.Integral)
-        with undrawn_if_refused(*() if draws_after else (None, self.random_state)):
+        with restore_rng_on_fallback(*() if draws_after else (None, self.random_state)):
             if not draws_after:
                 check_random_state(None).randint(1, MAX_INT)
             found = descended(

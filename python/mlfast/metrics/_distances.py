@@ -17,7 +17,7 @@ from sklearn.utils._missing import is_scalar_nan
 from sklearn.utils._param_validation import validate_params
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import metrics as core
 from mlfast._dispatch import Condition, dispatch, named
 
@@ -83,7 +83,7 @@ def _norms(given: Any, n_rows: int) -> np.ndarray | None:
         return None
     norms = check_array(given, ensure_2d=False)
     if norms.shape not in ((n_rows,), (n_rows, 1), (1, n_rows)):
-        raise RefusedError("the norms do not fit the rows")
+        raise UnsupportedInputError("the norms do not fit the rows")
     return None if norms.dtype == np.float32 else np.asarray(norms, dtype=np.float64).ravel()
 
 
@@ -318,11 +318,11 @@ def pairwise_distances(
         if call.metric in _OWN:
             function, allowed = _OWN[call.metric]
             if not set(kwds) <= set(allowed):
-                raise RefusedError("the metric does not have all of these parameters")
+                raise UnsupportedInputError("the metric does not have all of these parameters")
             narrow = {"narrow": True} if keeps_type and call.metric == "manhattan" and _is_float32(X, Y) else {}
             return function(X, Y, n_threads=n_threads, **narrow, **kwds)
         if call.is_sparse:
-            raise RefusedError("the metric is not for sparse rows")
+            raise UnsupportedInputError("the metric is not for sparse rows")
         rows, others = _arrays(X, Y, ensure_all_finite=ensure_all_finite)
         narrow_type = keeps_type and rows.dtype == np.float32
         return _exact(rows, others, call.metric, n_threads=n_threads, narrow=narrow_type, **kwds)

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import validate_params
 from sklearn.utils.validation import _num_samples
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import metrics as core
 from mlfast._dispatch import Condition, dispatch, named
 from mlfast.metrics._distances import (
@@ -62,7 +62,7 @@ def _nearest(name: str, X: Any, Y: Any, axis: int, metric: Any, metric_kwargs: d
         # Which way scikit-learn would go: it decides on the type of the distances.
         is_fused = ArgKmin.is_usable_for(rows, others, metric)
         if not is_fused and metric in ("infinity", "p"):
-            raise RefusedError("the metric has this name for some layouts only")
+            raise UnsupportedInputError("the metric has this name for some layouts only")
         keeps_type = not is_fused and call.metric in ("euclidean", "cosine", "nan_euclidean")
         dtype = rows.dtype if keeps_type else np.float64
         # Bray and Curtis's distance has two definitions, one for each way.

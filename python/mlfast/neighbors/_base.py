@@ -16,7 +16,7 @@ from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import _to_object_array, check_is_fitted, validate_data
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import neighbors as core
 from mlfast._dispatch import Condition, dispatch, named
 from mlfast._sparse import check_indices
@@ -233,7 +233,7 @@ class NeighborsDropIn(DropIn):
         known = cache.index
         if known is None or not is_same(known[0], key):
             if not is_numeric(rows) and rows.dtype.kind not in "mM":  # dates are counted
-                raise RefusedError("the rows are objects")
+                raise UnsupportedInputError("the rows are objects")
             floats = _floats(rows)
             if metric == "braycurtis":
                 _refuse_two_meanings(floats)
@@ -255,7 +255,7 @@ class NeighborsDropIn(DropIn):
         if sp.issparse(self._fit_X):
             return _floats(X if sp.issparse(X) else sp.csr_array(X))
         if sp.issparse(X):
-            raise RefusedError("X is sparse and the fitted rows are dense")
+            raise UnsupportedInputError("X is sparse and the fitted rows are dense")
         if self.effective_metric_ == "braycurtis":
             _refuse_two_meanings(X)
         return _floats(X)
@@ -270,7 +270,7 @@ class NeighborsDropIn(DropIn):
     def _refuse_zeros(self: Any, X: Any) -> None:
         """Refuse to take a vote of neighbours where a row of zeros is its own neighbour."""
         if self._meets_zeros(X) and _are_zero(X).any():
-            raise RefusedError("rows of zeros are their own neighbors by cosine")
+            raise UnsupportedInputError("rows of zeros are their own neighbors by cosine")
 
     def _rounded(self: Any, distances: np.ndarray, X: Any, queries: Any) -> np.ndarray:
         """Return distances to ``X``, read by Rust as ``queries``, in the type in which scikit-learn gives them."""
@@ -334,10 +334,10 @@ class KNeighborsDropIn(NeighborsDropIn):
     def _queries_for(self: Any, X: Any, k: Any) -> Any:
         """Return ``X`` as Rust reads it (None for the fitted rows), if ``k`` neighbours can be found."""
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
-            raise RefusedError("n_neighbors is not a positive integer")
+            raise UnsupportedInputError("n_neighbors is not a positive integer")
         queries = None if X is None else self._queries(X)
         if k + (X is None) > self.n_samples_fit_:
-            raise RefusedError("n_neighbors exceeds the number of rows")
+            raise UnsupportedInputError("n_neighbors exceeds the number of rows")
         return queries
 
 
@@ -382,7 +382,7 @@ class RadiusNeighborsDropIn(NeighborsDropIn):
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Return starts of shape (n_queries + 1,), and all distances and indices end to end."""
         if sort and not return_distance:
-            raise RefusedError("sorted results need distances")
+            raise UnsupportedInputError("sorted results need distances")
         queries = None if X is None else self._queries(X)
         starts, distances, indices = self._index().radius_neighbors(
             x=queries,
@@ -404,7 +404,7 @@ class RadiusNeighborsDropIn(NeighborsDropIn):
     def _checked_radius(self: Any, radius: Any = None) -> float:
         radius = self.radius if radius is None else radius
         if not (isinstance(radius, Real) and float(radius) >= 0):
-            raise RefusedError("radius is not a number of at least 0")
+            raise UnsupportedInputError("radius is not a number of at least 0")
         return float(radius)
 
 
@@ -430,7 +430,7 @@ def shape_of(array: Any) -> tuple[int, ...]:
 def _refuse_two_meanings(X: np.ndarray) -> None:
     """Refuse what scikit-learn's trees and SciPy, which it calls elsewhere, define differently in "braycurtis"."""
     if X.min() < 0 or not X.any(axis=1).all():
-        raise RefusedError("braycurtis has more than one meaning for negative numbers and for rows of zeros")
+        raise UnsupportedInputError("braycurtis has more than one meaning for negative numbers and for rows of zeros")
 
 
 def _floats(X: Any) -> Any:

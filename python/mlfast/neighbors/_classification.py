@@ -9,7 +9,7 @@ from sklearn.metrics._pairwise_distances_reduction import RadiusNeighborsClassMo
 from sklearn.utils.validation import _num_samples
 
 from mlfast import _profile, _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._dispatch import Condition, callers_level
 from mlfast._state import keeps_state
 from mlfast.neighbors._base import KNeighborsDropIn, NeighborsDropIn, RadiusNeighborsDropIn, by_distance
@@ -127,7 +127,7 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         return self._decoded(codes)
 
     def predict_proba(self, X: Any) -> Any:
-        """Estimate the probability of each class: its share of the votes.
+        """Estimate the probability of each class: its fraction of the votes.
 
         Parameters
         ----------
@@ -142,24 +142,24 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         """
         return self._dispatched(
             "predict_proba",
-            lambda: self._shares(X),
+            lambda: self._fractions(X),
             lambda: super(KNeighborsClassifier, self).predict_proba(X),
             VOTE_CONDITIONS,
         )
 
-    def _shares(self, X: Any) -> Any:
+    def _fractions(self, X: Any) -> Any:
         is_weighted = by_distance(self.weights)
         if is_weighted is None:
             return super().predict_proba(X)
         self._refuse_zeros(X)
-        shares = self._index().vote(
+        fractions = self._index().vote(
             x=self._queries_for(X, self.n_neighbors),
             n_neighbors=self.n_neighbors,
             by_distance=is_weighted,
             n_threads=_threads.resolve(self.n_jobs),
             **self._coded(),
         )
-        return shares if self.outputs_2d_ else shares[0]
+        return fractions if self.outputs_2d_ else fractions[0]
 
 
 class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn.neighbors.RadiusNeighborsClassifier):
@@ -184,7 +184,7 @@ class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn
         return super().fit(X, y)
 
     def predict_proba(self, X: Any) -> Any:
-        """Estimate the probability of each class: its share of the votes within the radius.
+        """Estimate the probability of each class: its fraction of the votes within the radius.
 
         Parameters
         ----------
@@ -199,12 +199,12 @@ class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn
         """
         return self._dispatched(
             "predict_proba",
-            lambda: self._shares(X),
+            lambda: self._fractions(X),
             lambda: super(RadiusNeighborsClassifier, self).predict_proba(X),
             VOTE_CONDITIONS,
         )
 
-    def _shares(self, X: Any) -> Any:
+    def _fractions(self, X: Any) -> Any:
         is_weighted = by_distance(self.weights)
         if is_weighted is None or X is None:
             return super().predict_proba(X)
@@ -218,18 +218,18 @@ class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn
             **self._coded(),
         )
         alone = np.flatnonzero(counts == 0)
-        for output, shares in enumerate(votes):
+        for output, fractions in enumerate(votes):
             if alone.size:
-                self._settle(shares, alone, *self._outlier_label(X, output))
-            total = shares.sum(axis=1, keepdims=True)
+                self._settle(fractions, alone, *self._outlier_label(X, output))
+            total = fractions.sum(axis=1, keepdims=True)
             total[total == 0.0] = 1.0
-            shares /= total
+            fractions /= total
         return votes if self.outputs_2d_ else votes[0]
 
     def _outlier_label(self: Any, X: Any, output: int) -> tuple[Any, Any]:
         """Return the label of samples without neighbours, and the labels among which scikit-learn looks for it."""
         if self.outlier_label_ is None:
-            raise RefusedError("some samples have no neighbors")
+            raise UnsupportedInputError("some samples have no neighbors")
         metric = "euclidean" if self.metric == "minkowski" and self.p == 2 else self.metric
         if (
             self.weights == "uniform"
@@ -242,10 +242,10 @@ class RadiusNeighborsClassifier(ClassifierDropIn, RadiusNeighborsDropIn, sklearn
         return self.outlier_label_[output], self.classes_[output] if self.outputs_2d_ else self.classes_
 
     @staticmethod
-    def _settle(shares: np.ndarray, alone: np.ndarray, label: Any, known: np.ndarray) -> None:
+    def _settle(fractions: np.ndarray, alone: np.ndarray, label: Any, known: np.ndarray) -> None:
         found = [position for position, name in enumerate(known.tolist()) if name == label]
         if len(found) == 1:
-            shares[alone, found[0]] = 1.0
+            fractions[alone, found[0]] = 1.0
         else:
             warnings.warn(
                 f"Outlier label {label} is not in training classes. All class probabilities of outliers will be "

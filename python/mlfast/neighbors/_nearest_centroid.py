@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlfast import _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import centroids as core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._sparse import with_checked_indices
@@ -143,7 +143,7 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
 
     def _nearest(self, X: Any) -> np.ndarray:
         if not np.isfinite(self.centroids_).all():
-            raise RefusedError("a centroid is not finite")
+            raise UnsupportedInputError("a centroid is not finite")
         return core.nearest(x=_floats(X), centroids=self.centroids_, metric=self.metric, n_threads=_threads.resolve())
 
     def _decision_function(self, X: Any) -> np.ndarray:
@@ -164,7 +164,7 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
         """Return the discriminant scores of ``X``, which is overwritten."""
         n_classes = len(self.classes_)
         if self.class_prior_.ndim != 1 or len(self.class_prior_) < n_classes:
-            raise RefusedError("some class has no prior")
+            raise UnsupportedInputError("some class has no prior")
         units = np.where(self.within_class_std_dev_ == 0, 1.0, self.within_class_std_dev_)
         X /= units
         scores = core.scores(
@@ -175,7 +175,7 @@ class NearestCentroid(DropIn, sklearn.neighbors.NearestCentroid):
             n_threads=_threads.resolve(),
         )
         if np.isnan(scores).any():
-            raise RefusedError("a score is no number")
+            raise UnsupportedInputError("a score is no number")
         return scores
 
     def _check_state(self, state: dict[str, Any]) -> None:

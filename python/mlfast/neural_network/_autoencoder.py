@@ -32,7 +32,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DropIn, Bas
     activation : {'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', 'gelu', 'softmax'}, default='elu'
         What the layers but for the last, the narrow one among them, make of their sums; see `NetworkRegressor`.
     loss : {'squared_error', 'absolute_error', 'huber'}, default='squared_error'
-        What is wrong with what is said, while it is learnt.
+        What is wrong with what is outputs, while it is learnt.
     solver : {'lbfgs', 'sgd', 'adam', 'adamw', 'rmsprop'}, default='adam'
         How weights are found.
     alpha : float, default=0.0001
@@ -52,11 +52,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DropIn, Bas
     early_stopping : bool, default=False
         Whether samples are held out, and decide when training ends and which weights were best.
     validation_fraction : float, default=0.1
-        Share of the samples that ``early_stopping`` holds out.
+        Fraction of the samples that ``early_stopping`` holds out.
     n_iter_no_change : int, default=10
         Epochs in a row that may pass without getting better.
     dropout : float, default=0.0
-        The share of hidden units that are silent in a step.
+        The fraction of hidden units that are silent in a step.
     batch_normalization : bool, default=False
         Whether the sums of hidden layers are normalised over each batch.
 

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlfast import _profile, _threads
 from mlfast._callbacks import CallbackDropIn, Level, Watch
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import neural_network as core
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._sparse import with_checked_indices
@@ -135,7 +135,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         if loss == "log_loss" and self.out_activation_ == "logistic":
             loss = "binary_log_loss"
         return {
-            "units": [self.n_features_in_, *(len(intercept) for intercept in self.intercepts_)],
+            "layer_sizes": [self.n_features_in_, *(len(intercept) for intercept in self.intercepts_)],
             "hidden": self.activation,
             "output": self.out_activation_,
             "loss": loss,
@@ -231,7 +231,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
                 )
             batch_size = min(self.batch_size, n_samples)
         has_squares = self.solver != "sgd"
-        first, second = (optimizer.ms, optimizer.vs) if has_squares else (optimizer.velocities, [])
+        exp_avg, exp_avg_sq = (optimizer.ms, optimizer.vs) if has_squares else (optimizer.velocities, [])
         # scikit-learn takes errors of wide targets in double precision, and keeps weights in single.
         dtype, computed = self.coefs_[0].dtype, _computed(self.coefs_[0].dtype, y)
         best = self.best_validation_score_ if self.early_stopping else self.best_loss_
@@ -240,9 +240,9 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             **_table(X, y, sample_weight, computed),
             "keeps_single": computed != dtype,
             "held_out": None if held_out is None else tuple(_table(*held_out, computed).values())[:3],
-            "score_by": self._score_by(),
+            "metric": self._metric(),
             "solver": self.solver,
-            "shares": self._shares(),
+            "betas": self._betas(),
             "nesterov": self.nesterovs_momentum,
             "learning_rate": "constant" if has_squares else self.learning_rate,
             "power": float(self.power_t),
@@ -256,13 +256,13 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         }
         state: dict[str, Any] = {
             "params": _flat(self._values(), computed),
-            "first": _flat(first, computed),
-            "second": _flat(second, computed),
+            "exp_avg": _flat(exp_avg, computed),
+            "exp_avg_sq": _flat(exp_avg_sq, computed),
             "count": self._steps_taken(optimizer),
             "rate": float(optimizer.learning_rate_init if has_squares else optimizer.learning_rate),
-            "seen": int(self.t_),
+            "n_samples_seen": int(self.t_),
             "best": float(best),
-            "stale": int(self._no_improvement_count),
+            "n_no_improvement": int(self._no_improvement_count),
             "order": None,
         }
         if watch is not None:
@@ -291,7 +291,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         """Return how many steps what the optimizer remembers is of; 'sgd' does not count."""
         return optimizer.t if self.solver != "sgd" else 0
 
-    def _shares(self: Any) -> tuple[float, float, float]:
+    def _betas(self: Any) -> tuple[float, float, float]:
         """Return what the rule of steps is told."""
         if self.solver == "sgd":
             return self.momentum, 0.0, 0.0
@@ -305,8 +305,8 @@ class NetworkDropIn(CallbackDropIn, DropIn):
                 rates = self.learning_rate_init, self.learning_rate
                 self._optimizer = SGDOptimizer(params, *rates, self.momentum, self.nesterovs_momentum, self.power_t)
             else:
-                shares = self.beta_1, self.beta_2, self.epsilon
-                self._optimizer = AdamOptimizer(params, self.learning_rate_init, *shares)
+                betas = self.beta_1, self.beta_2, self.epsilon
+                self._optimizer = AdamOptimizer(params, self.learning_rate_init, *betas)
         return self._optimizer
 
     def _split(
@@ -328,13 +328,13 @@ class NetworkDropIn(CallbackDropIn, DropIn):
     def _take_over(self: Any, found: dict[str, Any], optimizer: Any) -> None:
         trained = [param.shape for param in self._optimized()]
         if self.solver != "sgd":
-            optimizer.ms, optimizer.vs = _apart(found["first"], trained), _apart(found["second"], trained)
+            optimizer.ms, optimizer.vs = _apart(found["exp_avg"], trained), _apart(found["exp_avg_sq"], trained)
             optimizer.t = found["count"]
             if optimizer.t > 0:
                 unbiased = np.sqrt(1 - optimizer.beta_2**optimizer.t) / (1 - optimizer.beta_1**optimizer.t)
                 optimizer.learning_rate = optimizer.learning_rate_init * unbiased
         else:
-            optimizer.velocities, optimizer.learning_rate = _apart(found["first"], trained), found["rate"]
+            optimizer.velocities, optimizer.learning_rate = _apart(found["exp_avg"], trained), found["rate"]
         self._reach(found)
 
     def _reach(self: Any, found: dict[str, Any]) -> None:
@@ -347,7 +347,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         self.loss_curve_ = self.loss_curve_ + losses
         if losses:
             self.loss_ = losses[-1]
-        self.t_, self._no_improvement_count = found["seen"], found["stale"]
+        self.t_, self._no_improvement_count = found["n_samples_seen"], found["n_no_improvement"]
         if self.early_stopping:
             self.validation_scores_ = self.validation_scores_ + found["scores"]
             self.best_validation_score_ = found["best"]
@@ -396,18 +396,18 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         """Return what prints the progress of training as the parent does."""
         what = "Validation score" if self.early_stopping else "Training loss"
         patience = self.n_iter_no_change if self.n_iter_no_change == np.inf else int(self.n_iter_no_change)
-        stale = f"{what} did not improve more than tol={self.tol:f} for {patience} consecutive epochs."
+        message = f"{what} did not improve more than tol={self.tol:f} for {patience} consecutive epochs."
 
         def report(number: int, loss: float, score: float | None, verdict: str, rate: float, _: Any) -> bool:
             print(f"Iteration {number}, loss = {loss:.8f}")
             if score is not None:
                 print(f"Validation score: {score:f}")
             if verdict == "stop":
-                print(f"{stale} Stopping.")
+                print(f"{message} Stopping.")
             elif verdict == "too small":
-                print(f"{stale} Learning rate too small. Stopping.")
+                print(f"{message} Learning rate too small. Stopping.")
             elif verdict == "lower":
-                print(f"{stale} Setting learning rate to {rate:f}")
+                print(f"{message} Setting learning rate to {rate:f}")
             return False
 
         return report
@@ -485,22 +485,22 @@ class NetworkDropIn(CallbackDropIn, DropIn):
 
     # ---- asking ----
 
-    def _few(self: Any, X: Any) -> np.ndarray | None:
+    def _predict_small(self: Any, X: Any) -> np.ndarray | None:
         """Return what the network says of a few plain rows, which need no more checks than Rust makes; else None."""
         state = self.__dict__
         if "coefs_" not in state or "feature_names_in_" in state or (not _profile.is_idle and _profile.is_wanted()):
             return None
         coefs, intercepts = self._layers()
-        return core.few(X, coefs, intercepts, self.activation, self.out_activation_, self.residual)
+        return core.predict_small(X, coefs, intercepts, self.activation, self.out_activation_, self.residual)
 
     def _layers(self: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return weights and intercepts with which rows are answered."""
         return self.coefs_, self.intercepts_
 
     def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> np.ndarray:
-        said = self._few(X)
-        if said is not None:
-            return said
+        outputs = self._predict_small(X)
+        if outputs is not None:
+            return outputs
         check_is_fitted(self)
         if check_input:
             X = validate_data(self, with_checked_indices(X), accept_sparse=["csr", "csc"], reset=False)
@@ -510,20 +510,20 @@ class NetworkDropIn(CallbackDropIn, DropIn):
             "predict",
             FORWARD_CONDITIONS,
             (self, X),
-            lambda: self._said(X),
+            lambda: self._outputs(X),
             lambda: parent._forward_pass_fast(X, check_input=False),
         )
 
-    def _said(self: Any, X: Any) -> np.ndarray:
+    def _outputs(self: Any, X: Any) -> np.ndarray:
         coefs, intercepts = self._layers()
         try:
             dtype = np.result_type(X.dtype, *coefs, *intercepts)
         except TypeError:
-            raise RefusedError("X holds no numbers") from None
+            raise UnsupportedInputError("X holds no numbers") from None
         if sp.issparse(X):
             X = X.tocsr()
         if X.shape[0] == 0:
-            raise RefusedError("there are no samples")
+            raise UnsupportedInputError("there are no samples")
         return core.forward(
             x=X.astype(dtype, copy=False),
             coefs=[np.ascontiguousarray(coef, dtype=dtype) for coef in coefs],
@@ -557,7 +557,7 @@ def _table(X: Any, y: np.ndarray, sample_weight: np.ndarray | None, dtype: np.dt
 
 def _refuse_no_numbers(y: np.ndarray) -> None:
     if sp.issparse(y) or y.dtype.kind not in "fiub":
-        raise RefusedError("y holds no numbers")
+        raise UnsupportedInputError("y holds no numbers")
 
 
 def _computed(dtype: np.dtype, y: np.ndarray) -> np.dtype:

@@ -15,8 +15,8 @@ from mlfast._core import neural_network as core
 VERSION = 1
 
 #: Numbers of the state of training, and arrays of it that are always there.
-_NUMBERS = ("count", "rate", "seen", "best", "stale")
-_ARRAYS = ("params", "first", "second", "order")
+_NUMBERS = ("count", "rate", "n_samples_seen", "best", "n_no_improvement")
+_ARRAYS = ("params", "exp_avg", "exp_avg_sq", "order")
 _CURVES = ("losses", "scores", "held_out_losses")
 
 

@@ -209,8 +209,8 @@ class LayersDropIn(NetworkDropIn):
         # The weights of 'adamw' shrink by themselves.
         return super()._common() | ({"alpha": 0.0} if self.solver == "adamw" else {})
 
-    def _shares(self: Any) -> tuple[float, float, float]:
-        return (0.0, self.beta_2, self.epsilon) if self.solver == "rmsprop" else super()._shares()
+    def _betas(self: Any) -> tuple[float, float, float]:
+        return (0.0, self.beta_2, self.epsilon) if self.solver == "rmsprop" else super()._betas()
 
     def _known_optimizer(self: Any, incremental: bool) -> Any:
         if self.solver in ("sgd", "adam"):
@@ -265,16 +265,16 @@ class LayersDropIn(NetworkDropIn):
 
     def _forward_pass_fast(self: Any, X: Any, check_input: bool = True) -> np.ndarray:
         # scikit-learn knows none of these layers: whatever the type of the rows is, it is not asked.
-        said: np.ndarray | None = self._few(X)
-        if said is not None:
-            return said
+        outputs: np.ndarray | None = self._predict_small(X)
+        if outputs is not None:
+            return outputs
         check_is_fitted(self)
         if check_input:
             X = validate_data(self, with_checked_indices(X), accept_sparse=["csr", "csc"], reset=False)
         if np.result_type(X.dtype, *self.coefs_) not in FLOATS:
             X = X.astype(np.float64)
-        answer: np.ndarray = self._said(X)
-        return answer
+        computed: np.ndarray = self._outputs(X)
+        return computed
 
     def _layers(self: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return weights and intercepts of the network that says the same and normalises nothing."""

@@ -172,7 +172,7 @@ class NetworkClassifier(LayersDropIn, MLPClassifier):
         loss = "log_loss" if self.out_activation_ == "softmax" else "binary_log_loss"
         return super()._common() | {"loss": loss}
 
-    def _score_by(self: Any) -> str:
+    def _metric(self: Any) -> str:
         return "one of many" if self.n_outputs_ > 1 and not self._is_multilabel() else "each"
 
     def predict_proba(self: Any, X: Any) -> np.ndarray:
@@ -189,12 +189,12 @@ class NetworkClassifier(LayersDropIn, MLPClassifier):
             Probabilities, classes in the order of ``classes_``. Those of single classes, of
             ``loss='binary_crossentropy'``, are divided by their sum.
         """
-        said = super().predict_proba(X)
+        outputs = super().predict_proba(X)
         if self.loss == "binary_crossentropy" and self.n_outputs_ > 1 and not self._is_multilabel():
-            total = said.sum(axis=1, keepdims=True)
+            total = outputs.sum(axis=1, keepdims=True)
             # Where no class is probable, all are as probable.
-            said = np.divide(said, total, out=np.full_like(said, 1 / said.shape[1]), where=total > 0)
-        return said
+            outputs = np.divide(outputs, total, out=np.full_like(outputs, 1 / outputs.shape[1]), where=total > 0)
+        return outputs
 
 
 class NetworkRegressor(LayersDropIn, MLPRegressor):

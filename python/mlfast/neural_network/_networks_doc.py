@@ -12,7 +12,7 @@ _LAYERS = """\
         - 'relu': ``max(0, x)``;
         - 'leaky_relu': ``x``, a hundredth of it below zero;
         - 'elu': ``x``, below zero ``exp(x) - 1``;
-        - 'gelu': ``x`` times the share of a normal distribution that is below it, by its approximation with 'tanh';
+        - 'gelu': ``x`` times the fraction of a normal distribution that is below it, by its approximation with 'tanh';
         - 'softmax': shares that add up to one over the layer.
     solver : {'lbfgs', 'sgd', 'adam', 'adamw', 'rmsprop'}, default='adam'
         How weights are found. 'lbfgs' looks at all samples at once, the others take a step after each batch: 'sgd'
@@ -43,7 +43,7 @@ _LAYERS = """\
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last one.
     momentum : float, default=0.9
-        Share of the last step in the next, of 'sgd'.
+        Fraction of the last step in the next, of 'sgd'.
     nesterovs_momentum : bool, default=True
         Whether 'sgd' looks one step of its momentum ahead.
     early_stopping : bool, default=False
@@ -51,7 +51,7 @@ _LAYERS = """\
         ``n_iter_no_change`` epochs, and goes back to the weights that scored best. They are ``validation_data`` if
         `fit` is given any.
     validation_fraction : float, default=0.1
-        Share of the samples that ``early_stopping`` holds out.
+        Fraction of the samples that ``early_stopping`` holds out.
     beta_1, beta_2 : float, default=0.9, 0.999
         What the mean gradient, and the mean square, of 'adam' and 'adamw' keep of themselves at each step.
     epsilon : float, default=1e-8
@@ -64,14 +64,14 @@ _LAYERS = """\
 
 _EXTRAS = """\
     dropout : float, default=0.0
-        The share of hidden units that are silent in a step, others for each sample; what is left is scaled up by as
+        The fraction of hidden units that are silent in a step, others for each sample; what is left is scaled up by as
         much.
     batch_normalization : bool, default=False
         Whether the sums of hidden layers are normalised over each batch, and scaled by what is learnt; the intercepts
         are what is added then. Samples that are asked about are normalised by means and variances that batches had on
         the way. All samples of a batch count alike, whatever they weigh.
     residual : bool, default=False
-        Whether a hidden layer adds to what it says what the hidden layer before said, where both have as many units.
+        Whether a hidden layer adds to what it says what the hidden layer before outputs, where both have as many units.
     initializer : {'auto', 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal', 'lecun_uniform', \
 'lecun_normal', 'orthogonal', 'zeros'}, default='auto'
         Where weights begin; 'auto': as in scikit-learn, which is 'glorot_uniform' (of smaller weights for 'logistic')
@@ -107,7 +107,7 @@ _FITTED = """\
     best_loss_ : float or None
         The least of them; None with ``early_stopping``.
     validation_scores_ : list of float or None
-        Score of what is held out after each epoch: accuracy, or the share of variance.
+        Score of what is held out after each epoch: accuracy, or the fraction of variance.
     validation_loss_curve_ : list of float
         Mean loss of what is held out after each epoch, if anything is.
     best_validation_score_ : float or None

@@ -28,15 +28,15 @@ class MLPClassifier(NetworkDropIn, sklearn.neural_network.MLPClassifier):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Classes, or which labels each sample has.
         """
-        said = self._few(X)
-        if said is None or self._label_binarizer.sparse_input_:
+        outputs = self._predict_small(X)
+        if outputs is None or self._label_binarizer.sparse_input_:
             return super().predict(X)
         if self._label_binarizer.y_type_.startswith("multilabel"):
-            return (said > 0.5).astype(int)
-        if said.shape[1] > 1:
-            return self.classes_.take(said.argmax(axis=1))
+            return (outputs > 0.5).astype(int)
+        if outputs.shape[1] > 1:
+            return self.classes_.take(outputs.argmax(axis=1))
         # Of one class only, the first is the last too.
-        return self.classes_.take((said[:, 0] > 0.5).astype(np.intp), mode="clip")
+        return self.classes_.take((outputs[:, 0] > 0.5).astype(np.intp), mode="clip")
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each class.
@@ -51,12 +51,12 @@ class MLPClassifier(NetworkDropIn, sklearn.neural_network.MLPClassifier):
         p : ndarray of shape (n_samples, n_classes)
             Probabilities, classes in the order of ``classes_``.
         """
-        said = self._few(X)
-        if said is None:
+        outputs = self._predict_small(X)
+        if outputs is None:
             return super().predict_proba(X)
-        return said if said.shape[1] > 1 else np.hstack([1 - said, said])
+        return outputs if outputs.shape[1] > 1 else np.hstack([1 - outputs, outputs])
 
-    def _score_by(self) -> str:
+    def _metric(self) -> str:
         return "one of many" if self.out_activation_ == "softmax" else "each"
 
 
@@ -80,10 +80,10 @@ class MLPRegressor(NetworkDropIn, sklearn.neural_network.MLPRegressor):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         """
-        said = self._few(X)
-        if said is None:
+        outputs = self._predict_small(X)
+        if outputs is None:
             return super().predict(X)
-        return said[:, 0] if said.shape[1] == 1 else said
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
-    def _score_by(self) -> str:
+    def _metric(self) -> str:
         return "variance"

@@ -17,7 +17,7 @@ from sklearn.utils import Bunch, _align_api_if_sparse, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlfast import _profile, _threads
-from mlfast._core import RefusedError
+from mlfast._core import UnsupportedInputError
 from mlfast._core import tree as core
 from mlfast._dispatch import Condition, dispatch, named
 from mlfast._sparse import with_checked_indices
@@ -97,7 +97,7 @@ class TreeDropIn(DropIn):
 
     def _checked_data(self: Any, X: Any, y: Any) -> tuple[Any, Any]:
         """Check the data as scikit-learn does; a few plain numbers need no more than a look."""
-        rows = core.few(X, X.shape[1]) if type(X) is np.ndarray and X.ndim == 2 and X.size > 0 else None
+        rows = core.small_rows(X, X.shape[1]) if type(X) is np.ndarray and X.ndim == 2 and X.size > 0 else None
         if rows is not None and _are_plain_targets(y):
             self.__dict__.pop("feature_names_in_", None)
             X = rows
@@ -108,7 +108,7 @@ class TreeDropIn(DropIn):
             self._compute_missing_values_in_feature_mask(X)  # refuses what is infinite
             X = readable(X)
         if self.criterion == "poisson" and (np.any(y < 0) or np.sum(y) <= 0):
-            raise RefusedError("y is no target of Poisson regression")
+            raise UnsupportedInputError("y is no target of Poisson regression")
         return X, y
 
     def _learn(self: Any, X: Any, y: Any) -> tuple[np.ndarray, list[int] | None, np.ndarray | None]:
@@ -119,7 +119,7 @@ class TreeDropIn(DropIn):
         self.n_outputs_ = y.shape[1]
         learnt = self._targets(y)
         if len(learnt[0]) != X.shape[0]:
-            raise RefusedError("X and y differ in their number of samples")
+            raise UnsupportedInputError("X and y differ in their number of samples")
         return learnt
 
     def _targets(self: Any, y: np.ndarray) -> tuple[np.ndarray, list[int] | None, np.ndarray | None]:
@@ -163,7 +163,7 @@ class TreeDropIn(DropIn):
             "monotonic": self._signs(n_features, n_classes),
         }
         if any(isinstance(params[name], Integral) and int(params[name]) > sys.maxsize for name in params):
-            raise RefusedError("a parameter does not fit a machine word")
+            raise UnsupportedInputError("a parameter does not fit a machine word")
         return params
 
     def _signs(self: Any, n_features: int, n_classes: list[int] | None) -> np.ndarray | None:
@@ -172,9 +172,9 @@ class TreeDropIn(DropIn):
             return None
         signs = np.asarray(self.monotonic_cst)
         if signs.shape != (n_features,) or not np.isin(signs, (-1, 0, 1)).all():
-            raise RefusedError("monotonic_cst does not say -1, 0 or 1 of each feature")
+            raise UnsupportedInputError("monotonic_cst does not say -1, 0 or 1 of each feature")
         if self.n_outputs_ > 1 or (n_classes is not None and n_classes[0] > 2):
-            raise RefusedError("monotonic constraints on more than one number")
+            raise UnsupportedInputError("monotonic constraints on more than one number")
         signs = signs.astype(np.int8)
         return signs if n_classes is None else -signs
 
@@ -231,7 +231,7 @@ class TreeDropIn(DropIn):
         tree = state.get("tree_")
         if tree is None:
             return parent()
-        rows = few(self, X) if check_input else None
+        rows = small_rows(self, X) if check_input else None
         if rows is not None:
             return walk(tree.__getstate__(), rows, 1)
         check_is_fitted(self)
@@ -312,11 +312,11 @@ def _are_plain_targets(y: Any) -> bool:
     return y.dtype.kind != "f" or bool(np.isfinite(y).all())
 
 
-def few(est: Any, X: Any) -> np.ndarray | None:
+def small_rows(est: Any, X: Any) -> np.ndarray | None:
     """Return a few plain rows as Rust takes them; None if X must be validated, or the call be recorded."""
     if "feature_names_in_" in est.__dict__ or (not _profile.is_idle and _profile.is_wanted()):
         return None
-    return core.few(X, est.n_features_in_)
+    return core.small_rows(X, est.n_features_in_)
 
 
 def readable(X: Any) -> Any:
@@ -326,7 +326,7 @@ def readable(X: Any) -> Any:
     X = X.tocsc()
     X.sort_indices()
     if {X.indices.dtype, X.indptr.dtype} != {np.dtype(np.intc)}:
-        raise RefusedError("the indices of X are not of 32 bits")
+        raise UnsupportedInputError("the indices of X are not of 32 bits")
     return X
 
 
@@ -338,4 +338,4 @@ def refuse_unreadable(X: Any) -> None:
     else:
         is_readable = isinstance(X, np.ndarray) and X.dtype == np.float32
     if not is_readable:
-        raise RefusedError("X is neither an array nor a CSR matrix of float32 numbers")
+        raise UnsupportedInputError("X is neither an array nor a CSR matrix of float32 numbers")

@@ -100,7 +100,7 @@ class DecisionTreeClassifier(TreeDropIn, sklearn.tree.DecisionTreeClassifier):
         return labels
 
     def predict_proba(self, X: Any, check_input: bool = True) -> Any:
-        """Estimate the probability of each class: its share of the samples in the leaf.
+        """Estimate the probability of each class: its fraction of the samples in the leaf.
 
         Parameters
         ----------
@@ -118,15 +118,15 @@ class DecisionTreeClassifier(TreeDropIn, sklearn.tree.DecisionTreeClassifier):
             "predict_proba",
             X,
             check_input,
-            self._shares,
+            self._fractions,
             lambda: super(DecisionTreeClassifier, self).predict_proba(X, check_input),
         )
 
-    def _shares(self, state: dict[str, Any], samples: Any, n_threads: int) -> Any:
-        shares = self._values(state, samples, n_threads)
+    def _fractions(self, state: dict[str, Any], samples: Any, n_threads: int) -> Any:
+        fractions = self._values(state, samples, n_threads)
         if self.n_outputs_ == 1:
-            return shares[:, 0, : self.n_classes_]
-        return [shares[:, output, :count] for output, count in enumerate(self.n_classes_)]
+            return fractions[:, 0, : self.n_classes_]
+        return [fractions[:, output, :count] for output, count in enumerate(self.n_classes_)]
 
 
 class DecisionTreeRegressor(TreeDropIn, sklearn.tree.DecisionTreeRegressor):

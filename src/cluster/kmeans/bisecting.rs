@@ -107,7 +107,7 @@ impl<F: Float> Fit<F> {
 
 /// Mean of all rows: the centre of a tree that is not split.
 fn mean<F: Float, R: Rows<F>>(x: &R) -> Result<Vec<F>> {
-    let mut mean = memory::filled(x.n_cols(), F::ZERO)?;
+    let mut mean = memory::try_filled(x.n_cols(), F::ZERO)?;
     (0..x.n_rows()).for_each(|row| x.add_row(row, None, &mut mean));
     mean.iter_mut().for_each(|value| *value = *value / F::from_usize(x.n_rows()));
     Ok(mean)
@@ -136,9 +136,9 @@ fn split<F: Float, R: Rows<F>>(
         Some(Init::PlusPlus) => init::squared_norms(ctx, x)?,
         _ => Vec::new(),
     };
-    let mut rows = memory::with_capacity(n_rows)?;
+    let mut rows = memory::try_with_capacity(n_rows)?;
     rows.extend(0..n_rows as u32);
-    let root = if params.n_clusters == 1 { mean(x)? } else { memory::filled(n_cols, F::ZERO)? };
+    let root = if params.n_clusters == 1 { mean(x)? } else { memory::try_filled(n_cols, F::ZERO)? };
     let mut tree = Tree { centers: root, scores: vec![0.0], children: vec![None] };
     let mut leaves = vec![Leaf { node: 0, rows }];
     for _ in 1..params.n_clusters {
@@ -168,7 +168,7 @@ fn split<F: Float, R: Rows<F>>(
             break;
         }
     }
-    let mut labels = memory::filled(n_rows, -1)?;
+    let mut labels = memory::try_filled(n_rows, -1)?;
     for (cluster, leaf) in leaves.iter().enumerate() {
         leaf.rows.iter().for_each(|&row| labels[row as usize] = cluster as i32);
     }
@@ -240,8 +240,8 @@ pub fn predict<F: Float, R: Rows<F>>(
     leaf_labels: &[i32],
 ) -> Result<Vec<i32>> {
     let n_cols = x.n_cols();
-    let mut labels = memory::filled(x.n_rows(), -1)?;
-    let mut rows: Vec<u32> = memory::with_capacity(x.n_rows())?;
+    let mut labels = memory::try_filled(x.n_rows(), -1)?;
+    let mut rows: Vec<u32> = memory::try_with_capacity(x.n_rows())?;
     rows.extend(0..x.n_rows() as u32);
     let mut waiting = vec![(0, rows)];
     let (mut scratch, mut index) = (Scratch::default(), Vec::new());

@@ -11,13 +11,13 @@
 
 use crate::common::Float;
 
-/// Share of rows that change their cluster below which bounds are set up.
+/// Fraction of rows that change their cluster below which bounds are set up.
 const CALM: f64 = 0.25;
 /// Most rows that may fail the test, as a share, before comparing all is cheaper: less the less work a row is. Testing
 /// a row costs about as much as this many multiply-adds of the comparison.
 const TESTING: f64 = 500.0;
 /// The share for rows of endless work.
-const MOST_FAIL: f64 = 0.6;
+const MAX_FAIL: f64 = 0.6;
 
 /// What a pass over the rows does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +48,13 @@ impl Plan {
         Self {
             next: Pass::Plain,
             allowed: n_clusters >= 4 && work > 100_000.0,
-            tolerated: MOST_FAIL * per_row / (per_row + TESTING),
+            tolerated: MAX_FAIL * per_row / (per_row + TESTING),
             plain_passes_due: 0,
             patience: 2,
         }
     }
 
-    /// Share of rows that may fail the test.
+    /// Fraction of rows that may fail the test.
     pub fn tolerated(&self) -> f64 {
         self.tolerated
     }
@@ -99,7 +99,7 @@ pub struct Drift<F> {
     /// Times a squared length: more than the rounding error of a squared distance of that length.
     rounding: F,
     slack: F,
-    /// Share of rows that may fail the test.
+    /// Fraction of rows that may fail the test.
     tolerated: f64,
 }
 

@@ -22,7 +22,7 @@ pub(super) fn relocate_empty<F: Float, R: Rows<F>>(
         return Ok(());
     }
     let n_cols = x.n_cols();
-    let mut distances = memory::filled(x.n_rows(), F::ZERO)?;
+    let mut distances = memory::try_filled(x.n_rows(), F::ZERO)?;
     let norms: Vec<F> = centers.chunks_exact(n_cols).map(norms::squared_norm).collect();
     let blocks = Blocks::new(x.n_rows(), 1024, 64);
     let jobs: Vec<_> = blocks.ranges().zip(distances.chunks_mut(blocks.rows())).collect();
@@ -43,16 +43,16 @@ pub(super) fn relocate_empty<F: Float, R: Rows<F>>(
         return Ok(()); // fewer different rows than clusters: there is nowhere to go
     }
     let farthest = host.largest(&distances, empty.len())?;
-    let mut share = memory::filled(n_cols, F::ZERO)?;
+    let mut fraction = memory::try_filled(n_cols, F::ZERO)?;
     for (&cluster, &row) in empty.iter().zip(&farthest) {
         let weight = weights.map_or(F::ONE, |weights| weights[row]);
         let old = labels[row] as usize;
-        share.fill(F::ZERO);
-        x.assign_row(row, weight, &mut share);
-        for (sum, &share) in sums[old * n_cols..][..n_cols].iter_mut().zip(&share) {
-            *sum -= share;
+        fraction.fill(F::ZERO);
+        x.assign_row(row, weight, &mut fraction);
+        for (sum, &fraction) in sums[old * n_cols..][..n_cols].iter_mut().zip(&fraction) {
+            *sum -= fraction;
         }
-        sums[cluster * n_cols..][..n_cols].copy_from_slice(&share);
+        sums[cluster * n_cols..][..n_cols].copy_from_slice(&fraction);
         totals[cluster] = weight;
         totals[old] -= weight;
     }

@@ -45,15 +45,15 @@ pub fn centers<F: Float, R: Rows<F>>(
                     "Cannot take a larger sample than population when replace is False",
                 ));
             }
-            let mut chances = memory::with_capacity(n_rows)?;
+            let mut chances = memory::try_with_capacity(n_rows)?;
             chances.extend(probabilities(weights, n_rows));
             let rows = choice::without_replacement(&chances, n_clusters, random)?;
             dense_rows(x, &rows)
         }
         Init::Centers(all) => {
-            let len = memory::area(n_clusters, x.n_cols())?;
+            let len = memory::checked_len(n_clusters, x.n_cols())?;
             check_length("init", all.len().min((run + 1) * len), (run + 1) * len)?;
-            memory::copied(&all[run * len..][..len])
+            memory::try_copied(&all[run * len..][..len])
         }
     }
 }
@@ -66,7 +66,7 @@ pub fn probabilities<F: Float>(weights: Option<&[F]>, n_rows: usize) -> impl Ite
 
 fn dense_rows<F: Float, R: Rows<F>>(x: &R, rows: &[usize]) -> Result<Vec<F>> {
     let n_cols = x.n_cols();
-    let mut out = memory::filled(memory::area(rows.len(), n_cols)?, F::ZERO)?;
+    let mut out = memory::try_filled(memory::checked_len(rows.len(), n_cols)?, F::ZERO)?;
     rows.iter().zip(out.chunks_exact_mut(n_cols)).for_each(|(&row, out)| x.write_row(row, out));
     Ok(out)
 }
@@ -76,7 +76,7 @@ fn dense_rows<F: Float, R: Rows<F>>(x: &R, rows: &[usize]) -> Result<Vec<F>> {
 /// # Errors
 /// [`Error::OutOfMemory`], [`Error::Interrupted`].
 pub fn squared_norms<F: Float, R: Rows<F>>(ctx: &Context, x: &R) -> Result<Vec<f64>> {
-    let mut norms = memory::filled(x.n_rows(), 0.0)?;
+    let mut norms = memory::try_filled(x.n_rows(), 0.0)?;
     let blocks = Blocks::new(x.n_rows(), 1024, 64);
     let jobs: Vec<_> = blocks.ranges().zip(norms.chunks_mut(blocks.rows())).collect();
     parallel::map_with(
@@ -120,7 +120,7 @@ pub fn plus_plus<F: Float, R: Rows<F>>(
         return Err(Error::InvalidArgument("cannot seed clusters without rows"));
     }
     let trials = trials.unwrap_or_else(|| 2 + (n_clusters as f64).ln() as usize);
-    let mut rows = memory::with_capacity(n_clusters)?;
+    let mut rows = memory::try_with_capacity(n_clusters)?;
     rows.push(choice::Cumulative::new(n_rows, probabilities(weights, n_rows))?.draw(random));
 
     let mut search = Search::new(x, norms, weights)?;
@@ -156,7 +156,7 @@ struct Search<'a, F, R> {
 impl<'a, F: Float, R: Rows<F>> Search<'a, F, R> {
     fn new(x: &'a R, norms: &'a [f64], weights: Option<&'a [F]>) -> Result<Self> {
         let blocks = Blocks::new(x.n_rows(), 2 * STRIPE, 64);
-        let closest = memory::filled(x.n_rows(), F::INFINITY)?;
+        let closest = memory::try_filled(x.n_rows(), F::INFINITY)?;
         Ok(Self { x, norms, weights, blocks, closest, trial: Vec::new(), block_sums: Vec::new() })
     }
 
@@ -167,11 +167,11 @@ impl<'a, F: Float, R: Rows<F>> Search<'a, F, R> {
         let points: Vec<f64> = points.iter().map(|value| value.to_f64()).collect();
         let panels = self.x.pack(&points)?;
         if self.trial.len() < self.x.n_rows() * n_trials {
-            self.trial = memory::filled(memory::area(self.x.n_rows(), n_trials)?, F::ZERO)?;
+            self.trial = memory::try_filled(memory::checked_len(self.x.n_rows(), n_trials)?, F::ZERO)?;
         }
         let (x, norms, weights, closest) = (self.x, self.norms, self.weights, &self.closest);
         let jobs: Vec<_> = self.blocks.ranges().zip(self.trial.chunks_mut(self.blocks.rows() * n_trials)).collect();
-        let scratch = || Ok((Scratch::default(), memory::filled(STRIPE * n_trials, 0.0)?));
+        let scratch = || Ok((Scratch::default(), memory::try_filled(STRIPE * n_trials, 0.0)?));
         let sums = parallel::map_with(ctx, jobs, scratch, |(scratch, squares), (range, trial): (Range<usize>, _)| {
             let mut sums = vec![0.0; n_trials];
             for start in range.clone().step_by(STRIPE) {

@@ -17,12 +17,12 @@ const STRIPE_STEP: usize = 48;
 /// Rows that are tested against their bounds at a time: many enough that those which fail fill tiles.
 const CHUNK: usize = 1024;
 /// Rows per block at least.
-const LEAST_BLOCK: usize = 256;
+const MIN_BLOCK: usize = 256;
 /// Rows, and products of them with centres, that are one block: no other thread would help with so few. They are summed
 /// as scikit-learn sums them on one thread, in one go: so centres of rows on a grid have the same bits, and their ties.
 const ONE_BLOCK: (usize, usize) = (1 << 13, 1 << 18);
 /// Blocks at most: enough to share out evenly, few enough to merge quickly.
-const MOST_BLOCKS: usize = 32;
+const MAX_BLOCKS: usize = 32;
 
 /// Parameters of [`run`].
 #[derive(Debug)]
@@ -169,9 +169,9 @@ pub fn variances<F: Float>(ctx: &Context, x: &Dense<F>) -> Result<Vec<f64>> {
     let sums = parallel::map_with(
         ctx,
         jobs,
-        || memory::filled(n_cols, F::ZERO),
+        || memory::try_filled(n_cols, F::ZERO),
         |row, range| {
-            let mut sums = memory::filled(n_cols, 0.0)?;
+            let mut sums = memory::try_filled(n_cols, 0.0)?;
             for index in range {
                 x.write_row(index, row);
                 sums.iter_mut().zip(row.iter()).for_each(|(sum, value)| *sum += value.to_f64() * value.to_f64());
@@ -286,20 +286,20 @@ impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
             return Err(Error::InvalidArgument("more than 2**32 - 1 samples"));
         }
         let n_clusters = centers.len() / n_cols;
-        let is_one = n_rows <= ONE_BLOCK.0 && memory::area(n_rows, centers.len())? <= ONE_BLOCK.1;
+        let is_one = n_rows <= ONE_BLOCK.0 && memory::checked_len(n_rows, centers.len())? <= ONE_BLOCK.1;
         // Partial sums take at most an eighth of the memory of the rows.
-        let least = if is_one { n_rows } else { LEAST_BLOCK.max(8 * n_clusters) };
-        let blocks = Blocks::new(n_rows, least, MOST_BLOCKS);
-        let partial = if R::FUSED_SUMS { memory::area(blocks.count(), centers.len() + n_clusters)? } else { 0 };
+        let least = if is_one { n_rows } else { MIN_BLOCK.max(8 * n_clusters) };
+        let blocks = Blocks::new(n_rows, least, MAX_BLOCKS);
+        let partial = if R::FUSED_SUMS { memory::checked_len(blocks.count(), centers.len() + n_clusters)? } else { 0 };
         Ok(Self {
-            sums: memory::filled(centers.len(), F::ZERO)?,
-            totals: memory::filled(n_clusters, F::ZERO)?,
-            partial: memory::filled(partial, F::ZERO)?,
-            labels: memory::filled(n_rows, -1)?,
-            movement: memory::filled(n_clusters, F::ZERO)?,
+            sums: memory::try_filled(centers.len(), F::ZERO)?,
+            totals: memory::try_filled(n_clusters, F::ZERO)?,
+            partial: memory::try_filled(partial, F::ZERO)?,
+            labels: memory::try_filled(n_rows, -1)?,
+            movement: memory::try_filled(n_clusters, F::ZERO)?,
             upper: Vec::new(),
             lower: Vec::new(),
-            plan: Plan::new(n_rows, n_clusters, x.stored()),
+            plan: Plan::new(n_rows, n_clusters, x.nnz()),
             x,
             weights,
             n_clusters,
@@ -335,8 +335,8 @@ impl<'a, F: Float, R: Rows<F>> State<'a, F, R> {
         let n_rows = self.x.n_rows();
         let kind = self.plan.pass();
         if kind == Pass::Seed && self.upper.is_empty() {
-            self.upper = memory::filled(n_rows, F::ZERO)?;
-            self.lower = memory::filled(n_rows, F::ZERO)?;
+            self.upper = memory::try_filled(n_rows, F::ZERO)?;
+            self.lower = memory::try_filled(n_rows, F::ZERO)?;
         }
         let centers = std::mem::take(&mut self.centers);
         let panels = self.x.pack(&centers)?;

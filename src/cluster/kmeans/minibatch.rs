@@ -33,7 +33,7 @@ pub struct Params<'a, F> {
     pub tol: F,
     /// Batches without improvement after which to stop.
     pub max_no_improvement: Option<usize>,
-    /// Centres with less than this share of the largest weight are put elsewhere.
+    /// Centres with less than this fraction of the largest weight are put elsewhere.
     pub reassignment_ratio: f64,
     /// Whether labels and inertia of all rows are wanted.
     pub compute_labels: bool,
@@ -60,7 +60,7 @@ pub struct Fit<F> {
     /// Smoothed inertia per row, and its least value so far; none before the second batch.
     pub smoothed: Option<f64>,
     /// See `smoothed`.
-    pub least_smoothed: Option<f64>,
+    pub min_smoothed: Option<f64>,
     /// Batches since the last improvement.
     pub no_improvement: usize,
     /// Labels and inertia, if wanted.
@@ -83,12 +83,12 @@ pub fn fit<F: Float, R: Rows<F>>(
     check_length("sample_weight", weights.map_or(n_rows, <[F]>::len), n_rows)?;
     let centers = best_seeding(ctx, x, weights, params, random, host)?;
     let chances = Cumulative::new(n_rows, init::probabilities(weights, n_rows))?;
-    let counts = memory::filled(params.n_clusters, F::ZERO)?;
+    let counts = memory::try_filled(params.n_clusters, F::ZERO)?;
     let progress = Progress { centers, counts, since_reassignment: 0 };
-    let mut fit = Fit { progress, n_steps: 0, smoothed: None, least_smoothed: None, no_improvement: 0, labels: None };
-    let mut batch = memory::filled(params.batch_size, 0)?;
+    let mut fit = Fit { progress, n_steps: 0, smoothed: None, min_smoothed: None, no_improvement: 0, labels: None };
+    let mut batch = memory::try_filled(params.batch_size, 0)?;
     let mut step = Step::new(params.batch_size)?;
-    let mut former = memory::filled(fit.progress.centers.len(), F::ZERO)?;
+    let mut former = memory::try_filled(fit.progress.centers.len(), F::ZERO)?;
     while fit.n_steps < params.n_steps {
         ctx.check()?;
         host.begin(Task::Iteration)?;
@@ -126,8 +126,8 @@ fn best_seeding<F: Float, R: Rows<F>>(
 ) -> Result<Vec<F>> {
     let n_rows = x.n_rows();
     let draw_rows = |random: &mut Mt19937| -> Result<Vec<u32>> {
-        let mut rows = memory::with_capacity(params.init_size)?;
-        rows.extend((0..params.init_size).map(|_| random.at_most(n_rows as u64 - 1) as u32));
+        let mut rows = memory::try_with_capacity(params.init_size)?;
+        rows.extend((0..params.init_size).map(|_| random.at_max(n_rows as u64 - 1) as u32));
         Ok(rows)
     };
     let part = |rows: &[u32]| -> Result<(R, Option<Vec<F>>)> {
@@ -185,8 +185,8 @@ impl<F: Float> Fit<F> {
         let smoothed = match self.smoothed {
             None => inertia,
             Some(former) => {
-                let share = (params.batch_size as f64 * 2.0 / (n_rows as f64 + 1.0)).min(1.0);
-                former * (1.0 - share) + inertia * share
+                let fraction = (params.batch_size as f64 * 2.0 / (n_rows as f64 + 1.0)).min(1.0);
+                former * (1.0 - fraction) + inertia * fraction
             }
         };
         self.smoothed = Some(smoothed);
@@ -196,9 +196,9 @@ impl<F: Float> Fit<F> {
             host.report("Converged (small centers change) at step {}/{}", &at)?;
             return Ok(true);
         }
-        if self.least_smoothed.is_none_or(|least| smoothed < least) {
+        if self.min_smoothed.is_none_or(|least| smoothed < least) {
             self.no_improvement = 0;
-            self.least_smoothed = Some(smoothed);
+            self.min_smoothed = Some(smoothed);
         } else {
             self.no_improvement += 1;
         }
@@ -225,7 +225,7 @@ pub fn step<F: Float, R: Rows<F>>(
     host: &dyn Host<F>,
 ) -> Result<()> {
     check_length("sample_weight", weights.map_or(x.n_rows(), <[F]>::len), x.n_rows())?;
-    check_length("centers", progress.centers.len(), memory::area(progress.counts.len(), x.n_cols())?)?;
+    check_length("centers", progress.centers.len(), memory::checked_len(progress.counts.len(), x.n_cols())?)?;
     ctx.check()?;
     let rows = RowSet::Range(0, x.n_rows());
     Step::new(x.n_rows())?.run(x, rows, weights, batch_size, reassignment_ratio, progress, random, host)?;
@@ -242,7 +242,7 @@ struct Step<F> {
 impl<F: Float> Step<F> {
     /// Room for batches of `batch_size` rows.
     fn new(batch_size: usize) -> Result<Self> {
-        Ok(Self { scratch: Scratch::default(), index: memory::filled(batch_size, 0)? })
+        Ok(Self { scratch: Scratch::default(), index: memory::try_filled(batch_size, 0)? })
     }
 
     /// Takes in one batch: assigns `rows`, moves the centres, puts starved centres elsewhere. `weights`, if any, has one
@@ -276,7 +276,7 @@ impl<F: Float> Step<F> {
             inertia += weight_of(position).map_or(square, |weight| square * weight);
         }
 
-        let mut gained = memory::filled(n_clusters, F::ZERO)?;
+        let mut gained = memory::try_filled(n_clusters, F::ZERO)?;
         for (position, &label) in self.index.iter().enumerate() {
             gained[label as usize] += weight_of(position).unwrap_or(F::ONE);
         }

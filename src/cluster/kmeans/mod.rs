@@ -75,7 +75,7 @@ pub fn fit_dense<F: Float>(
     let tol = if params.tol == 0.0 { F::ZERO } else { scaled_tolerance(&lloyd::variances(ctx, &centred)?, params.tol) };
     let given = match params.init {
         Init::Centers(centers) if !params.init_is_centred => {
-            let mut centers = memory::copied(centers)?;
+            let mut centers = memory::try_copied(centers)?;
             for center in centers.chunks_exact_mut(means.len()) {
                 center.iter_mut().zip(&means).for_each(|(value, &mean)| *value -= mean);
             }
@@ -189,7 +189,7 @@ fn same_clustering(a: &[i32], b: &[i32], n_clusters: usize) -> bool {
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`], [`crate::common::Error::Interrupted`].
 pub fn assign<F: Float, R: Rows<F>>(ctx: &Context, x: &R, centers: &[F]) -> Result<Vec<i32>> {
-    let mut labels = memory::filled(x.n_rows(), 0)?;
+    let mut labels = memory::try_filled(x.n_rows(), 0)?;
     lloyd::assign(ctx, x, centers, &mut labels)?;
     Ok(labels)
 }

@@ -17,7 +17,7 @@ impl Cumulative {
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn new(len: usize, probabilities: impl Iterator<Item = f64>) -> Result<Self> {
-        let mut sums = memory::with_capacity(len)?;
+        let mut sums = memory::try_with_capacity(len)?;
         let mut sum = 0.0;
         sums.extend(probabilities.take(len).map(|probability| {
             sum += probability;
@@ -46,9 +46,9 @@ pub fn without_replacement(probabilities: &[f64], size: usize, random: &mut Mt19
     if probabilities.iter().filter(|&&probability| probability > 0.0).count() < size {
         return Err(Error::TooFewNonZeroWeights);
     }
-    let mut remaining = memory::copied(probabilities)?;
-    let mut found: Vec<usize> = memory::with_capacity(size)?;
-    let mut seen = memory::filled(probabilities.len(), false)?;
+    let mut remaining = memory::try_copied(probabilities)?;
+    let mut found: Vec<usize> = memory::try_with_capacity(size)?;
+    let mut seen = memory::try_filled(probabilities.len(), false)?;
     while found.len() < size {
         // The whole round is drawn before any of it is looked up; repeats within it are dropped.
         let draws: Vec<f64> = (found.len()..size).map(|_| random.next_f64()).collect();

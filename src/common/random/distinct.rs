@@ -13,19 +13,19 @@ pub fn distinct(n: usize, size: usize, random: &mut Mt19937) -> Result<Vec<usize
     if size > n {
         return Err(Error::InvalidArgument("more items to draw than there are"));
     }
-    let share = if n == 0 { 1.0 } else { size as f64 / n as f64 };
-    if share > 0.01 && share < 0.99 {
-        let mut items = memory::with_capacity(n)?;
+    let fraction = if n == 0 { 1.0 } else { size as f64 / n as f64 };
+    if fraction > 0.01 && fraction < 0.99 {
+        let mut items = memory::try_with_capacity(n)?;
         items.extend(0..n);
         random.shuffle(&mut items);
         items.truncate(size);
         return Ok(items);
     }
-    let mut found = memory::with_capacity(size)?;
-    if share < 0.2 {
-        let mut seen = memory::filled(n, false)?;
+    let mut found = memory::try_with_capacity(size)?;
+    if fraction < 0.2 {
+        let mut seen = memory::try_filled(n, false)?;
         while found.len() < size {
-            let item = random.at_most(n as u64 - 1) as usize;
+            let item = random.at_max(n as u64 - 1) as usize;
             if !std::mem::replace(&mut seen[item], true) {
                 found.push(item);
             }
@@ -33,7 +33,7 @@ pub fn distinct(n: usize, size: usize, random: &mut Mt19937) -> Result<Vec<usize
     } else {
         found.extend(0..size);
         for item in size..n {
-            if let Some(place) = found.get_mut(random.at_most(item as u64) as usize) {
+            if let Some(place) = found.get_mut(random.at_max(item as u64) as usize) {
                 *place = item;
             }
         }

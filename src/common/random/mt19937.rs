@@ -88,7 +88,7 @@ impl Mt19937 {
 
     /// A uniform integer in `0..=most`, by masked rejection: `RandomState.randint(0, most + 1)` for one number, and the
     /// step of `shuffle`.
-    pub fn at_most(&mut self, most: u64) -> u64 {
+    pub fn at_max(&mut self, most: u64) -> u64 {
         if most == 0 {
             return 0;
         }
@@ -119,14 +119,14 @@ impl Mt19937 {
     /// Fills `out` with uniform integers in `0..bound`: `RandomState.randint(0, bound, len)`.
     pub fn fill_below(&mut self, bound: usize, out: &mut [usize]) {
         for slot in out {
-            *slot = self.at_most(bound as u64 - 1) as usize;
+            *slot = self.at_max(bound as u64 - 1) as usize;
         }
     }
 
     /// Shuffles in place: `RandomState.shuffle` of a one-dimensional array.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
-            items.swap(last, self.at_most(last as u64) as usize);
+            items.swap(last, self.at_max(last as u64) as usize);
         }
     }
 }
@@ -156,7 +156,7 @@ mod tests {
     fn bounded_draws_stay_in_bounds() {
         let mut generator = Mt19937::seeded(0);
         for most in [1, 2, 7, 1000, u64::from(u32::MAX), u64::from(u32::MAX) + 5] {
-            assert!((0..200).all(|_| generator.at_most(most) <= most));
+            assert!((0..200).all(|_| generator.at_max(most) <= most));
         }
         for bound in [1, 2, 3, 1000, 1 << 31, u32::MAX] {
             assert!((0..200).all(|_| generator.scaled_below(bound) < bound));

@@ -12,7 +12,7 @@ use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::products::Products as Multiplied;
 use crate::linalg::vectors::add_multiple;
 use crate::linalg::{Csr, Dense, Rows};
-use crate::linear_model::moments::{Center, Targets};
+use crate::linear_model::normal_equations::{Center, Targets};
 use crate::optimize::coordinate_descent::End;
 
 /// Rows whose features are laid out side by side at a time.
@@ -49,9 +49,9 @@ pub trait Splits<F: Float>: Wide<F> {
 impl<F: Float> Splits<F> for Dense<'_, F> {
     fn errors(&self, ctx: &Context, targets: &Targets<F>, coef: &[f64], intercepts: &[f64]) -> Result<Vec<f64>> {
         let n = self.n_cols();
-        let mut errors = memory::filled(intercepts.len(), 0.0)?;
-        let mut columns = memory::filled(memory::area(SIDE_BY_SIDE.min(self.n_rows()), n)?, 0.0)?;
-        let mut answers = memory::filled(SIDE_BY_SIDE, 0.0)?;
+        let mut errors = memory::try_filled(intercepts.len(), 0.0)?;
+        let mut columns = memory::try_filled(memory::checked_len(SIDE_BY_SIDE.min(self.n_rows()), n)?, 0.0)?;
+        let mut predictions = memory::try_filled(SIDE_BY_SIDE, 0.0)?;
         for start in (0..self.n_rows()).step_by(SIDE_BY_SIDE) {
             ctx.check()?;
             let count = SIDE_BY_SIDE.min(self.n_rows() - start);
@@ -59,13 +59,13 @@ impl<F: Float> Splits<F> for Dense<'_, F> {
             for (row, values) in rows.chunks_exact(n).enumerate() {
                 values.iter().enumerate().for_each(|(j, value)| columns[j * count + row] = value.to_f64());
             }
-            let answers = &mut answers[..count];
+            let predictions = &mut predictions[..count];
             for ((error, coef), intercept) in errors.iter_mut().zip(coef.chunks_exact(n)).zip(intercepts) {
-                answers.fill(*intercept);
+                predictions.fill(*intercept);
                 for (j, w) in coef.iter().enumerate().filter(|(_, w)| **w != 0.0) {
-                    add_multiple(answers, *w, &columns[j * count..][..count]);
+                    add_multiple(predictions, *w, &columns[j * count..][..count]);
                 }
-                *error += squared_errors(targets, start, answers);
+                *error += squared_errors(targets, start, predictions);
             }
         }
         Ok(errors)
@@ -74,22 +74,23 @@ impl<F: Float> Splits<F> for Dense<'_, F> {
 
 impl<F: Float> Splits<F> for Csr<'_, F> {
     fn errors(&self, ctx: &Context, targets: &Targets<F>, coef: &[f64], intercepts: &[f64]) -> Result<Vec<f64>> {
-        let mut errors = memory::filled(intercepts.len(), 0.0)?;
-        let mut answers = memory::filled(self.n_rows(), 0.0)?;
+        let mut errors = memory::try_filled(intercepts.len(), 0.0)?;
+        let mut predictions = memory::try_filled(self.n_rows(), 0.0)?;
         for ((error, coef), intercept) in errors.iter_mut().zip(coef.chunks_exact(self.n_cols())).zip(intercepts) {
             ctx.check()?;
-            self.products(0..self.n_rows(), coef, &mut answers);
-            answers.iter_mut().for_each(|answer| *answer += intercept);
-            *error = squared_errors(targets, 0, &answers);
+            self.products(0..self.n_rows(), coef, &mut predictions);
+            predictions.iter_mut().for_each(|prediction| *prediction += intercept);
+            *error = squared_errors(targets, 0, &predictions);
         }
         Ok(errors)
     }
 }
 
 /// The weighted sum of squared errors of answers for the rows from `start` on.
-fn squared_errors<F: Float>(targets: &Targets<F>, start: usize, answers: &[f64]) -> f64 {
-    let of_row = |(row, answer): (usize, &f64)| targets.weight(row) * (answer - targets.y[row].to_f64()).powi(2);
-    (start..).zip(answers).map(of_row).sum()
+fn squared_errors<F: Float>(targets: &Targets<F>, start: usize, predictions: &[f64]) -> f64 {
+    let of_row =
+        |(row, prediction): (usize, &f64)| targets.weight(row) * (prediction - targets.y[row].to_f64()).powi(2);
+    (start..).zip(predictions).map(of_row).sum()
 }
 
 /// Targets and weights of some rows.
@@ -102,12 +103,12 @@ struct Part<F> {
 impl<F: Float> Part<F> {
     /// Some of the targets of some of the rows.
     fn of(targets: &Targets<F>, rows: &[u32], columns: Range<usize>) -> Result<Self> {
-        let mut y = memory::with_capacity(memory::area(rows.len(), columns.len())?)?;
+        let mut y = memory::try_with_capacity(memory::checked_len(rows.len(), columns.len())?)?;
         for &row in rows {
             y.extend_from_slice(&targets.y[row as usize * targets.n_targets..][..targets.n_targets][columns.clone()]);
         }
         let pick = |values: &[F]| -> Result<Vec<F>> {
-            let mut picked = memory::with_capacity(rows.len())?;
+            let mut picked = memory::try_with_capacity(rows.len())?;
             picked.extend(rows.iter().map(|&row| values[row as usize]));
             Ok(picked)
         };
@@ -159,7 +160,8 @@ pub fn judge<F: Float>(
     let ctx = &if is_whole { *ctx } else { ctx.alone() };
     parallel::map(ctx, jobs, |(params, at)| {
         let ctx = &ctx.alone();
-        let (split, start) = (&splits[at], memory::filled(memory::area(targets.n_targets, x.n_cols())?, 0.0)?);
+        let (split, start) =
+            (&splits[at], memory::try_filled(memory::checked_len(targets.n_targets, x.n_cols())?, 0.0)?);
         let seeds_of = params.seeds.map(|seeds| &seeds[at * params.alphas.len()..][..params.alphas.len()]);
         let params = &Params { seeds: seeds_of, ..params.clone() };
         let (path, intercepts) = if let Some(known) = known.get(at) {
@@ -186,16 +188,16 @@ fn errors_of_split<F: Float>(
 ) -> Result<Vec<f64>> {
     let (n, n_targets) = (x.n_cols(), targets.n_targets);
     let test = x.gather(rows)?;
-    let mut means = memory::filled(intercepts.len() / n_targets, 0.0)?;
+    let mut means = memory::try_filled(intercepts.len() / n_targets, 0.0)?;
     for target in 0..n_targets {
         let part = Part::of(targets, rows, target..target + 1)?;
         let total = part.total();
         if total <= 0.0 {
             return Err(Error::InvalidArgument("the weights have no positive sum"));
         }
-        let mut lines = memory::with_capacity(means.len() * n)?;
+        let mut lines = memory::try_with_capacity(means.len() * n)?;
         coef.chunks_exact(n).skip(target).step_by(n_targets).for_each(|line| lines.extend_from_slice(line));
-        let mut at_zero = memory::with_capacity(means.len())?;
+        let mut at_zero = memory::try_with_capacity(means.len())?;
         at_zero.extend(intercepts.iter().skip(target).step_by(n_targets));
         let errors = test.errors(ctx, &part.targets(), &lines, &at_zero)?;
         means.iter_mut().zip(errors).for_each(|(mean, error)| *mean += error / total);
@@ -255,11 +257,11 @@ fn known_of_splits<F: Float>(
 
 /// Whether each row is a test row of one split and a training row of all others.
 fn make_up(splits: &[Split], n_rows: usize) -> Result<bool> {
-    let (mut tests, mut trains) = (memory::filled(n_rows, 0)?, memory::filled(n_rows, 0)?);
+    let (mut tests, mut trains) = (memory::try_filled(n_rows, 0)?, memory::try_filled(n_rows, 0)?);
     for split in splits {
         split.test.iter().for_each(|&row| tests[row as usize] += 1);
         split.train.iter().for_each(|&row| trains[row as usize] += 1);
-        let mut own = memory::filled(n_rows, false)?;
+        let mut own = memory::try_filled(n_rows, false)?;
         let rows = split.test.iter().chain(&split.train);
         if rows.into_iter().any(|&row| std::mem::replace(&mut own[row as usize], true)) {
             return Ok(false);

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
-use crate::linear_model::moments::Targets;
+use crate::linear_model::normal_equations::Targets;
 use crate::optimize::coordinate_descent::tasks::Tasks;
 use crate::optimize::coordinate_descent::{self as descent, End, Penalty};
 use products::products;
@@ -22,7 +22,7 @@ const FEW: usize = 512;
 /// Features whose products are made where they serve for a path of penalties.
 const FEW_FOR_A_PATH: usize = 2048;
 /// Penalties that make up a path.
-const LEAST_OF_A_PATH: usize = 10;
+const MIN_OF_A_PATH: usize = 10;
 /// Features whose products can be made at all: they take 128 MB.
 const MOST: usize = 4096;
 const TOO_MANY: &str = "too many features have coefficients";
@@ -32,7 +32,7 @@ const TOO_MANY: &str = "too many features have coefficients";
 pub struct Params<'a> {
     /// Penalties, each started from the solution of the one before.
     pub alphas: &'a [f64],
-    /// Share of the penalty that is on the size; the rest is on the square.
+    /// Fraction of the penalty that is on the size; the rest is on the square.
     pub l1_ratio: f64,
     /// Most passes for each penalty.
     pub max_iter: usize,
@@ -47,14 +47,14 @@ pub struct Params<'a> {
 impl Params<'_> {
     /// The penalty of least squares over so many rows.
     pub fn penalty(&self, alpha: f64, n_rows: usize) -> Penalty {
-        let of_rows = |share: f64| alpha * share * n_rows as f64;
+        let of_rows = |fraction: f64| alpha * fraction * n_rows as f64;
         Penalty { l1: of_rows(self.l1_ratio), l2: of_rows(1.0 - self.l1_ratio) }
     }
 
     /// Whether all of so many features are looked at: where they are few, or all have coefficients, or are visited in an
     /// order that scikit-learn draws among all.
     fn needs_all(&self, n_features: usize) -> bool {
-        let is_path = self.alphas.len() >= LEAST_OF_A_PATH;
+        let is_path = self.alphas.len() >= MIN_OF_A_PATH;
         n_features <= if is_path { FEW_FOR_A_PATH } else { FEW }
             || self.seeds.is_some()
             || self.alphas.iter().any(|alpha| alpha * self.l1_ratio == 0.0)
@@ -102,13 +102,13 @@ pub fn fit<F: Float>(
     fit_intercept: bool,
     start: &[f64],
     params: &Params,
-    together: bool,
+    multi_task: bool,
 ) -> Result<Fit> {
     let (n, n_alphas, n_targets) = (x.n_cols(), params.alphas.len(), targets.n_targets);
-    check_length("coef_init", start.len(), memory::area(n_targets, n)?)?;
-    let size = if together { n_targets } else { 1 };
+    check_length("coef_init", start.len(), memory::checked_len(n_targets, n)?)?;
+    let size = if multi_task { n_targets } else { 1 };
     let groups = (0..n_targets / size).map(|at| at * size..(at + 1) * size).collect();
-    let start_of = |group: &Range<usize>| memory::copied(&start[group.start * n..group.end * n]);
+    let start_of = |group: &Range<usize>| memory::try_copied(&start[group.start * n..group.end * n]);
     if !params.needs_all(n) {
         return fit_some(ctx, x, targets, fit_intercept, groups, start_of, params);
     }
@@ -139,7 +139,7 @@ fn fit_some<F: Float>(
     let target_means = targets.means(ctx, fit_intercept)?;
     let (mut paths, mut intercepts) = (Vec::new(), Vec::new());
     for group in groups {
-        let mut y = memory::with_capacity(memory::area(x.n_rows(), group.len())?)?;
+        let mut y = memory::try_with_capacity(memory::checked_len(x.n_rows(), group.len())?)?;
         targets.y.chunks_exact(targets.n_targets).for_each(|row| y.extend_from_slice(&row[group.clone()]));
         let alone = Targets { y: &y, n_targets: group.len(), weights: targets.weights };
         let (path, means) = working::path(ctx, x, &alone, fit_intercept, start_of(&group)?, params)?;
@@ -155,8 +155,8 @@ fn fit_some<F: Float>(
 /// [`Error::InvalidArgument`] if coefficients are not finite; [`Error::Shape`]; [`Error::OutOfMemory`];
 /// [`Error::Interrupted`].
 pub fn path(ctx: &Context, problem: &Tasks, n_rows: usize, start: Vec<f64>, params: &Params) -> Result<Path> {
-    let mut coef = memory::with_capacity(memory::area(params.alphas.len(), start.len())?)?;
-    let mut ends = memory::with_capacity(params.alphas.len())?;
+    let mut coef = memory::try_with_capacity(memory::checked_len(params.alphas.len(), start.len())?)?;
+    let mut ends = memory::try_with_capacity(params.alphas.len())?;
     let mut point = problem.point(start)?;
     for (at, alpha) in params.alphas.iter().enumerate() {
         ctx.check()?;

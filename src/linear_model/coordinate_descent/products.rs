@@ -6,16 +6,16 @@ use crate::common::context::Blocks;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::syrk::OCTET;
 use crate::linalg::{Csr, Dense, Rows};
-use crate::linear_model::moments::{Center, Table, Targets, move_to_means};
+use crate::linear_model::normal_equations::{Center, Table, Targets, move_to_means};
 use crate::optimize::coordinate_descent::tasks::Tasks;
 
 /// Rows of a CSR matrix that are summed on their own, at least.
-const LEAST_ROWS: usize = 4096;
+const MIN_ROWS: usize = 4096;
 /// Scalars that the sums of all blocks may take, unless two blocks take more.
-const MOST_SUMS: usize = 1 << 22;
-const MOST_BLOCKS: usize = 16;
-/// Share of the square of a feature that must be left once its mean is taken off, so that nine digits are right.
-const LEAST_LEFT: f64 = 1e-7;
+const MAX_SUMS: usize = 1 << 22;
+const MAX_BLOCKS: usize = 16;
+/// Fraction of the square of a feature that must be left once its mean is taken off, so that nine digits are right.
+const MIN_LEFT: f64 = 1e-7;
 const LOST: &str = "features hardly vary beside their means";
 
 /// Products of a table about its means, or about zero without an intercept.
@@ -70,7 +70,7 @@ impl Sums {
 
     /// Squares of `n` features about the center.
     pub fn squares(&self, n: usize) -> Result<Vec<f64>> {
-        let mut squares = memory::with_capacity(n)?;
+        let mut squares = memory::try_with_capacity(n)?;
         squares.extend((0..n).map(|i| self.values[i * self.stride + i]));
         Ok(squares)
     }
@@ -93,14 +93,14 @@ impl Sums {
         let (n, n_targets) = (center.means.len(), targets.n_targets);
         let unit = 1.0 / center.unit;
         let mut found = Products {
-            squares: memory::filled(memory::area(n, n)?, 0.0)?,
-            products: memory::filled(memory::area(n_targets, n)?, 0.0)?,
-            target_squares: memory::filled(n_targets, 0.0)?,
+            squares: memory::try_filled(memory::checked_len(n, n)?, 0.0)?,
+            products: memory::try_filled(memory::checked_len(n_targets, n)?, 0.0)?,
+            target_squares: memory::try_filled(n_targets, 0.0)?,
             means: center.means,
             target_means: center.target_means,
         };
         for (i, row) in self.values.chunks_exact(self.stride).take(n).enumerate() {
-            if row[i] <= LEAST_LEFT * squares[i] && squares[i] > 0.0 {
+            if row[i] <= MIN_LEFT * squares[i] && squares[i] > 0.0 {
                 if is_constant(i) {
                     (0..i).for_each(|j| found.squares[j * n + i] = 0.0);
                     continue;
@@ -170,18 +170,18 @@ impl<F: Float> Summed<F> for Csr<'_, F> {
 
     fn center(&self, ctx: &Context, targets: &Targets<F>, fit_intercept: bool) -> Result<Center> {
         let target_means = targets.means(ctx, fit_intercept)?;
-        Ok(Center { means: memory::filled(self.n_cols(), 0.0)?, target_means, unit: 1.0 })
+        Ok(Center { means: memory::try_filled(self.n_cols(), 0.0)?, target_means, unit: 1.0 })
     }
 
     /// About zero, whatever the center says of the features: only products of stored values are taken.
     fn sums(&self, ctx: &Context, targets: &Targets<F>, center: &Center) -> Result<Sums> {
         let (n, n_targets) = (self.n_cols(), targets.n_targets);
         let stride = (n + 1 + n_targets).next_multiple_of(OCTET);
-        let len = memory::area((n + 1).next_multiple_of(OCTET), stride)?;
-        let blocks = Blocks::new(self.n_rows(), LEAST_ROWS, (MOST_SUMS / len).clamp(2, MOST_BLOCKS));
+        let len = memory::checked_len((n + 1).next_multiple_of(OCTET), stride)?;
+        let blocks = Blocks::new(self.n_rows(), MIN_ROWS, (MAX_SUMS / len).clamp(2, MAX_BLOCKS));
         let parts = parallel::map(ctx, blocks.ranges().collect(), |rows| {
-            let mut values = memory::filled(len, 0.0)?;
-            let mut beside = memory::filled(1 + n_targets, 0.0)?;
+            let mut values = memory::try_filled(len, 0.0)?;
+            let mut beside = memory::try_filled(1 + n_targets, 0.0)?;
             for row in rows {
                 let weight = targets.weight(row);
                 beside[0] = weight;
@@ -199,7 +199,7 @@ impl<F: Float> Summed<F> for Csr<'_, F> {
             Ok(values)
         })?;
         let mut parts = parts.into_iter();
-        let mut values = parts.next().map_or_else(|| memory::filled(len, 0.0), Ok)?;
+        let mut values = parts.next().map_or_else(|| memory::try_filled(len, 0.0), Ok)?;
         parts.for_each(|part| values.iter_mut().zip(part).for_each(|(sum, value)| *sum += value));
         Ok(Sums { values, stride })
     }

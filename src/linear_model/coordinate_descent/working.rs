@@ -1,7 +1,7 @@
 //! Coordinate descent among many features of which few have coefficients.
 //!
-//! Features with the steepest slopes make up a working set, whose products are small; the problem is solved among them.
-//! Then one pass over the table gives the residuals, the slopes of all features and the duality gap of the whole problem,
+//! Features with the steepest gradients make up a working set, whose products are small; the problem is solved among them.
+//! Then one pass over the table gives the residuals, the gradients of all features and the duality gap of the whole problem,
 //! which ends the search, or shows which features were missed.
 //!
 //! Reference: M. Massias, A. Gramfort, J. Salmon, "Celer: a fast solver for the lasso with dual extrapolation", 2018.
@@ -12,8 +12,8 @@ use crate::common::context::Blocks;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::vectors::add_rows;
 use crate::linalg::{Csr, Dense, Rows};
-use crate::linear_model::moments::{Center, Targets};
-use crate::optimize::coordinate_descent::tasks::slopes;
+use crate::linear_model::normal_equations::{Center, Targets};
+use crate::optimize::coordinate_descent::tasks::gradient_norms;
 use crate::optimize::coordinate_descent::{self as descent, End, Gap, Penalty, Point, Residuals};
 
 /// Features that join the working set at once, at most, unless it is larger itself.
@@ -21,17 +21,17 @@ const JOIN: usize = 128;
 /// What the tolerance is multiplied by where a solution among the working set leaves too large a gap.
 const TIGHTER: f64 = 0.1;
 /// How often.
-const MOST_TIGHTER: usize = 12;
+const MAX_TIGHTER: usize = 12;
 /// Passes among the first working set, at most, and how many times more among each that follows: where it takes many,
 /// they are better spent once no feature is missing.
 const FIRST_PASSES: usize = 100;
 const MORE_PASSES: usize = 2;
 /// Rows that are read by one worker at a time, at least.
-const LEAST_ROWS: usize = 128;
-const MOST_BLOCKS: usize = 16;
+const MIN_ROWS: usize = 128;
+const MAX_BLOCKS: usize = 16;
 
 /// What a pass over the table gives.
-pub struct Slopes {
+pub struct GradientPass {
     gradient: Vec<f64>,
     residuals: Residuals,
 }
@@ -67,14 +67,14 @@ pub trait Wide<F: Float>: Summed<F> {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]; [`Error::Interrupted`].
-    fn slopes(&self, ctx: &Context, targets: &Targets<F>, center: &Center, line: &Line) -> Result<Slopes> {
-        let blocks = Blocks::new(self.n_rows(), LEAST_ROWS, MOST_BLOCKS);
+    fn gradient_pass(&self, ctx: &Context, targets: &Targets<F>, center: &Center, line: &Line) -> Result<GradientPass> {
+        let blocks = Blocks::new(self.n_rows(), MIN_ROWS, MAX_BLOCKS);
         let parts = parallel::map(ctx, blocks.ranges().collect(), |rows| {
-            let mut gradient = memory::filled(self.n_cols(), 0.0)?;
-            let mut dense = memory::filled(self.n_cols(), 0.0)?;
+            let mut gradient = memory::try_filled(self.n_cols(), 0.0)?;
+            let mut dense = memory::try_filled(self.n_cols(), 0.0)?;
             line.terms.iter().for_each(|&(feature, w)| dense[feature] = w);
             let mut residuals = Residuals { square: 0.0, with_target: 0.0 };
-            let mut factors = memory::with_capacity(4)?;
+            let mut factors = memory::try_with_capacity(4)?;
             for start in rows.clone().step_by(4) {
                 let few = start..(start + 4).min(rows.end);
                 factors.clear();
@@ -88,10 +88,10 @@ pub trait Wide<F: Float>: Summed<F> {
                 }
                 self.add_rows(few, &factors, &center.means, &mut gradient);
             }
-            Ok(Slopes { gradient, residuals })
+            Ok(GradientPass { gradient, residuals })
         })?;
         let mut parts = parts.into_iter();
-        let none = || Slopes { gradient: Vec::new(), residuals: Residuals { square: 0.0, with_target: 0.0 } };
+        let none = || GradientPass { gradient: Vec::new(), residuals: Residuals { square: 0.0, with_target: 0.0 } };
         let mut sum = parts.next().unwrap_or_else(none);
         for part in parts {
             sum.gradient.iter_mut().zip(part.gradient).for_each(|(sum, value)| *sum += value);
@@ -111,8 +111,8 @@ impl<F: Float> Wide<F> for Dense<'_, F> {
         fit_intercept: bool,
     ) -> Result<Products> {
         let (n, count) = (self.n_cols(), features.len());
-        let mut values = memory::filled(memory::area(self.n_rows(), count)?, F::ZERO)?;
-        let blocks = Blocks::new(self.n_rows(), LEAST_ROWS, MOST_BLOCKS);
+        let mut values = memory::try_filled(memory::checked_len(self.n_rows(), count)?, F::ZERO)?;
+        let blocks = Blocks::new(self.n_rows(), MIN_ROWS, MAX_BLOCKS);
         let jobs = blocks.ranges().zip(values.chunks_mut(blocks.rows() * count)).collect();
         parallel::map(ctx, jobs, |(rows, out): (std::ops::Range<usize>, &mut [F])| {
             for (row, out) in rows.zip(out.chunks_exact_mut(count)) {
@@ -144,10 +144,10 @@ impl<F: Float> Wide<F> for Csr<'_, F> {
         targets: &Targets<F>,
         fit_intercept: bool,
     ) -> Result<Products> {
-        let mut places = memory::filled(self.n_cols(), u32::MAX)?;
+        let mut places = memory::try_filled(self.n_cols(), u32::MAX)?;
         features.iter().enumerate().for_each(|(place, &feature)| places[feature] = place as u32);
         let (mut values, mut indices) = (Vec::new(), Vec::new());
-        let mut starts = memory::with_capacity(self.n_rows() + 1)?;
+        let mut starts = memory::try_with_capacity(self.n_rows() + 1)?;
         starts.push(0);
         for row in 0..self.n_rows() {
             for (feature, value) in self.row(row).filter(|&(feature, _)| places[feature] != u32::MAX) {
@@ -188,7 +188,7 @@ struct Search<'a, F: Float, X> {
     center: Center,
     target_square: f64,
     working: Option<Working>,
-    /// Coefficients and slopes of all features for each target.
+    /// Coefficients and gradients of all features for each target.
     point: Point,
     residuals: Residuals,
 }
@@ -210,9 +210,9 @@ pub fn path<F: Float>(
     let center = x.center(ctx, targets, fit_intercept)?;
     let centred = |row: usize| targets.centred(row, &center.target_means, targets.root(row));
     let target_square = (0..x.n_rows()).flat_map(centred).map(|value| value * value).sum();
-    let mut apart = memory::with_capacity(targets.n_targets)?;
+    let mut apart = memory::try_with_capacity(targets.n_targets)?;
     for target in 0..targets.n_targets {
-        let mut y = memory::with_capacity(x.n_rows())?;
+        let mut y = memory::try_with_capacity(x.n_rows())?;
         y.extend(targets.y.iter().skip(target).step_by(targets.n_targets));
         apart.push(y);
     }
@@ -230,8 +230,8 @@ pub fn path<F: Float>(
     search.join(ctx, Vec::new())?;
     search.look(ctx)?;
     let mut path = Path {
-        coef: memory::with_capacity(memory::area(params.alphas.len(), search.point.w.len())?)?,
-        ends: memory::with_capacity(params.alphas.len())?,
+        coef: memory::try_with_capacity(memory::checked_len(params.alphas.len(), search.point.w.len())?)?,
+        ends: memory::try_with_capacity(params.alphas.len())?,
     };
     for alpha in params.alphas {
         let penalty = params.penalty(*alpha, x.n_rows());
@@ -266,7 +266,7 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
 
     /// The means of the features of the working set, zeros for the others, shape (n_features,).
     fn means(&self) -> Result<Vec<f64>> {
-        let mut means = memory::filled(self.x.n_cols(), 0.0)?;
+        let mut means = memory::try_filled(self.x.n_cols(), 0.0)?;
         if let Some(Working { features, known }) = &self.working {
             features.iter().zip(&known.means).for_each(|(&feature, &mean)| means[feature] = mean);
         }
@@ -276,7 +276,7 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
     /// Takes a pass over the table for each target.
     fn look(&mut self, ctx: &Context) -> Result<()> {
         let means = self.means()?;
-        let mut all = memory::with_capacity(self.point.w.len())?;
+        let mut all = memory::try_with_capacity(self.point.w.len())?;
         self.residuals = Residuals { square: 0.0, with_target: 0.0 };
         let targets = self.apart.iter().zip(&self.center.target_means);
         for ((y, &target_mean), w) in targets.zip(self.point.w.chunks_exact(means.len())) {
@@ -284,7 +284,7 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
             let at_means: f64 = terms.iter().map(|&(feature, w)| means[feature] * w).sum();
             let line = Line { target_mean, intercept: target_mean - at_means, terms: &terms };
             let target = Targets { y, n_targets: 1, weights: self.targets.weights };
-            let Slopes { gradient, residuals } = self.x.slopes(ctx, &target, &self.center, &line)?;
+            let GradientPass { gradient, residuals } = self.x.gradient_pass(ctx, &target, &self.center, &line)?;
             all.extend(gradient);
             self.residuals.square += residuals.square;
             self.residuals.with_target += residuals.with_target;
@@ -310,7 +310,7 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
         loop {
             let gap = self.gap(penalty, params.positive)?;
             let steep = self.steep(penalty, params.positive)?;
-            if gap <= allowed || n_iter >= params.max_iter || tightened > MOST_TIGHTER || !gap.is_finite() {
+            if gap <= allowed || n_iter >= params.max_iter || tightened > MAX_TIGHTER || !gap.is_finite() {
                 return Ok(End { gap, allowed, n_iter });
             }
             if !steep.is_empty() {
@@ -325,7 +325,7 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
             let problem = known.problem(0..self.targets.n_targets);
             let n = self.x.n_cols();
             let places = (0..self.targets.n_targets).flat_map(|target| features.iter().map(move |&j| target * n + j));
-            let mut start = memory::with_capacity(problem.products.len())?;
+            let mut start = memory::try_with_capacity(problem.products.len())?;
             start.extend(places.clone().map(|place| self.point.w[place]));
             let mut point = problem.point(start)?;
             let max_iter = most.min(params.max_iter - n_iter);
@@ -337,23 +337,23 @@ impl<F: Float, X: Wide<F>> Search<'_, F, X> {
         }
     }
 
-    /// Features outside the working set with the steepest slopes, of those whose coefficients would not be zero.
+    /// Features outside the working set with the steepest gradients, of those whose coefficients would not be zero.
     fn steep(&self, penalty: &Penalty, positive: bool) -> Result<Vec<usize>> {
         let known = self.working.as_ref().map_or(&[][..], |working| &working.features);
-        let slopes = match self.targets.n_targets {
+        let gradients = match self.targets.n_targets {
             1 if positive => {
-                let mut slopes = memory::copied(&self.point.gradient)?;
-                slopes.iter_mut().zip(&self.point.w).for_each(|(slope, w)| *slope -= penalty.l2 * w);
-                slopes
+                let mut gradients = memory::try_copied(&self.point.gradient)?;
+                gradients.iter_mut().zip(&self.point.w).for_each(|(gradient, w)| *gradient -= penalty.l2 * w);
+                gradients
             }
-            n_tasks => slopes(penalty, n_tasks, &self.point)?,
+            n_tasks => gradient_norms(penalty, n_tasks, &self.point)?,
         };
-        let slope = |j: usize| slopes[j];
+        let gradient = |j: usize| gradients[j];
         let mut steep: Vec<usize> =
-            (0..slopes.len()).filter(|&j| slope(j) > penalty.l1 && known.binary_search(&j).is_err()).collect();
+            (0..gradients.len()).filter(|&j| gradient(j) > penalty.l1 && known.binary_search(&j).is_err()).collect();
         let most = JOIN.max(known.len());
         if steep.len() > most {
-            steep.select_nth_unstable_by(most, |&a, &b| slope(b).total_cmp(&slope(a)).then(a.cmp(&b)));
+            steep.select_nth_unstable_by(most, |&a, &b| gradient(b).total_cmp(&gradient(a)).then(a.cmp(&b)));
             steep.truncate(most);
         }
         Ok(steep)

@@ -1,6 +1,6 @@
 //! What a descent goes down: how far margins are from targets, and which way.
 //!
-//! Losses and slopes are computed in double precision and hold for margins of any size.
+//! Losses and gradients are computed in double precision and hold for margins of any size.
 
 use crate::common::Float;
 
@@ -28,7 +28,7 @@ impl Loss {
     }
 
     /// The weighted sum of the losses of some samples. Turns `margins`, row-major of shape (n_samples, n_outputs), into
-    /// slopes times weight. `targets` and `weights` have shape (n_samples,); weights count `unit` times, none is 1.
+    /// gradients times weight. `targets` and `weights` have shape (n_samples,); weights count `unit` times, none is 1.
     #[inline(always)]
     pub fn descend<F: Float>(
         self,
@@ -68,16 +68,16 @@ fn sum<F: Float>((margins, targets, weights, unit): Samples<F>, of: impl Fn(f64,
     match weights {
         None => {
             for (margin, target) in margins.iter_mut().zip(targets) {
-                let (loss, slope) = of(margin.to_f64(), target.to_f64());
-                *margin = F::from_f64(unit * slope);
+                let (loss, gradient) = of(margin.to_f64(), target.to_f64());
+                *margin = F::from_f64(unit * gradient);
                 total += loss;
             }
             unit * total
         }
         Some(weights) => {
             for ((margin, target), weight) in margins.iter_mut().zip(targets).zip(weights) {
-                let (weight, (loss, slope)) = (unit * weight.to_f64(), of(margin.to_f64(), target.to_f64()));
-                *margin = F::from_f64(weight * slope);
+                let (weight, (loss, gradient)) = (unit * weight.to_f64(), of(margin.to_f64(), target.to_f64()));
+                *margin = F::from_f64(weight * gradient);
                 total += weight * loss;
             }
             total
@@ -94,9 +94,9 @@ fn sum_of_categories<F: Float>((margins, targets, weights, unit): Samples<F>, n_
         let own = margins[class].to_f64();
         let mut total = 0.0;
         for margin in margins.iter_mut() {
-            let share = (margin.to_f64() - largest).exp();
-            total += share;
-            *margin = F::from_f64(share);
+            let fraction = (margin.to_f64() - largest).exp();
+            total += fraction;
+            *margin = F::from_f64(fraction);
         }
         for margin in margins.iter_mut() {
             *margin = F::from_f64(weight * (margin.to_f64() / total));
@@ -113,9 +113,9 @@ fn logistic(margin: f64, class: f64) -> (f64, f64) {
     // Neither exponential overflows, and no small number is taken from a large one.
     let small = (-margin.abs()).exp();
     let (of_zero, of_one) = if margin > 0.0 { (small, 1.0) } else { (1.0, small) };
-    let slope = if class > 0.5 { -of_zero } else { of_one } / (1.0 + small);
+    let gradient = if class > 0.5 { -of_zero } else { of_one } / (1.0 + small);
     let wrong = if class > 0.5 { -margin } else { margin };
-    (small.ln_1p() + wrong.max(0.0), slope)
+    (small.ln_1p() + wrong.max(0.0), gradient)
 }
 
 #[cfg(test)]
@@ -125,27 +125,30 @@ mod tests {
     const LOSSES: [Loss; 4] = [Loss::SquaredError, Loss::Huber(0.65), Loss::Binary, Loss::Categorical];
 
     fn of(loss: Loss, margins: &[f64], target: f64, weight: f64) -> (f64, Vec<f64>) {
-        let mut slopes = margins.to_vec();
-        let value = loss.descend(&mut slopes, margins.len(), &[target], Some(&[weight]), 1.0);
-        (value, slopes)
+        let mut gradients = margins.to_vec();
+        let value = loss.descend(&mut gradients, margins.len(), &[target], Some(&[weight]), 1.0);
+        (value, gradients)
     }
 
     #[test]
-    fn slopes_are_differences_of_losses() {
+    fn gradients_are_differences_of_losses() {
         for loss in LOSSES {
             for margins in [[0.3, -0.2, 0.9], [-3.0, 2.0, 0.1], [0.0, 0.0, 0.0], [12.0, -7.0, 11.0]] {
                 let margins = if loss == Loss::Categorical { &margins[..] } else { &margins[..1] };
                 for target in [0.0, 1.0] {
-                    let (_, slopes) = of(loss, margins, target, 1.5);
+                    let (_, gradients) = of(loss, margins, target, 1.5);
                     for output in 0..margins.len() {
                         let near = |by: f64| {
                             let mut moved = margins.to_vec();
                             moved[output] += by;
                             of(loss, &moved, target, 1.5).0
                         };
-                        let slope = (near(1e-5) - near(-1e-5)) / 2e-5;
-                        let close = 1e-8 * (1.0 + slope.abs());
-                        assert!((slopes[output] - slope).abs() < close, "{loss:?} {margins:?} {target} {slope}");
+                        let gradient = (near(1e-5) - near(-1e-5)) / 2e-5;
+                        let close = 1e-8 * (1.0 + gradient.abs());
+                        assert!(
+                            (gradients[output] - gradient).abs() < close,
+                            "{loss:?} {margins:?} {target} {gradient}"
+                        );
                     }
                 }
             }
@@ -156,11 +159,11 @@ mod tests {
     fn second_differences_stay_below_the_curvature() {
         for loss in LOSSES {
             for margin in [-2.0, -0.5, 0.0, 0.1, 3.0] {
-                let slope = |margin: f64| {
+                let gradient = |margin: f64| {
                     let margins = if loss == Loss::Categorical { vec![margin, 0.0] } else { vec![margin] };
                     of(loss, &margins, 0.0, 1.0).1[0]
                 };
-                assert!((slope(margin + 1e-4) - slope(margin)) / 1e-4 <= loss.curvature() + 1e-9, "{loss:?}");
+                assert!((gradient(margin + 1e-4) - gradient(margin)) / 1e-4 <= loss.curvature() + 1e-9, "{loss:?}");
             }
         }
     }
@@ -171,10 +174,13 @@ mod tests {
             for margin in [1e4, -1e4, 1e150, -1e150] {
                 let margins = if loss == Loss::Categorical { vec![margin, 0.0, -margin] } else { vec![margin] };
                 for target in [0.0, 1.0] {
-                    let (value, slopes) = of(loss, &margins, target, 1.0);
-                    assert!(value.is_finite() && slopes.iter().all(|slope| slope.is_finite()), "{loss:?} {margin}");
+                    let (value, gradients) = of(loss, &margins, target, 1.0);
+                    assert!(
+                        value.is_finite() && gradients.iter().all(|gradient| gradient.is_finite()),
+                        "{loss:?} {margin}"
+                    );
                     if matches!(loss, Loss::Binary | Loss::Categorical) {
-                        assert!(slopes.iter().all(|slope| slope.abs() <= 1.0));
+                        assert!(gradients.iter().all(|gradient| gradient.abs() <= 1.0));
                     }
                 }
             }
@@ -187,9 +193,9 @@ mod tests {
     #[test]
     fn two_categories_are_the_binary_case() {
         for (margin, class) in [(0.4, 1.0), (-2.0, 0.0), (3.0, 0.0)] {
-            let (binary, slope) = of(Loss::Binary, &[margin], class, 1.0);
-            let (categorical, slopes) = of(Loss::Categorical, &[0.0, margin], class, 1.0);
-            assert!((binary - categorical).abs() < 1e-15 && (slope[0] - slopes[1]).abs() < 1e-15);
+            let (binary, gradient) = of(Loss::Binary, &[margin], class, 1.0);
+            let (categorical, gradients) = of(Loss::Categorical, &[0.0, margin], class, 1.0);
+            assert!((binary - categorical).abs() < 1e-15 && (gradient[0] - gradients[1]).abs() < 1e-15);
         }
     }
 }

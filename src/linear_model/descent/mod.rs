@@ -16,8 +16,8 @@ use crate::common::random::Mt19937;
 use crate::common::{Context, Float, Result, memory};
 use crate::linalg::RowSet;
 use crate::linalg::margins::Margins;
+use crate::optimize::optimizers::{Optimizer, OptimizerState, UpdateRule, decay};
 use crate::optimize::schedule::{Rate, Schedule};
-use crate::optimize::step::{Memory, Rule, Steps, decay};
 
 /// Batches between two looks for an interrupt, at most.
 const BATCHES: usize = 64;
@@ -37,8 +37,8 @@ pub struct Params {
     pub fit_intercept: bool,
     /// Samples of a step.
     pub batch_size: usize,
-    /// How a step follows from slopes.
-    pub rule: Rule,
+    /// How a step follows from gradients.
+    pub rule: UpdateRule,
     /// How long steps are.
     pub schedule: Schedule,
     /// How long the first one is; none: as long as is safe.
@@ -74,7 +74,7 @@ pub struct Fit<F> {
     /// Coefficients (n_outputs, n_features) row-major, then intercepts (n_outputs,).
     pub params: Vec<F>,
     /// What the steps remember.
-    pub memory: Memory<F>,
+    pub memory: OptimizerState<F>,
     /// Of each epoch, the mean of the penalised losses of its batches before their steps.
     pub losses: Vec<f64>,
     /// Of each epoch, the score of the samples that were set aside, if there are.
@@ -125,7 +125,7 @@ pub fn fit<F: Float, X: Margins<F>>(
     ctx: &Context,
     train: &Samples<X, F>,
     aside: Option<&Samples<X, F>>,
-    start: (Vec<F>, Option<Memory<F>>),
+    start: (Vec<F>, Option<OptimizerState<F>>),
     params: &Params,
     random: &mut Mt19937,
     watch: &impl Watch<F>,
@@ -135,8 +135,8 @@ pub fn fit<F: Float, X: Margins<F>>(
     let objective = Objective::new(train, params.loss, params.n_outputs);
     let judge = aside.map(|samples| Objective::new(samples, params.loss, params.n_outputs));
     let mut descent = Descent::new(ctx, objective, start, params)?;
-    let kept = if judge.is_some() { Some(memory::copied(&descent.params)?) } else { None };
-    let mut progress = Progress { how: params, idle: 0, best: f64::INFINITY, kept };
+    let kept = if judge.is_some() { Some(memory::try_copied(&descent.params)?) } else { None };
+    let mut progress = Progress { options: params, idle: 0, best: f64::INFINITY, kept };
     let (mut losses, mut scores) = (Vec::new(), Vec::new());
     let mut end = End::Exhausted;
     for epoch in 0..params.max_iter {
@@ -180,11 +180,11 @@ pub fn fit<F: Float, X: Margins<F>>(
 /// A descent under way.
 struct Descent<'a, X, F> {
     objective: Objective<'a, X, F>,
-    how: &'a Params,
+    options: &'a Params,
     params: Vec<F>,
-    slopes: Vec<F>,
+    gradients: Vec<F>,
     before: Vec<F>,
-    steps: Steps<F>,
+    steps: Optimizer<F>,
     rate: Rate,
     last_rate: f64,
     eta0: f64,
@@ -198,36 +198,36 @@ impl<'a, F: Float, X: Margins<F>> Descent<'a, X, F> {
     fn new(
         ctx: &Context,
         objective: Objective<'a, X, F>,
-        (params, memory): (Vec<F>, Option<Memory<F>>),
-        how: &'a Params,
+        (params, memory): (Vec<F>, Option<OptimizerState<F>>),
+        options: &'a Params,
     ) -> Result<Self> {
-        let (n_params, n_rows) = (objective.n_coef() + how.n_outputs, objective.n_rows());
+        let (n_params, n_rows) = (objective.n_coef() + options.n_outputs, objective.n_rows());
         check_length("parameters", params.len(), n_params)?;
-        check_length("rows of a batch", how.batch_size.min(1), 1)?;
-        let is_whole = how.batch_size >= n_rows;
-        let eta0 = match how.eta0 {
+        check_length("rows of a batch", options.batch_size.min(1), 1)?;
+        let is_whole = options.batch_size >= n_rows;
+        let eta0 = match options.eta0 {
             Some(eta0) => eta0,
-            None => 1.0 / (objective.curvature(ctx, how.batch_size, how.fit_intercept)? + how.penalty.l2),
+            None => 1.0 / (objective.curvature(ctx, options.batch_size, options.fit_intercept)? + options.penalty.l2),
         };
-        let order = if how.shuffle && !is_whole {
-            let mut order = memory::with_capacity(n_rows)?;
+        let order = if options.shuffle && !is_whole {
+            let mut order = memory::try_with_capacity(n_rows)?;
             order.extend(0..n_rows as u32);
             Some(order)
         } else {
             None
         };
         Ok(Self {
-            slopes: memory::filled(n_params, F::ZERO)?,
-            before: memory::filled(if how.penalty.l1 > 0.0 { objective.n_coef() } else { 0 }, F::ZERO)?,
+            gradients: memory::try_filled(n_params, F::ZERO)?,
+            before: memory::try_filled(if options.penalty.l1 > 0.0 { objective.n_coef() } else { 0 }, F::ZERO)?,
             steps: match memory {
-                Some(memory) => Steps::resumed(how.rule, n_params, memory)?,
-                None => Steps::new(how.rule, n_params)?,
+                Some(memory) => Optimizer::resumed(options.rule, n_params, memory)?,
+                None => Optimizer::new(options.rule, n_params)?,
             },
-            rate: Rate::new(how.schedule, eta0),
+            rate: Rate::new(options.schedule, eta0),
             buffers: objective.buffers()?,
             last_rate: eta0,
             objective,
-            how,
+            options,
             params,
             eta0,
             order,
@@ -241,11 +241,11 @@ impl<'a, F: Float, X: Margins<F>> Descent<'a, X, F> {
             random.shuffle(order);
         }
         let mut total = 0.0;
-        for (batch, start) in (0..self.n_rows).step_by(self.how.batch_size).enumerate() {
+        for (batch, start) in (0..self.n_rows).step_by(self.options.batch_size).enumerate() {
             if batch % BATCHES == 0 {
                 ctx.check()?;
             }
-            let end = start.saturating_add(self.how.batch_size).min(self.n_rows);
+            let end = start.saturating_add(self.options.batch_size).min(self.n_rows);
             total += self.step(ctx, start, end, epoch)?;
         }
         Ok(total / self.n_rows as f64)
@@ -257,18 +257,18 @@ impl<'a, F: Float, X: Margins<F>> Descent<'a, X, F> {
             Some(order) => {
                 if end - start <= AHEAD {
                     let last = order.len();
-                    self.objective.samples().expect(&order[(start + AHEAD).min(last)..(end + AHEAD).min(last)]);
+                    self.objective.samples().prefetch(&order[(start + AHEAD).min(last)..(end + AHEAD).min(last)]);
                 }
                 RowSet::List(&order[start..end])
             }
             None => RowSet::Range(start, end),
         };
-        let (n_coef, penalty) = (self.objective.n_coef(), self.how.penalty);
-        let loss = self.objective.slopes(ctx, rows, &self.params, &mut self.buffers, &mut self.slopes)?;
+        let (n_coef, penalty) = (self.objective.n_coef(), self.options.penalty);
+        let loss = self.objective.gradients(ctx, rows, &self.params, &mut self.buffers, &mut self.gradients)?;
         let coef = &mut self.params[..n_coef];
-        let held = penalty.add(coef, &mut self.slopes[..n_coef]) * (end - start) as f64;
-        if !self.how.fit_intercept {
-            self.slopes[n_coef..].fill(F::ZERO);
+        let held = penalty.add(coef, &mut self.gradients[..n_coef]) * (end - start) as f64;
+        if !self.options.fit_intercept {
+            self.gradients[n_coef..].fill(F::ZERO);
         }
         self.last_rate = self.rate.at(self.steps.count() + 1, epoch);
         let seen = self.before.len();
@@ -276,7 +276,7 @@ impl<'a, F: Float, X: Margins<F>> Descent<'a, X, F> {
         if penalty.decays {
             decay(coef, 1.0 - self.last_rate * penalty.l2);
         }
-        self.steps.take(&mut self.params, &self.slopes, self.last_rate);
+        self.steps.take(&mut self.params, &self.gradients, self.last_rate);
         for (at, before) in self.before.iter().enumerate() {
             if *before * self.params[at] < F::ZERO {
                 self.params[at] = F::ZERO;
@@ -289,7 +289,7 @@ impl<'a, F: Float, X: Margins<F>> Descent<'a, X, F> {
 
 /// Whether there is progress.
 struct Progress<'a, F> {
-    how: &'a Params,
+    options: &'a Params,
     /// Epochs without.
     idle: usize,
     best: f64,
@@ -300,7 +300,7 @@ struct Progress<'a, F> {
 impl<F: Float> Progress<'_, F> {
     /// Sees what is to become small; whether to go on.
     fn see(&mut self, value: f64, params: &[F]) -> bool {
-        let gains = self.how.tol.is_none_or(|tol| value < self.best - tol);
+        let gains = self.options.tol.is_none_or(|tol| value < self.best - tol);
         self.idle = if gains { 0 } else { self.idle + 1 };
         if value < self.best {
             self.best = value;
@@ -308,6 +308,6 @@ impl<F: Float> Progress<'_, F> {
                 kept.copy_from_slice(params);
             }
         }
-        self.idle < self.how.n_iter_no_change
+        self.idle < self.options.n_iter_no_change
     }
 }

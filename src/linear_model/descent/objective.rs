@@ -1,7 +1,7 @@
-//! The function that a descent goes down, batch by batch: the mean loss of some samples, its slopes, and penalties.
+//! The function that a descent goes down, batch by batch: the mean loss of some samples, its gradients, and penalties.
 //!
 //! Parameters are one flat buffer: coefficients, row-major of shape (n_outputs, n_features), then intercepts, shape
-//! (n_outputs,). A batch is passed over once, a few rows at a time: margins, what the loss says of them, and the slopes
+//! (n_outputs,). A batch is passed over once, a few rows at a time: margins, what the loss says of them, and the gradients
 //! while the rows are still in the cache. Large batches are cut into blocks that are added up in order.
 
 use super::loss::Loss;
@@ -13,11 +13,11 @@ use crate::linalg::margins::Margins;
 use crate::linalg::{RowSet, Scratch};
 
 /// Products that are worth a block of their own.
-const LEAST_WORK: usize = 1 << 18;
+const MIN_WORK: usize = 1 << 18;
 /// Chains of a sum over coefficients.
 const LANES: usize = 8;
 /// Most blocks of a batch: sums of single precision are short, those of blocks are wide.
-const MOST_BLOCKS: usize = 256;
+const MAX_BLOCKS: usize = 256;
 
 /// Samples, what they should give, and how much they count.
 #[derive(Debug)]
@@ -53,8 +53,8 @@ impl<F: Float, X: Margins<F>> Samples<'_, X, F> {
 
     /// Asks for rows that are read soon.
     #[inline(always)]
-    pub fn expect(&self, rows: &[u32]) {
-        self.x.expect(rows);
+    pub fn prefetch(&self, rows: &[u32]) {
+        self.x.prefetch(rows);
         for &row in rows {
             prefetch(&self.y[row as usize]);
             self.weights.iter().for_each(|weights| prefetch(&weights[row as usize]));
@@ -79,29 +79,29 @@ pub struct Penalty {
 }
 
 impl Penalty {
-    /// The penalty. Adds its slopes to `slopes`; both slices have shape (n_outputs * n_features,).
+    /// The penalty. Adds its gradients to `gradients`; both slices have shape (n_outputs * n_features,).
     ///
-    /// Where magnitudes have a kink, at zero, the slope is the least steep one: a coefficient stays at zero unless the loss
+    /// Where magnitudes have a kink, at zero, the gradient is the least steep one: a coefficient stays at zero unless the loss
     /// pulls stronger than the penalty holds.
-    pub fn add<F: Float>(self, coef: &[F], slopes: &mut [F]) -> f64 {
-        if self.l1 == 0.0 && self.l2 == 0.0 { 0.0 } else { compiled(Pull { penalty: self, coef, slopes }) }
+    pub fn add<F: Float>(self, coef: &[F], gradients: &mut [F]) -> f64 {
+        if self.l1 == 0.0 && self.l2 == 0.0 { 0.0 } else { compiled(Pull { penalty: self, coef, gradients }) }
     }
 }
 
 struct Pull<'k, F> {
     penalty: Penalty,
     coef: &'k [F],
-    slopes: &'k mut [F],
+    gradients: &'k mut [F],
 }
 
 impl<F: Float> Pull<'_, F> {
-    /// The slope of one coefficient, and its magnitude.
+    /// The gradient of one coefficient, and its magnitude.
     #[inline(always)]
-    fn of(coef: F, slope: F, l1: F, l2: F) -> (F, f64) {
-        let slope = slope + l2 * coef;
-        let pulled = if slope > F::ZERO { slope - l1 } else { slope + l1 };
-        let at_zero = if slope.abs() <= l1 { F::ZERO } else { pulled };
-        let aside = if coef > F::ZERO { slope + l1 } else { slope - l1 };
+    fn of(coef: F, gradient: F, l1: F, l2: F) -> (F, f64) {
+        let gradient = gradient + l2 * coef;
+        let pulled = if gradient > F::ZERO { gradient - l1 } else { gradient + l1 };
+        let at_zero = if gradient.abs() <= l1 { F::ZERO } else { pulled };
+        let aside = if coef > F::ZERO { gradient + l1 } else { gradient - l1 };
         (if coef == F::ZERO { at_zero } else { aside }, coef.to_f64().abs())
     }
 }
@@ -112,20 +112,20 @@ impl<F: Float> Loops for Pull<'_, F> {
     #[inline(always)]
     fn run(self) -> f64 {
         let Penalty { l1, l2, decays } = self.penalty;
-        let (hold, share) = (F::from_f64(l1), F::from_f64(if decays { 0.0 } else { l2 }));
+        let (hold, fraction) = (F::from_f64(l1), F::from_f64(if decays { 0.0 } else { l2 }));
         let mut sums = [[0.0; LANES]; 2];
-        let mut groups = (self.coef.chunks_exact(LANES), self.slopes.chunks_exact_mut(LANES));
-        for (coef, slopes) in groups.0.by_ref().zip(groups.1.by_ref()) {
+        let mut groups = (self.coef.chunks_exact(LANES), self.gradients.chunks_exact_mut(LANES));
+        for (coef, gradients) in groups.0.by_ref().zip(groups.1.by_ref()) {
             for lane in 0..LANES {
-                let (slope, size) = Self::of(coef[lane], slopes[lane], hold, share);
-                slopes[lane] = slope;
+                let (gradient, size) = Self::of(coef[lane], gradients[lane], hold, fraction);
+                gradients[lane] = gradient;
                 sums[0][lane] += size;
                 sums[1][lane] += size * size;
             }
         }
-        for (&coef, slope) in groups.0.remainder().iter().zip(groups.1.into_remainder()) {
+        for (&coef, gradient) in groups.0.remainder().iter().zip(groups.1.into_remainder()) {
             let size;
-            (*slope, size) = Self::of(coef, *slope, hold, share);
+            (*gradient, size) = Self::of(coef, *gradient, hold, fraction);
             sums[0][0] += size;
             sums[1][0] += size * size;
         }
@@ -172,55 +172,55 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
         self.n_outputs * self.samples.x.n_cols()
     }
 
-    /// Buffers for [`Objective::slopes`].
+    /// Buffers for [`Objective::gradients`].
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn buffers(&self) -> Result<Buffers<F>> {
         let some = self.samples.x.cached_rows();
-        let gathered = [memory::filled(some, F::ZERO)?, memory::filled(some, F::ZERO)?];
-        Ok(Buffers { margins: memory::filled(some * self.n_outputs, F::ZERO)?, gathered })
+        let gathered = [memory::try_filled(some, F::ZERO)?, memory::try_filled(some, F::ZERO)?];
+        Ok(Buffers { margins: memory::try_filled(some * self.n_outputs, F::ZERO)?, gathered })
     }
 
-    /// The sum of the losses of a batch, weights being one on average over all samples. Writes the slopes of their mean
-    /// along all parameters to `slopes`, shape (n_params,), as is `params`.
+    /// The sum of the losses of a batch, weights being one on average over all samples. Writes the gradients of their mean
+    /// along all parameters to `gradients`, shape (n_params,), as is `params`.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]; [`Error::Interrupted`].
-    pub fn slopes(
+    pub fn gradients(
         &self,
         ctx: &Context,
         batch: RowSet,
         params: &[F],
         buffers: &mut Buffers<F>,
-        slopes: &mut [F],
+        gradients: &mut [F],
     ) -> Result<f64> {
-        let products = self.samples.x.stored() / self.samples.y.len().max(1) * self.n_outputs;
-        let blocks = Blocks::new(batch.len(), (LEAST_WORK / products.max(1)).max(256), MOST_BLOCKS);
-        let share = 1.0 / batch.len() as f64;
+        let products = self.samples.x.nnz() / self.samples.y.len().max(1) * self.n_outputs;
+        let blocks = Blocks::new(batch.len(), (MIN_WORK / products.max(1)).max(256), MAX_BLOCKS);
+        let fraction = 1.0 / batch.len() as f64;
         if blocks.count() == 1 {
-            return Ok(self.pass(batch, params, share, buffers, slopes) / share);
+            return Ok(self.pass(batch, params, fraction, buffers, gradients) / fraction);
         }
         let work = |buffers: &mut Buffers<F>, rows: std::ops::Range<usize>| {
             let part = match batch {
                 RowSet::Range(start, _) => RowSet::Range(start + rows.start, start + rows.end),
                 RowSet::List(list) => RowSet::List(&list[rows]),
             };
-            let mut slopes = memory::filled(params.len(), F::ZERO)?;
-            let loss = self.pass(part, params, share, buffers, &mut slopes);
-            Ok((slopes, loss))
+            let mut gradients = memory::try_filled(params.len(), F::ZERO)?;
+            let loss = self.pass(part, params, fraction, buffers, &mut gradients);
+            Ok((gradients, loss))
         };
         let parts = parallel::map_with(ctx, blocks.ranges().collect(), || self.buffers(), work)?;
-        for (at, slope) in slopes.iter_mut().enumerate() {
-            *slope = F::from_f64(parts.iter().map(|(slopes, _)| slopes[at].to_f64()).sum::<f64>());
+        for (at, gradient) in gradients.iter_mut().enumerate() {
+            *gradient = F::from_f64(parts.iter().map(|(gradients, _)| gradients[at].to_f64()).sum::<f64>());
         }
-        Ok(parts.iter().map(|(_, loss)| loss).sum::<f64>() / share)
+        Ok(parts.iter().map(|(_, loss)| loss).sum::<f64>() / fraction)
     }
 
-    /// `share` times the sum of the losses of some rows; writes that of their slopes.
+    /// `share` times the sum of the losses of some rows; writes that of their gradients.
     #[inline(always)]
-    fn pass(&self, rows: RowSet, params: &[F], share: f64, buffers: &mut Buffers<F>, slopes: &mut [F]) -> f64 {
-        compiled(Pass { of: self, rows, params, share, buffers, slopes })
+    fn pass(&self, rows: RowSet, params: &[F], fraction: f64, buffers: &mut Buffers<F>, gradients: &mut [F]) -> f64 {
+        compiled(Pass { of: self, rows, params, fraction, buffers, gradients })
     }
 
     /// A step of plain descent as long as one over this goes down: surely if batches have all samples, else in the mean.
@@ -234,11 +234,11 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
     pub fn curvature(&self, ctx: &Context, batch_size: usize, fit_intercept: bool) -> Result<f64> {
         let (x, n_rows) = (self.samples.x, self.samples.y.len());
         let constant = f64::from(u8::from(fit_intercept));
-        let blocks = Blocks::new(n_rows, 1024, MOST_BLOCKS);
+        let blocks = Blocks::new(n_rows, 1024, MAX_BLOCKS);
         let parts = parallel::map_with(
             ctx,
             blocks.ranges().collect(),
-            || Ok((Scratch::default(), memory::filled(blocks.rows(), 0.0)?)),
+            || Ok((Scratch::default(), memory::try_filled(blocks.rows(), 0.0)?)),
             |(scratch, norms), rows: std::ops::Range<usize>| {
                 x.squared_norms(rows.clone(), scratch, &mut norms[..rows.len()]);
                 let of_row = |(row, norm): (usize, &f64)| self.unit * self.samples.weight(row) * (norm + constant);
@@ -252,11 +252,11 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
         if batch_size >= n_rows {
             return Ok(self.loss.curvature() * mean);
         }
-        let share = (all - batch) / (batch * (all - 1.0));
-        Ok(2.0 * self.loss.curvature() * (mean * (1.0 - share) + most * share))
+        let fraction = (all - batch) / (batch * (all - 1.0));
+        Ok(2.0 * self.loss.curvature() * (mean * (1.0 - fraction) + most * fraction))
     }
 
-    /// How good the answers are: the share of explained variance, or of right classes.
+    /// How good the answers are: the fraction of explained variance, or of right classes.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]; [`Error::Interrupted`].
@@ -264,7 +264,7 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
         let (y, n_coef) = (self.samples.y, self.n_coef());
         let weight = |row: usize| self.samples.weight(row);
         let mean = (0..y.len()).map(|row| weight(row) * y[row].to_f64()).sum::<f64>() / self.samples.total();
-        let (mut margins, mut good, mut most) = (memory::filled(256 * self.n_outputs, F::ZERO)?, 0.0, 0.0);
+        let (mut margins, mut good, mut most) = (memory::try_filled(256 * self.n_outputs, F::ZERO)?, 0.0, 0.0);
         for start in (0..y.len()).step_by(256) {
             ctx.check()?;
             let rows = RowSet::Range(start, (start + 256).min(y.len()));
@@ -272,7 +272,7 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
             for (i, margins) in margins.chunks_exact(self.n_outputs).take(rows.len()).enumerate() {
                 let (target, weight) = (y[start + i].to_f64(), weight(start + i));
                 let margin = margins[0].to_f64();
-                let (of_answer, of_all) = match self.loss {
+                let (of_prediction, of_all) = match self.loss {
                     Loss::SquaredError | Loss::Huber(_) => ((margin - target).powi(2), (target - mean).powi(2)),
                     Loss::Binary => (f64::from(u8::from((margin > 0.0) == (target > 0.5))), 1.0),
                     Loss::Categorical => {
@@ -282,7 +282,7 @@ impl<'a, F: Float, X: Margins<F>> Objective<'a, X, F> {
                         (f64::from(u8::from(chosen == target as usize)), 1.0)
                     }
                 };
-                good += weight * of_answer;
+                good += weight * of_prediction;
                 most += weight * of_all;
             }
         }
@@ -299,9 +299,9 @@ struct Pass<'k, X, F> {
     of: &'k Objective<'k, X, F>,
     rows: RowSet<'k>,
     params: &'k [F],
-    share: f64,
+    fraction: f64,
     buffers: &'k mut Buffers<F>,
-    slopes: &'k mut [F],
+    gradients: &'k mut [F],
 }
 
 impl<F: Float, X: Margins<F>> Loops for Pass<'_, X, F> {
@@ -309,11 +309,12 @@ impl<F: Float, X: Margins<F>> Loops for Pass<'_, X, F> {
 
     #[inline(always)]
     fn run(self) -> f64 {
-        let Self { of: Objective { samples, loss, n_outputs, unit }, rows, params, share, buffers, slopes } = self;
+        let Self { of: Objective { samples, loss, n_outputs, unit }, rows, params, fraction, buffers, gradients } =
+            self;
         let n_coef = n_outputs * samples.x.n_cols();
         let (coef, intercept) = params.split_at(n_coef);
-        slopes.fill(F::ZERO);
-        let (sums, totals) = slopes.split_at_mut(n_coef);
+        gradients.fill(F::ZERO);
+        let (sums, totals) = gradients.split_at_mut(n_coef);
         let (mut total, some) = (0.0, buffers.margins.len() / n_outputs);
         for start in (0..rows.len()).step_by(some) {
             let end = (start + some).min(rows.len());
@@ -333,8 +334,8 @@ impl<F: Float, X: Margins<F>> Loops for Pass<'_, X, F> {
                     (gathered(samples.y, list, targets), weights)
                 }
             };
-            total += loss.descend(margins, *n_outputs, targets, weights, unit * share);
-            samples.x.add_outer(part, margins, *n_outputs, sums);
+            total += loss.descend(margins, *n_outputs, targets, weights, unit * fraction);
+            samples.x.accumulate_gradient(part, margins, *n_outputs, sums);
             for (output, total) in totals.iter_mut().enumerate() {
                 *total += margins[output..].iter().step_by(*n_outputs).copied().sum::<F>();
             }

@@ -20,7 +20,7 @@ const PLAIN: Params = Params {
     penalty: Penalty { l1: 0.0, l2: 0.0, decays: false },
     fit_intercept: true,
     batch_size: usize::MAX,
-    rule: Rule::Momentum { momentum: 0.0, nesterov: false },
+    rule: UpdateRule::Momentum { momentum: 0.0, nesterov: false },
     schedule: Schedule::Constant,
     eta0: None,
     max_iter: 50,
@@ -35,14 +35,14 @@ fn noise(seed: u32, len: usize) -> Vec<f64> {
     (0..len).map(|_| random.next_f64() * 2.0 - 1.0).collect()
 }
 
-fn descend<F: Float, X: Margins<F>>(samples: &Samples<X, F>, how: &Params) -> Result<Fit<F>> {
-    let n_params = how.n_outputs * (samples.x.n_cols() + 1);
+fn descend<F: Float, X: Margins<F>>(samples: &Samples<X, F>, options: &Params) -> Result<Fit<F>> {
+    let n_params = options.n_outputs * (samples.x.n_cols() + 1);
     let start = (vec![F::ZERO; n_params], None);
-    fit(&Context::serial(), samples, None, start, how, &mut Mt19937::seeded(0), &Nobody)
+    fit(&Context::serial(), samples, None, start, options, &mut Mt19937::seeded(0), &Nobody)
 }
 
 #[test]
-fn slopes_of_an_objective_are_differences_of_its_values() {
+fn gradients_of_an_objective_are_differences_of_its_values() {
     let (n_rows, n_cols) = (23, 5);
     let (values, weights) = (noise(1, n_rows * n_cols), noise(2, n_rows).iter().map(|w| w + 1.5).collect::<Vec<_>>());
     let x = Dense::new(&values, n_rows, n_cols).expect("shape");
@@ -53,24 +53,25 @@ fn slopes_of_an_objective_are_differences_of_its_values() {
         let samples = Samples { x: &x, y: &y, weights: Some(&weights) };
         let objective = Objective::new(&samples, loss, n_outputs);
         let (mut buffers, params) = (objective.buffers().expect("memory"), noise(3, n_outputs * (n_cols + 1)));
-        let mut slopes = vec![0.0; params.len()];
+        let mut gradients = vec![0.0; params.len()];
         let penalty = Penalty { l1: 0.3, l2: 0.7, decays: false };
-        let mut at = |params: &[f64], slopes: &mut [f64]| {
+        let mut at = |params: &[f64], gradients: &mut [f64]| {
             let rows = RowSet::Range(0, n_rows);
             let ctx = Context::serial();
-            let loss = objective.slopes(&ctx, rows, params, &mut buffers, slopes).expect("memory") / n_rows as f64;
+            let loss =
+                objective.gradients(&ctx, rows, params, &mut buffers, gradients).expect("memory") / n_rows as f64;
             let n_coef = objective.n_coef();
-            loss + penalty.add(&params[..n_coef], &mut slopes[..n_coef])
+            loss + penalty.add(&params[..n_coef], &mut gradients[..n_coef])
         };
-        at(&params, &mut slopes);
+        at(&params, &mut gradients);
         for param in 0..params.len() {
             let mut near = |by: f64| {
                 let mut moved = params.clone();
                 moved[param] += by;
                 at(&moved, &mut vec![0.0; params.len()])
             };
-            let slope = (near(1e-6) - near(-1e-6)) / 2e-6;
-            assert!((slopes[param] - slope).abs() < 1e-6, "{loss:?} {param}: {} {slope}", slopes[param]);
+            let gradient = (near(1e-6) - near(-1e-6)) / 2e-6;
+            assert!((gradients[param] - gradient).abs() < 1e-6, "{loss:?} {param}: {} {gradient}", gradients[param]);
         }
     }
 }
@@ -99,11 +100,11 @@ fn storage_of_rows_changes_rounding_alone() {
     let starts: Vec<usize> = (0..=n_rows).map(|row| row * n_cols).collect();
     let indices: Vec<u32> = (0..n_rows * n_cols).map(|at| (at % n_cols) as u32).collect();
     let y: Vec<f64> = (0..n_rows).map(|row| (row % 2) as f64).collect();
-    let how = Params { loss: Loss::Binary, batch_size: 3, max_iter: 5, ..PLAIN };
+    let options = Params { loss: Loss::Binary, batch_size: 3, max_iter: 5, ..PLAIN };
     let x = Dense::new(&values, n_rows, n_cols).expect("shape");
-    let dense = descend(&Samples { x: &x, y: &y, weights: None }, &how).expect("memory");
+    let dense = descend(&Samples { x: &x, y: &y, weights: None }, &options).expect("memory");
     let x = Csr::new(&values, &indices, &starts, n_cols).expect("parts");
-    let csr = descend(&Samples { x: &x, y: &y, weights: None }, &how).expect("memory");
+    let csr = descend(&Samples { x: &x, y: &y, weights: None }, &options).expect("memory");
     assert!(dense.params.iter().zip(&csr.params).all(|(a, b)| (a - b).abs() < 1e-14));
 }
 
@@ -116,12 +117,12 @@ fn what_the_penalty_holds_is_zero_whatever_the_steps() {
     let x = Dense::new(&values, n_rows, n_cols).expect("shape");
     let penalty = Penalty { l1: 0.05, l2: 0.0, decays: false };
     for rule in [
-        Rule::Momentum { momentum: 0.0, nesterov: false },
-        Rule::Momentum { momentum: 0.9, nesterov: false },
-        Rule::Momentum { momentum: 0.9, nesterov: true },
+        UpdateRule::Momentum { momentum: 0.0, nesterov: false },
+        UpdateRule::Momentum { momentum: 0.9, nesterov: false },
+        UpdateRule::Momentum { momentum: 0.9, nesterov: true },
     ] {
-        let how = Params { penalty, rule, max_iter: 2000, ..PLAIN };
-        let fit = descend(&Samples { x: &x, y: &y, weights: None }, &how).expect("memory");
+        let options = Params { penalty, rule, max_iter: 2000, ..PLAIN };
+        let fit = descend(&Samples { x: &x, y: &y, weights: None }, &options).expect("memory");
         assert!(fit.params[2] == 0.0 && fit.params[0] > 1.5 && fit.params[1] < -0.5, "{rule:?} {:?}", fit.params);
     }
 }
@@ -130,8 +131,8 @@ fn what_the_penalty_holds_is_zero_whatever_the_steps() {
 fn steps_that_are_too_long_are_noticed() {
     let x = Dense::new(&[10.0, 20.0, 30.0], 3, 1).expect("shape");
     let samples = Samples { x: &x, y: &[1.0, 2.0, 3.0], weights: None };
-    let how = Params { eta0: Some(1.0), max_iter: 1000, ..PLAIN };
-    let fit = descend(&samples, &how).expect("memory");
+    let options = Params { eta0: Some(1.0), max_iter: 1000, ..PLAIN };
+    let fit = descend(&samples, &options).expect("memory");
     assert!(fit.end == End::Diverged && fit.losses.len() < 200);
 }
 
@@ -139,7 +140,7 @@ fn steps_that_are_too_long_are_noticed() {
 fn classes_without_a_margin_are_refused() {
     let x = Dense::new(&[1.0, 2.0], 2, 1).expect("shape");
     let samples = Samples { x: &x, y: &[0.0, 3.0], weights: None };
-    let how = Params { loss: Loss::Categorical, n_outputs: 3, ..PLAIN };
-    assert!(matches!(descend(&samples, &how), Err(Error::InvalidArgument(_))));
+    let options = Params { loss: Loss::Categorical, n_outputs: 3, ..PLAIN };
+    assert!(matches!(descend(&samples, &options), Err(Error::InvalidArgument(_))));
     assert!(descend(&samples, &Params { n_outputs: 2, ..PLAIN }).is_err());
 }

@@ -33,14 +33,14 @@ struct Scratch {
 pub(super) fn build<F: Float>(ctx: &Context, values: &[F], n_rows: usize, n_cols: usize) -> Result<KdTree> {
     let n_leaves = n_rows.div_ceil(LEAF);
     let n_nodes = (2 * n_leaves).saturating_sub(1);
-    let mut rows = memory::with_capacity(n_rows)?;
+    let mut rows = memory::try_with_capacity(n_rows)?;
     rows.extend(0..n_rows as u32);
-    let size = memory::area(n_leaves * LEAF, n_cols)?;
-    let mut leaves = memory::with_capacity(size)?;
+    let size = memory::checked_len(n_leaves * LEAF, n_cols)?;
+    let mut leaves = memory::try_with_capacity(size)?;
     leaves.extend(values.iter().map(|value| value.to_f64()));
     leaves.resize(size, 0.0);
-    let mut boxes = memory::filled(memory::area(2 * n_nodes, n_cols)?, 0.0)?;
-    let mut least = memory::filled(n_nodes, 0)?;
+    let mut boxes = memory::try_filled(memory::checked_len(2 * n_nodes, n_cols)?, 0.0)?;
+    let mut least = memory::try_filled(n_nodes, 0)?;
     if n_rows > 0 {
         // Near the root parts are large and few, so the levels are done one after the other.
         let job_rows = (JOB_VALUES / n_cols).max(LEAF);
@@ -127,20 +127,20 @@ impl<'a> Part<'a> {
         let spare = n_rows - count + 1;
         reserve(keys, n_rows)?;
         reserve(rows, spare)?;
-        reserve(values, memory::area(spare, n_cols)?)?;
+        reserve(values, memory::checked_len(spare, n_cols)?)?;
         let keys = &mut keys[..n_rows];
         for (place, row) in keys.iter_mut().zip(self.values.chunks_exact(n_cols)) {
             *place = key(row[column]);
         }
         let (below, &mut middle, _) = keys.select_nth_unstable(count);
         // Rows with the middle's key belong to the front as long as there is room for them.
-        let mut room = below.iter().filter(|&&key| key == middle).count();
+        let mut capacity = below.iter().filter(|&&key| key == middle).count();
         let (mut front, mut back) = (0, 0);
         for row in 0..n_rows {
             let key = key(self.values[row * n_cols + column]);
-            let fits = usize::from(key == middle) & usize::from(room > 0);
+            let fits = usize::from(key == middle) & usize::from(capacity > 0);
             let is_first = usize::from(key < middle) | fits;
-            room -= fits;
+            capacity -= fits;
             (self.rows[front], rows[back]) = (self.rows[row], self.rows[row]);
             for column in 0..n_cols {
                 let value = self.values[row * n_cols + column];
@@ -171,7 +171,7 @@ impl<'a> Part<'a> {
 /// Makes a vector at least so long.
 fn reserve<T: Copy + Default>(scratch: &mut Vec<T>, len: usize) -> Result<()> {
     if scratch.len() < len {
-        *scratch = memory::filled(len, T::default())?;
+        *scratch = memory::try_filled(len, T::default())?;
     }
     Ok(())
 }

@@ -15,15 +15,15 @@
 //! Memory, with d features: `8 d + 4` bytes a row, and `(32 d + 8) / LEAF` for the nodes; while it is built, `4 d + 10` more.
 
 mod build;
-mod lists;
+mod cost_model;
+mod leaf_topk;
 mod reach;
 mod search;
 #[cfg(test)]
 mod tests;
-mod worth;
 
+pub use cost_model::is_worth_it;
 pub use reach::{Order, Within};
-pub use worth::is_worth_it;
 
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory};
@@ -50,7 +50,7 @@ impl KdTree {
     /// # Errors
     /// [`Error::Shape`], [`Error::InvalidArgument`], [`Error::OutOfMemory`], [`Error::Interrupted`].
     pub fn build<F: Float>(ctx: &Context, values: &[F], n_rows: usize, n_cols: usize) -> Result<Self> {
-        check_length("values", values.len(), memory::area(n_rows, n_cols)?)?;
+        check_length("values", values.len(), memory::checked_len(n_rows, n_cols)?)?;
         if n_cols == 0 {
             return Err(Error::InvalidArgument("a kd-tree needs at least one feature"));
         }

@@ -4,7 +4,7 @@ use crate::common::{Error, Result, memory};
 use crate::metrics::distance::Additive;
 use crate::metrics::leaf::LEAF;
 
-use super::lists::Neighbor;
+use super::leaf_topk::Neighbor;
 use super::search::Sink;
 
 /// The order of the rows that lie within a radius.
@@ -61,7 +61,7 @@ impl Reach {
     /// Starts a block of queries.
     pub(super) fn start(&mut self, n_queries: usize) -> Result<()> {
         self.all.clear();
-        self.spans = memory::filled(n_queries, (0, 0))?;
+        self.spans = memory::try_filled(n_queries, (0, 0))?;
         Ok(())
     }
 
@@ -91,9 +91,9 @@ impl Reach {
 
     /// What the block found, in the order of its queries.
     pub(super) fn finish<M: Additive>(&self, metric: M, with_distances: bool) -> Result<Found> {
-        let mut counts = memory::with_capacity(self.spans.len())?;
-        let mut indices = memory::with_capacity(self.all.len())?;
-        let mut distances = memory::with_capacity(if with_distances { self.all.len() } else { 0 })?;
+        let mut counts = memory::try_with_capacity(self.spans.len())?;
+        let mut indices = memory::try_with_capacity(self.all.len())?;
+        let mut distances = memory::try_with_capacity(if with_distances { self.all.len() } else { 0 })?;
         for &(start, count) in &self.spans {
             let entries = &self.all[start..start + count as usize];
             counts.push(count);
@@ -131,9 +131,9 @@ impl Within {
     /// Joins what the blocks found, and frees each block as it is copied.
     pub(super) fn join(n_queries: usize, found: Vec<Found>) -> Result<Self> {
         let total = found.iter().map(|block| block.indices.len()).sum();
-        let mut starts = memory::with_capacity(n_queries + 1)?;
-        let mut indices = memory::with_capacity(total)?;
-        let mut distances = memory::with_capacity(found.iter().map(|block| block.distances.len()).sum())?;
+        let mut starts = memory::try_with_capacity(n_queries + 1)?;
+        let mut indices = memory::try_with_capacity(total)?;
+        let mut distances = memory::try_with_capacity(found.iter().map(|block| block.distances.len()).sum())?;
         let mut end = 0;
         starts.push(end);
         for block in found {

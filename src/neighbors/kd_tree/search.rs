@@ -11,11 +11,11 @@ use crate::metrics::distance::Additive;
 use crate::metrics::leaf::{self, LEAF, Lanes, bound_between};
 
 use super::KdTree;
-use super::lists::{Lists, Neighbor};
+use super::leaf_topk::{Lists, Neighbor};
 use super::reach::{Order, Reach, Within};
 
 /// Queries that are put into one tree. More are taken in turns, which bounds the memory for their copies.
-const MOST_QUERIES: usize = 1 << 20;
+const MAX_QUERIES: usize = 1 << 20;
 
 /// Queries walk together if the tree has at most so many rows for each of them; fewer queries lie too far apart.
 const ROWS_PER_QUERY: usize = 8;
@@ -51,9 +51,9 @@ impl KdTree {
             return Ok(());
         }
         let turns = queries
-            .chunks(MOST_QUERIES * self.n_cols)
-            .zip(distances.chunks_mut(MOST_QUERIES * k))
-            .zip(indices.chunks_mut(MOST_QUERIES * k));
+            .chunks(MAX_QUERIES * self.n_cols)
+            .zip(distances.chunks_mut(MAX_QUERIES * k))
+            .zip(indices.chunks_mut(MAX_QUERIES * k));
         for ((queries, distances), indices) in turns {
             let n_queries = queries.len() / self.n_cols;
             let queries = Self::build(ctx, queries, n_queries, self.n_cols)?;
@@ -85,7 +85,7 @@ impl KdTree {
     }
 
     fn check_lists(&self, n_queries: usize, k: usize, distances: &[f64], indices: &[i64]) -> Result<()> {
-        let length = memory::area(n_queries, k)?;
+        let length = memory::checked_len(n_queries, k)?;
         check_length("distances", distances.len(), length)?;
         check_length("indices", indices.len(), length)?;
         if k > self.n_rows {
@@ -184,9 +184,9 @@ impl Scratch {
     pub(super) fn new(n_cols: usize) -> Result<Self> {
         // The stack holds one sibling a level.
         Ok(Self {
-            stack: memory::with_capacity(usize::BITS as usize)?,
-            values: memory::filled(memory::area(n_cols, LEAF)?, 0.0)?,
-            point: memory::filled(n_cols, 0.0)?,
+            stack: memory::try_with_capacity(usize::BITS as usize)?,
+            values: memory::try_filled(memory::checked_len(n_cols, LEAF)?, 0.0)?,
+            point: memory::try_filled(n_cols, 0.0)?,
         })
     }
 }

@@ -217,5 +217,5 @@ fn a_tree_is_worth_it_where_rows_are_told_apart_early() {
     let curve: Vec<f64> = (0..20_000 * 40).map(|i| flat[i / 40] * (i % 40) as f64).collect();
     let tree = KdTree::build(&ctx, &curve, 20_000, 40).unwrap();
     assert!(!is_worth_it(20_000, 40, 5) && tree.is_worth_it(Euclidean, 5).unwrap());
-    assert_eq!(KdTree::build::<f64>(&ctx, &[], 0, 2).unwrap().share_met(Euclidean, 1).unwrap(), 0.0);
+    assert_eq!(KdTree::build::<f64>(&ctx, &[], 0, 2).unwrap().fraction_met(Euclidean, 1).unwrap(), 0.0);
 }

@@ -1,6 +1,6 @@
 //! The duality gap: how much the objective may still be above its minimum, at most.
 
-use super::tasks::{length, slopes};
+use super::tasks::{gradient_norms, length};
 use super::{Penalty, Point, Quadratic};
 use crate::common::Result;
 
@@ -9,7 +9,7 @@ use crate::common::Result;
 pub struct Gap {
     /// Objective less the value of the dual at a feasible point. Without penalties, the squared length of the gradient.
     pub value: f64,
-    /// The largest slope, by which the residuals are made feasible.
+    /// The largest gradient, by which the residuals are made feasible.
     pub dual_norm: f64,
 }
 
@@ -25,8 +25,8 @@ pub struct Residuals {
 impl Gap {
     /// The gap at a point, whose gradient is `XᵀR`.
     ///
-    /// With a penalty on the size, the residuals are shrunk until no slope exceeds it; with one on the square alone, the
-    /// dual takes any residuals, and punishes slopes.
+    /// With a penalty on the size, the residuals are shrunk until no gradient exceeds it; with one on the square alone, the
+    /// dual takes any residuals, and punishes gradients.
     pub fn at(residuals: Residuals, penalty: &Penalty, positive: bool, point: &Point) -> Self {
         let (mut size, mut square) = (0.0, 0.0);
         for w in point.w.iter().filter(|w| **w != 0.0) {
@@ -36,11 +36,11 @@ impl Gap {
         if penalty.l1 == 0.0 {
             return Self::smooth(residuals, penalty, square, point);
         }
-        let slopes = point.gradient.iter().zip(&point.w).map(|(gradient, w)| gradient - penalty.l2 * w);
+        let gradients = point.gradient.iter().zip(&point.w).map(|(gradient, w)| gradient - penalty.l2 * w);
         let dual_norm = if positive {
-            slopes.fold(f64::NEG_INFINITY, f64::max)
+            gradients.fold(f64::NEG_INFINITY, f64::max)
         } else {
-            slopes.fold(0.0, |largest, slope| f64::max(largest, slope.abs()))
+            gradients.fold(0.0, |largest, gradient| f64::max(largest, gradient.abs()))
         };
         Self::sharp(residuals, penalty, size, square, dual_norm)
     }
@@ -56,23 +56,23 @@ impl Gap {
         }
         let n = point.w.len() / n_tasks;
         let size = (0..n).map(|j| length(point.w[j..].iter().step_by(n).copied())).sum();
-        let dual_norm = slopes(penalty, n_tasks, point)?.into_iter().fold(0.0, f64::max);
+        let dual_norm = gradient_norms(penalty, n_tasks, point)?.into_iter().fold(0.0, f64::max);
         Ok(Self::sharp(residuals, penalty, size, square, dual_norm))
     }
 
     /// Without a penalty on the size, given the square of the coefficients.
     fn smooth(residuals: Residuals, penalty: &Penalty, square: f64, point: &Point) -> Self {
-        let slope_square = point.gradient.iter().map(|slope| slope * slope).sum();
+        let gradient_square = point.gradient.iter().map(|gradient| gradient * gradient).sum();
         let value = if penalty.l2 == 0.0 {
-            slope_square
+            gradient_square
         } else {
             let objective = residuals.square + 0.5 * penalty.l2 * square;
-            objective - residuals.with_target + slope_square / (2.0 * penalty.l2)
+            objective - residuals.with_target + gradient_square / (2.0 * penalty.l2)
         };
-        Self { value, dual_norm: slope_square }
+        Self { value, dual_norm: gradient_square }
     }
 
-    /// With one, given size and square of the coefficients and the largest slope.
+    /// With one, given size and square of the coefficients and the largest gradient.
     fn sharp(residuals: Residuals, penalty: &Penalty, size: f64, square: f64, dual_norm: f64) -> Self {
         let squares = residuals.square + penalty.l2 * square;
         let scale = if dual_norm > penalty.l1 { penalty.l1 / dual_norm } else { 1.0 };

@@ -86,8 +86,8 @@ impl Point {
     pub fn at(problem: &Quadratic, w: Vec<f64>) -> Result<Self> {
         let n = problem.products.len();
         check_length("coef", w.len(), n)?;
-        check_length("products", problem.squares.len(), memory::area(n, n)?)?;
-        let mut point = Self { w, gradient: memory::copied(problem.products)? };
+        check_length("products", problem.squares.len(), memory::checked_len(n, n)?)?;
+        let mut point = Self { w, gradient: memory::try_copied(problem.products)? };
         for j in (0..n).filter(|&j| point.w[j] != 0.0) {
             add_multiple(&mut point.gradient, -point.w[j], problem.row(j));
         }
@@ -124,10 +124,10 @@ pub fn descend(
     point: &mut Point,
 ) -> Result<End> {
     let n = problem.products.len();
-    let mut diagonal = memory::with_capacity(n)?;
+    let mut diagonal = memory::try_with_capacity(n)?;
     diagonal.extend((0..n).map(|j| problem.row(j)[j]));
     let mut random = params.seed.map(OurRandR::seeded);
-    let mut features = memory::with_capacity(n)?;
+    let mut features = memory::try_with_capacity(n)?;
     features.extend((0..n).filter(|&j| penalty.l1 == 0.0 || diagonal[j] != 0.0));
     let allowed = params.tol * problem.target_square;
     let mut gap = Gap::of(problem, penalty, params.positive, point);
@@ -195,8 +195,8 @@ fn screen(
     let (radius, scale) = ((2.0 * gap.value.abs()).sqrt() / penalty.l1, gap.dual_norm.max(penalty.l1));
     // All are judged by the gradient that the gap was computed with.
     let is_out = |j: usize, point: &Point| {
-        let slope = point.gradient[j] - penalty.l2 * point.w[j];
-        1.0 - (slope / scale).abs() > radius * (diagonal[j] + penalty.l2).sqrt()
+        let gradient = point.gradient[j] - penalty.l2 * point.w[j];
+        1.0 - (gradient / scale).abs() > radius * (diagonal[j] + penalty.l2).sqrt()
     };
     let mut out = Vec::new();
     features.retain(|&j| {
@@ -237,11 +237,11 @@ mod tests {
                 assert!(end.gap <= end.allowed && end.n_iter > 0 && end.n_iter < 1000);
                 let again = Point::at(&problem, point.w.clone()).expect("memory");
                 for j in 0..8 {
-                    let slope = again.gradient[j] - l2 * again.w[j];
-                    assert!((slope - point.gradient[j] + l2 * point.w[j]).abs() < 1e-12);
+                    let gradient = again.gradient[j] - l2 * again.w[j];
+                    assert!((gradient - point.gradient[j] + l2 * point.w[j]).abs() < 1e-12);
                     match point.w[j] {
-                        0.0 => assert!(slope <= l1 + 1e-6 && (positive || slope >= -l1 - 1e-6)),
-                        w => assert!((slope - l1 * w.signum()).abs() < 1e-6 && (w > 0.0 || !positive)),
+                        0.0 => assert!(gradient <= l1 + 1e-6 && (positive || gradient >= -l1 - 1e-6)),
+                        w => assert!((gradient - l1 * w.signum()).abs() < 1e-6 && (w > 0.0 || !positive)),
                     }
                 }
             }

@@ -15,8 +15,8 @@ use crate::common::{Context, Result, memory};
 use crate::linalg::vectors::add_multiple;
 
 /// Between these, a sum of squares has all its digits.
-const LEAST_SQUARE: f64 = 1e-280;
-const MOST_SQUARE: f64 = 1e280;
+const MIN_SQUARE: f64 = 1e-280;
+const MAX_SQUARE: f64 = 1e280;
 
 /// Least squares for several tasks in products. Coefficients and gradients are of shape (n_tasks, n).
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +58,8 @@ impl<'a> Tasks<'a> {
         }
         let n = self.n_features();
         check_length("coef", w.len(), self.products.len())?;
-        check_length("products", self.squares.len(), memory::area(n, n)?)?;
-        let mut gradient = memory::copied(self.products)?;
+        check_length("products", self.squares.len(), memory::checked_len(n, n)?)?;
+        let mut gradient = memory::try_copied(self.products)?;
         for (gradient, w) in gradient.chunks_exact_mut(n).zip(w.chunks_exact(n)) {
             for (j, w) in w.iter().enumerate().filter(|(_, w)| **w != 0.0) {
                 add_multiple(gradient, -w, self.row(j));
@@ -81,12 +81,12 @@ impl<'a> Tasks<'a> {
 
     fn descend_together(&self, ctx: &Context, penalty: &Penalty, params: &Params, point: &mut Point) -> Result<End> {
         let n = self.n_features();
-        let mut diagonal = memory::with_capacity(n)?;
+        let mut diagonal = memory::try_with_capacity(n)?;
         diagonal.extend((0..n).map(|j| self.row(j)[j]));
         let mut random = params.seed.map(OurRandR::seeded);
-        let mut features = memory::with_capacity(n)?;
+        let mut features = memory::try_with_capacity(n)?;
         features.extend((0..n).filter(|&j| penalty.l1 == 0.0 || diagonal[j] != 0.0));
-        let mut block = memory::filled(self.n_tasks, 0.0)?;
+        let mut block = memory::try_filled(self.n_tasks, 0.0)?;
         let allowed = params.tol * self.target_square;
         let mut gap = self.gap(penalty, point)?;
         if gap.value <= allowed {
@@ -174,8 +174,8 @@ impl<'a> Tasks<'a> {
         point: &mut Point,
     ) -> Result<()> {
         let (radius, scale) = ((2.0 * gap.value.abs()).sqrt() / penalty.l1, gap.dual_norm.max(penalty.l1));
-        let slopes = slopes(penalty, self.n_tasks, point)?;
-        let stays = |j: usize| 1.0 - slopes[j] / scale <= radius * (diagonal[j] + penalty.l2).sqrt();
+        let gradient_norms = gradient_norms(penalty, self.n_tasks, point)?;
+        let stays = |j: usize| 1.0 - gradient_norms[j] / scale <= radius * (diagonal[j] + penalty.l2).sqrt();
         for &j in features.iter().filter(|&&j| !stays(j)) {
             (0..self.n_tasks).for_each(|task| self.set(point, task, j, 0.0));
         }
@@ -184,22 +184,22 @@ impl<'a> Tasks<'a> {
     }
 }
 
-/// The lengths of the slopes of each feature for all tasks, shape (n,).
+/// The lengths of the gradients of each feature for all tasks, shape (n,).
 ///
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`].
-pub fn slopes(penalty: &Penalty, n_tasks: usize, point: &Point) -> Result<Vec<f64>> {
+pub fn gradient_norms(penalty: &Penalty, n_tasks: usize, point: &Point) -> Result<Vec<f64>> {
     let n = point.w.len() / n_tasks;
-    let slope = |at: usize| point.gradient[at] - penalty.l2 * point.w[at];
-    let mut lengths = memory::with_capacity(n)?;
-    lengths.extend((0..n).map(|j| length((0..n_tasks).map(|task| slope(task * n + j)))));
+    let gradient = |at: usize| point.gradient[at] - penalty.l2 * point.w[at];
+    let mut lengths = memory::try_with_capacity(n)?;
+    lengths.extend((0..n).map(|j| length((0..n_tasks).map(|task| gradient(task * n + j)))));
     Ok(lengths)
 }
 
 /// The length of a vector, also where its square overflows or vanishes.
 pub(super) fn length(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let square: f64 = values.clone().map(|value| value * value).sum();
-    if (LEAST_SQUARE..MOST_SQUARE).contains(&square) {
+    if (MIN_SQUARE..MAX_SQUARE).contains(&square) {
         return square.sqrt();
     }
     let largest = values.clone().fold(0.0, |largest, value| f64::max(largest, value.abs()));
@@ -236,7 +236,7 @@ mod tests {
                 let end = problem.descend(&Context::serial(), &penalty, &params, &mut point).expect("end");
                 assert!(end.gap <= end.allowed && end.n_iter > 0 && end.n_iter < 2000);
                 let again = problem.point(point.w.clone()).expect("memory");
-                let lengths = slopes(&penalty, 3, &again).expect("memory");
+                let lengths = gradient_norms(&penalty, 3, &again).expect("memory");
                 for j in 0..8 {
                     let w: Vec<f64> = (0..3).map(|task| point.w[task * 8 + j]).collect();
                     let length = w.iter().map(|w| w * w).sum::<f64>().sqrt();
@@ -245,8 +245,8 @@ mod tests {
                         continue;
                     }
                     for (task, w) in w.iter().enumerate() {
-                        let slope = again.gradient[task * 8 + j] - l2 * w;
-                        assert!((slope - l1 * w / length).abs() < 1e-6);
+                        let gradient = again.gradient[task * 8 + j] - l2 * w;
+                        assert!((gradient - l1 * w / length).abs() < 1e-6);
                     }
                 }
             }
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_tasks_share_the_penalty_of_one() {
+    fn equal_tasks_divide_the_penalty_of_one() {
         let (squares, products, target_square) = products(4);
         let one = Tasks { squares: &squares, products: &products[..8], n_tasks: 1, target_square };
         let twice = [&products[..8], &products[..8]].concat();

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent on a linear predictor: one row at a time, in an order that is shuffled for every pass.
 //!
-//! A step goes against the slope of the loss at one row; the penalty on the squared length is a multiplication of all
+//! A step goes against the gradient of the loss at one row; the penalty on the squared length is a multiplication of all
 //! coefficients, that on the magnitudes is paid in the columns that the row meets. Steps shrink by a [`Schedule`], or
 //! are as long as it takes to correct the prediction ([`Schedule::PassiveAggressive`]). A step needs the one before, so
 //! that one thread takes them all; what the next rows are is known, and another one may bring them.
@@ -23,10 +23,10 @@ use crate::common::error::check_length;
 use crate::common::simd::{Loops, compiled, prefetch};
 use crate::common::{Context, Error, Float, Result, memory, parallel};
 use crate::linalg::Dense;
-use crate::linalg::steps::{Steps, Summation};
+use crate::linalg::row_updates::{RowDotAxpy, Summation};
 
-/// Slopes beyond it are cut, so that one row cannot carry the coefficients away.
-const MOST_SLOPE: f64 = 1e12;
+/// Gradients beyond it are cut, so that one row cannot carry the coefficients away.
+const MAX_GRADIENT: f64 = 1e12;
 /// Rows that are asked for ahead of time.
 const AHEAD: usize = 8;
 /// Stored values up to which sums are taken in the order of the columns, as a plain loop takes them: time does not matter.
@@ -34,10 +34,10 @@ const FEW_VALUES: usize = 1 << 20;
 /// Stored values between two looks at whether to go on.
 const WORK_OF_CHUNK: usize = 1 << 22;
 /// Below it, [`Schedule::Adaptive`] does not shorten its steps.
-const LEAST_STEP: f64 = 1e-6;
+const MIN_STEP: f64 = 1e-6;
 /// Rows that are looked at by one worker at a time, at least.
-const LEAST_ROWS: usize = 1024;
-const MOST_BLOCKS: usize = 64;
+const MIN_ROWS: usize = 1024;
+const MAX_BLOCKS: usize = 64;
 const SHORTENED_BY: f64 = 5.0;
 
 /// How long steps are.
@@ -90,7 +90,7 @@ pub struct Params {
     pub penalty: Penalty,
     /// The weight of the penalty.
     pub alpha: f64,
-    /// The share of magnitudes in [`Penalty::ElasticNet`].
+    /// The fraction of magnitudes in [`Penalty::ElasticNet`].
     pub l1_ratio: f64,
     /// How long steps are.
     pub schedule: Schedule,
@@ -200,7 +200,7 @@ pub struct Fit<F> {
 /// # Errors
 /// [`Error::Shape`]; [`Error::InvalidArgument`] for more rows than an index holds; [`Error::OutOfMemory`];
 /// [`Error::Interrupted`]; what the observer says.
-pub fn descend<F: Float, R: Steps<F>>(
+pub fn descend<F: Float, R: RowDotAxpy<F>>(
     ctx: &Context,
     data: &Data<R, F>,
     start: &Model<F>,
@@ -248,7 +248,7 @@ pub fn descend<F: Float, R: Steps<F>>(
             best = score.unwrap_or(objective);
         }
         if idle >= stopping.patience {
-            if params.schedule == Schedule::Adaptive && walk.eta > LEAST_STEP {
+            if params.schedule == Schedule::Adaptive && walk.eta > MIN_STEP {
                 walk.eta /= SHORTENED_BY;
                 idle = 0;
             } else {
@@ -266,8 +266,8 @@ pub fn descend<F: Float, R: Steps<F>>(
 
 /// The longest step that does not make an error of the coefficients larger, whichever the row: one with a curvature of
 /// one along that row. None is asked for where time does not matter.
-fn steady_step<F: Float, R: Steps<F>>(ctx: &Context, data: &Data<R, F>, params: &Params) -> Result<f64> {
-    if data.rows.stored() <= FEW_VALUES {
+fn steady_step<F: Float, R: RowDotAxpy<F>>(ctx: &Context, data: &Data<R, F>, params: &Params) -> Result<f64> {
+    if data.rows.nnz() <= FEW_VALUES {
         return Ok(f64::NEG_INFINITY);
     }
     let curvature = match params.schedule {
@@ -278,7 +278,7 @@ fn steady_step<F: Float, R: Steps<F>>(ctx: &Context, data: &Data<R, F>, params: 
         return Ok(f64::INFINITY);
     }
     let [positive, other] = params.side_weights;
-    let blocks = Blocks::new(data.weights.len(), LEAST_ROWS, MOST_BLOCKS).ranges().collect();
+    let blocks = Blocks::new(data.weights.len(), MIN_ROWS, MAX_BLOCKS).ranges().collect();
     let longest = parallel::map(ctx, blocks, |rows| Ok(compiled(Longest { data, rows })))?;
     let longest = longest.into_iter().fold(0.0, f64::max) * positive.abs().max(other.abs());
     Ok(1.0 / (curvature * longest))
@@ -290,7 +290,7 @@ struct Longest<'l, 'd, R, F> {
     rows: Range<usize>,
 }
 
-impl<F: Float, R: Steps<F>> Loops for Longest<'_, '_, R, F> {
+impl<F: Float, R: RowDotAxpy<F>> Loops for Longest<'_, '_, R, F> {
     type Output = f64;
 
     #[inline(always)]
@@ -339,7 +339,7 @@ impl<'p, F: Float> Walk<'p, F> {
             Penalty::Magnitudes | Penalty::ElasticNet => Measure::LengthAndMagnitudes,
         };
         let first = (1.0 / params.alpha.sqrt()).sqrt();
-        let first_eta = first / 1f64.max(params.loss.slope(1.0, -first));
+        let first_eta = first / 1f64.max(params.loss.gradient(1.0, -first));
         Ok(Self {
             params,
             vector: Vector::new(&start.coef, start.average_coef.as_deref(), measure)?,
@@ -354,7 +354,7 @@ impl<'p, F: Float> Walk<'p, F> {
                 Penalty::None | Penalty::ElasticNet => params.l1_ratio,
             },
             due: 0.0,
-            paid: memory::filled(if has_magnitudes { start.coef.len() } else { 0 }, F::ZERO)?,
+            paid: memory::try_filled(if has_magnitudes { start.coef.len() } else { 0 }, F::ZERO)?,
             is_measured,
             steady,
             loss: 0.0,
@@ -364,18 +364,18 @@ impl<'p, F: Float> Walk<'p, F> {
     }
 
     /// Takes all rows once.
-    fn pass<R: Steps<F>>(&mut self, ctx: &Context, data: &Data<R, F>, order: &mut Order) -> Result<()> {
+    fn pass<R: RowDotAxpy<F>>(&mut self, ctx: &Context, data: &Data<R, F>, order: &mut Order) -> Result<()> {
         (self.loss, self.objective) = (0.0, 0.0);
         if self.params.shuffle {
             order.shuffle(self.params.seed)?;
         }
         let order = order.rows();
         // One thread alone has no time to lose by copying.
-        let has_help = ctx.threads() > 1 && data.rows.stored() > FEW_VALUES;
+        let has_help = ctx.threads() > 1 && data.rows.nnz() > FEW_VALUES;
         if R::GATHERS && self.params.shuffle && data.held_out.is_none() && has_help {
             return self.gathering_pass(ctx, data, order);
         }
-        let stored = (data.rows.stored() / order.len().max(1)).max(1);
+        let stored = (data.rows.nnz() / order.len().max(1)).max(1);
         let rows = (WORK_OF_CHUNK / stored).max(1);
         for start in (0..order.len()).step_by(rows) {
             ctx.check()?;
@@ -386,9 +386,9 @@ impl<'p, F: Float> Walk<'p, F> {
     }
 
     /// Takes all rows once: some of them while the next are gathered.
-    fn gathering_pass<R: Steps<F>>(&mut self, ctx: &Context, data: &Data<R, F>, order: &[u32]) -> Result<()> {
+    fn gathering_pass<R: RowDotAxpy<F>>(&mut self, ctx: &Context, data: &Data<R, F>, order: &[u32]) -> Result<()> {
         let n_cols = data.rows.n_cols();
-        let most = Gathered::<F>::most_rows(n_cols);
+        let most = Gathered::<F>::max_rows(n_cols);
         let (mut ready, mut next) = (Gathered::pieces(n_cols)?, Gathered::pieces(n_cols)?);
         let mut n_ready = 0;
         for rows in order.chunks(most * PIECES).map(Some).chain([None]) {
@@ -415,7 +415,7 @@ impl<'p, F: Float> Walk<'p, F> {
 
     /// Takes one row.
     #[inline(always)]
-    fn step<R: Steps<F>>(&mut self, data: &Data<R, F>, row: usize) {
+    fn step<R: RowDotAxpy<F>>(&mut self, data: &Data<R, F>, row: usize) {
         let params = self.params;
         let (target, weight) = (data.targets[row].to_f64(), data.weights[row]);
         match params.schedule {
@@ -443,7 +443,7 @@ impl<'p, F: Float> Walk<'p, F> {
                 let needed = params.loss.value(target, prediction) / (squares + 0.5 / params.eta0);
                 self.direction(target, prediction) * needed
             }
-            _ => -self.eta * params.loss.slope(target, prediction).clamp(-MOST_SLOPE, MOST_SLOPE),
+            _ => -self.eta * params.loss.gradient(target, prediction).clamp(-MAX_GRADIENT, MAX_GRADIENT),
         };
         update *= (side * weight).to_f64();
         if matches!(params.penalty, Penalty::Squares | Penalty::ElasticNet) {
@@ -549,7 +549,7 @@ struct Chunk<'c, 'p, 'd, R, F> {
     end: usize,
 }
 
-impl<F: Float, R: Steps<F>> Loops for Chunk<'_, '_, '_, R, F> {
+impl<F: Float, R: RowDotAxpy<F>> Loops for Chunk<'_, '_, '_, R, F> {
     type Output = ();
 
     #[inline(always)]

@@ -7,7 +7,7 @@ use super::Data;
 use crate::common::random::OurRandR;
 use crate::common::{Float, Result, memory};
 use crate::linalg::Dense;
-use crate::linalg::steps::Steps;
+use crate::linalg::row_updates::RowDotAxpy;
 
 /// Bytes of rows that one worker gathers at a time.
 const GATHERED_BYTES: usize = 1 << 18;
@@ -26,7 +26,7 @@ pub(super) struct Order {
 impl Order {
     /// As the rows lie.
     pub(super) fn new(count: u32) -> Result<Self> {
-        let mut rows = memory::with_capacity(count as usize)?;
+        let mut rows = memory::try_with_capacity(count as usize)?;
         rows.extend(0..count);
         Ok(Self { rows, drawn: Vec::new(), next: Vec::new(), is_drawn: false })
     }
@@ -44,8 +44,8 @@ impl Order {
             return Ok(());
         }
         if self.drawn.is_empty() {
-            self.drawn = memory::copied(&self.rows)?;
-            self.next = memory::filled(self.rows.len(), 0)?;
+            self.drawn = memory::try_copied(&self.rows)?;
+            self.next = memory::try_filled(self.rows.len(), 0)?;
         }
         let positions = self.next.iter_mut().zip(&self.drawn);
         positions.for_each(|(row, &position)| *row = self.rows[position as usize]);
@@ -74,26 +74,26 @@ pub(super) struct Gathered<F> {
 
 impl<F: Float> Gathered<F> {
     /// Rows in a piece.
-    pub(super) fn most_rows(n_cols: usize) -> usize {
+    pub(super) fn max_rows(n_cols: usize) -> usize {
         (GATHERED_BYTES / (n_cols * size_of::<F>())).max(1)
     }
 
     /// As many pieces as are gathered at once, without rows so far.
     pub(super) fn pieces(n_cols: usize) -> Result<Vec<Self>> {
-        let most = Self::most_rows(n_cols);
+        let most = Self::max_rows(n_cols);
         let piece = |_| {
             Ok(Self {
                 n_cols,
-                values: memory::with_capacity(memory::area(most, n_cols)?)?,
-                targets: memory::with_capacity(most)?,
-                weights: memory::with_capacity(most)?,
+                values: memory::try_with_capacity(memory::checked_len(most, n_cols)?)?,
+                targets: memory::try_with_capacity(most)?,
+                weights: memory::try_with_capacity(most)?,
             })
         };
         (0..PIECES).map(piece).collect()
     }
 
     /// Takes other rows.
-    pub(super) fn fill<R: Steps<F>>(&mut self, data: &Data<R, F>, rows: &[u32]) {
+    pub(super) fn fill<R: RowDotAxpy<F>>(&mut self, data: &Data<R, F>, rows: &[u32]) {
         self.values.clear();
         data.rows.append_rows(rows, &mut self.values);
         self.targets.clear();

@@ -6,10 +6,10 @@
 //! Reference: L. Bottou, "Stochastic Gradient Descent Tricks", Neural Networks: Tricks of the Trade (2012), section 5.
 
 use crate::common::{Float, Result, memory};
-use crate::linalg::steps::{Steps, Summation, Sums};
+use crate::linalg::row_updates::{RowDotAxpy, Summation, Sums};
 
 /// A factor below it goes into the values, so that no digits are lost.
-const fn least_factor<F>() -> f64 {
+const fn min_factor<F>() -> f64 {
     if size_of::<F>() == size_of::<f32>() { 1e-6 } else { 1e-9 }
 }
 
@@ -42,23 +42,23 @@ struct Average<F> {
 impl<F: Float> Vector<F> {
     /// Begins at `start`, and with an average if there is one so far; both of shape (n_features,).
     pub(super) fn new(start: &[F], average: Option<&[F]>, measure: Measure) -> Result<Self> {
-        let average = average.map(memory::copied).transpose()?;
+        let average = average.map(memory::try_copied).transpose()?;
         let average = average.map(|values| Average { values, own: 0.0, shared: 1.0 });
         let squares = start.iter().fold(0.0, |sum, &w| sum + (w * w).to_f64());
         let magnitudes = start.iter().fold(0.0, |sum, &w| sum + w.abs().to_f64());
         let sums = Sums { squares, magnitudes };
-        Ok(Self { values: memory::copied(start)?, factor: 1.0, sums, measure, average })
+        Ok(Self { values: memory::try_copied(start)?, factor: 1.0, sums, measure, average })
     }
 
     /// The product with a row.
     #[inline(always)]
-    pub(super) fn product(&self, rows: &impl Steps<F>, row: usize, summation: Summation) -> f64 {
+    pub(super) fn product(&self, rows: &impl RowDotAxpy<F>, row: usize, summation: Summation) -> f64 {
         F::from_f64(rows.product(row, &self.values, summation) * self.factor).to_f64()
     }
 
     /// Adds a row times `step`.
     #[inline(always)]
-    pub(super) fn add(&mut self, rows: &impl Steps<F>, row: usize, step: f64) {
+    pub(super) fn add(&mut self, rows: &impl RowDotAxpy<F>, row: usize, step: f64) {
         let factor = F::from_f64(self.factor);
         let step = (F::from_f64(step) / factor).to_f64();
         if self.measure == Measure::Nothing {
@@ -72,17 +72,17 @@ impl<F: Float> Vector<F> {
 
     /// Takes the coefficients as they are after a row times `step` was added into the average, as the `count`-th.
     #[inline(always)]
-    pub(super) fn take_into_average(&mut self, rows: &impl Steps<F>, row: usize, step: f64, count: f64) {
+    pub(super) fn take_into_average(&mut self, rows: &impl RowDotAxpy<F>, row: usize, step: f64, count: f64) {
         let factor = self.factor;
         let Some(average) = &mut self.average else { return };
         let (own, step) = (average.own, -F::from_f64(step).to_f64() / factor);
         rows.visit(row, &mut average.values, |x, sum| *sum = F::from_f64(sum.to_f64() + own * x.to_f64() * step));
         let count = F::from_f64(count).to_f64();
-        let share = 1.0 / count;
+        let fraction = 1.0 / count;
         if count > 1.0 {
-            average.shared /= 1.0 - share;
+            average.shared /= 1.0 - fraction;
         }
-        average.own += share * average.shared * factor;
+        average.own += fraction * average.shared * factor;
     }
 
     /// Multiplies the coefficients.
@@ -92,7 +92,7 @@ impl<F: Float> Vector<F> {
         self.factor *= by.to_f64();
         self.sums.squares *= (by * by).to_f64();
         self.sums.magnitudes *= by.abs().to_f64();
-        if self.factor < least_factor::<F>() {
+        if self.factor < min_factor::<F>() {
             self.settle();
         }
     }
@@ -116,7 +116,7 @@ impl<F: Float> Vector<F> {
     /// Reference: Y. Tsuruoka, J. Tsujii, S. Ananiadou, "Stochastic Gradient Descent Training for L1-regularized
     /// Log-linear Models with Cumulative Penalty", ACL 2009.
     #[inline(always)]
-    pub(super) fn truncate(&mut self, rows: &impl Steps<F>, row: usize, due: f64, paid: &mut [F]) {
+    pub(super) fn truncate(&mut self, rows: &impl RowDotAxpy<F>, row: usize, due: f64, paid: &mut [F]) {
         let factor = self.factor;
         rows.visit_two(row, &mut self.values, paid, |w, paid| {
             let before = w.to_f64();

@@ -33,7 +33,7 @@ impl Columns {
         // The transpose of CSC is CSR, with a row per feature.
         let rows = if is_sparse { x.getattr("T")? } else { x.clone() };
         let columns = with_dtype!(Samples::new(&rows)?, rows => {
-            let work = rows.stored() as u64 * LOOK;
+            let work = rows.nnz() as u64 * LOOK;
             match &rows {
                 Matrix::Dense { values, n_rows, n_cols } => {
                     let values = values.slice();
@@ -61,7 +61,7 @@ impl Columns {
 
 /// A checked copy.
 fn indices(values: &[i64], complaint: &'static str) -> PyResult<Vec<u32>> {
-    let mut checked = memory::with_capacity(values.len()).map_err(error::exception)?;
+    let mut checked = memory::try_with_capacity(values.len()).map_err(error::exception)?;
     for &value in values {
         checked.push(u32::try_from(value).map_err(|_| PyValueError::new_err(complaint))?);
     }

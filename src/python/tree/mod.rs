@@ -1,4 +1,4 @@
-//! The door of the tree room: [`grow`] makes trees, [`walk`] uses them, [`records`] takes them in and gives them out.
+//! Python bindings for `tree`: [`grow`] makes trees, [`walk`] uses them, [`records`] takes them in and gives them out.
 
 pub(super) mod grow;
 pub(super) mod records;
@@ -12,5 +12,5 @@ pub(super) mod tree {
     #[pymodule_export]
     use super::grow::{Columns, grow};
     #[pymodule_export]
-    use super::walk::{apply, check, classify, decision_path, few, predict, prune, pruning_path};
+    use super::walk::{apply, check, classify, decision_path, predict, prune, pruning_path, small_rows};
 }

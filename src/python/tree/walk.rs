@@ -59,7 +59,7 @@ pub(super) fn predict<'py>(
     let (n_outputs, n_classes) = table.shape();
     let (nodes, values) = (table.nodes.slice(), table.values.slice());
     with_samples!(x, samples => {
-        let width = memory::area(n_outputs, n_classes).map_err(error::exception)?;
+        let width = memory::checked_len(n_outputs, n_classes).map_err(error::exception)?;
         let found = run(py, n_threads, work(samples), |ctx| walk::predict(ctx, nodes, values, width, samples))?;
         Ok(PyArray1::from_vec(py, found).reshape([samples.n_rows(), n_outputs, n_classes])?.into_any())
     })
@@ -119,7 +119,7 @@ pub(super) fn decision_path<'py>(
 
 /// A few plain, finite rows of `n_features` as float32; None for anything else, which needs to be validated.
 #[pyfunction]
-pub(super) fn few<'py>(x: &Array<'py>, n_features: usize) -> PyResult<Option<Array<'py>>> {
+pub(super) fn small_rows<'py>(x: &Array<'py>, n_features: usize) -> PyResult<Option<Array<'py>>> {
     let Ok(untyped) = x.cast_exact::<PyUntypedArray>() else { return Ok(None) };
     if !matches!(*untyped.shape(), [_, n_cols] if n_cols == n_features) || !(1..=FEW).contains(&untyped.len()) {
         return Ok(None);
@@ -128,7 +128,7 @@ pub(super) fn few<'py>(x: &Array<'py>, n_features: usize) -> PyResult<Option<Arr
         return Ok(values.slice().iter().all(|value| value.is_finite()).then(|| x.clone()));
     }
     let Some(values) = Values::<f64>::in_place(x) else { return Ok(None) };
-    let mut narrow = memory::with_capacity(values.slice().len()).map_err(error::exception)?;
+    let mut narrow = memory::try_with_capacity(values.slice().len()).map_err(error::exception)?;
     narrow.extend(values.slice().iter().map(|&value| value as f32));
     let is_finite = narrow.iter().all(|value: &f32| value.is_finite());
     Ok(if is_finite { Some(array::matrix(x.py(), narrow, n_features)?) } else { None })

@@ -196,7 +196,7 @@ impl<'a, C: Criterion> Builder<'a, C> {
 
 /// The vector with room for `more`, doubled when it is full.
 fn grown<T>(vec: &mut Vec<T>, more: usize) -> Result<&mut Vec<T>> {
-    let wanted = memory::area(vec.len().max(more), size_of::<T>())?;
+    let wanted = memory::checked_len(vec.len().max(more), size_of::<T>())?;
     vec.try_reserve(more).map_err(|_| Error::OutOfMemory { bytes: wanted })?;
     Ok(vec)
 }

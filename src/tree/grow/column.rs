@@ -54,12 +54,13 @@ impl Column {
     pub(super) fn sparse(entries: &mut [(u32, u32)], n_rows: usize) -> Result<Self> {
         // Bits of all rows are found faster; they are kept where they are not longer.
         if size_of::<u32>() * n_rows <= size_of_val(entries) {
-            let mut bits = memory::filled(n_rows, ZERO)?;
+            let mut bits = memory::try_filled(n_rows, ZERO)?;
             entries.iter().for_each(|&(row, rank)| bits[row as usize] = rank);
             return Ok(Self::dense(bits));
         }
         entries.sort_unstable();
-        let (mut rows, mut bits) = (memory::with_capacity(entries.len())?, memory::with_capacity(entries.len())?);
+        let (mut rows, mut bits) =
+            (memory::try_with_capacity(entries.len())?, memory::try_with_capacity(entries.len())?);
         rows.extend(entries.iter().map(|entry| entry.0));
         bits.extend(entries.iter().map(|entry| entry.1));
         let has_missing = bits.contains(&u32::MAX);
@@ -70,7 +71,7 @@ impl Column {
     /// The column of `rows`, in their order, of which `places` says where each stands. Ranks stay what they are.
     pub(super) fn take(&self, rows: &[u32], places: &Places) -> Result<Self> {
         fn picked<R: Copy>(ranks: &[R], rows: &[u32]) -> Result<Vec<R>> {
-            let mut found = memory::with_capacity(rows.len())?;
+            let mut found = memory::try_with_capacity(rows.len())?;
             found.extend(rows.iter().map(|&row| ranks[row as usize]));
             Ok(found)
         }
@@ -78,14 +79,14 @@ impl Column {
             Ranks::Narrow(ranks) => Ranks::Narrow(picked(ranks, rows)?),
             Ranks::Wide(bits) => Ranks::Wide(picked(bits, rows)?),
             Ranks::Sparse { rows: known, bits } => {
-                let mut entries = memory::with_capacity(known.iter().map(|&row| places.of(row).len()).sum())?;
+                let mut entries = memory::try_with_capacity(known.iter().map(|&row| places.of(row).len()).sum())?;
                 for (&row, &bits) in known.iter().zip(bits) {
                     entries.extend(places.of(row).iter().map(|&place| (place, bits)));
                 }
                 return Self::sparse(&mut entries, rows.len());
             }
         };
-        let (values, close) = (memory::copied(&self.values)?, memory::copied(&self.close)?);
+        let (values, close) = (memory::try_copied(&self.values)?, memory::try_copied(&self.close)?);
         Ok(Self { ranks, values, missing: self.missing, has_missing: self.has_missing, close })
     }
 
@@ -97,8 +98,8 @@ impl Column {
         if n_values >= NARROW {
             return Ok(None);
         }
-        let mut values = memory::with_capacity(n_values)?;
-        let mut ranks = memory::filled(bits.len(), n_values as u16)?;
+        let mut values = memory::try_with_capacity(n_values)?;
+        let mut ranks = memory::try_filled(bits.len(), n_values as u16)?;
         let mut last = u32::MAX;
         for &key in keys {
             let bits = (key >> 32) as u32;
@@ -114,7 +115,7 @@ impl Column {
         let are_close = |pair: &[f32]| pair[1] <= pair[0] + CLOSE;
         let mut close = Vec::new();
         if values.windows(2).any(are_close) {
-            close = memory::filled(values.len().div_ceil(64), 0)?;
+            close = memory::try_filled(values.len().div_ceil(64), 0)?;
             for (rank, _) in values.windows(2).enumerate().filter(|(_, pair)| are_close(pair)) {
                 close[rank / 64] |= 1 << (rank % 64);
             }

@@ -73,11 +73,11 @@ impl Columns {
     /// # Errors
     /// A shape that does not fit, memory refused, or an interruption.
     pub fn dense<F: Float>(ctx: &Context, values: &[F], n_rows: usize, n_columns: usize) -> Result<Self> {
-        check_length("values", values.len(), memory::area(n_rows, n_columns)?)?;
+        check_length("values", values.len(), memory::checked_len(n_rows, n_columns)?)?;
         check_rows(n_rows)?;
         let groups: Vec<_> = (0..n_columns).step_by(TOGETHER).map(|j| j..(j + TOGETHER).min(n_columns)).collect();
         let groups = parallel::map(ctx, groups, |group| {
-            let columns = group.clone().map(|_| memory::filled(n_rows, 0)).collect::<Result<Vec<_>>>();
+            let columns = group.clone().map(|_| memory::try_filled(n_rows, 0)).collect::<Result<Vec<_>>>();
             let mut columns = columns?;
             for (row, cells) in values.chunks_exact(n_columns).enumerate() {
                 for (column, cell) in columns.iter_mut().zip(&cells[group.clone()]) {
@@ -113,7 +113,7 @@ impl Columns {
         }
         let ranges: Vec<_> = starts.windows(2).map(|pair| pair[0]..pair[1]).collect();
         let columns = parallel::map(ctx, ranges, |range| {
-            let mut entries = memory::with_capacity(range.len())?;
+            let mut entries = memory::try_with_capacity(range.len())?;
             for (value, &row) in values[range.clone()].iter().zip(&rows[range]) {
                 let value = value.to_f64() as f32;
                 if value != 0.0 {
@@ -205,7 +205,7 @@ impl Columns {
             Form::Lists if self.ordered.get().is_none() => {
                 let ordered = self.sorted(ctx, |_, keys| {
                     Ok(Arc::new(Ordered {
-                        keys: memory::copied(keys)?,
+                        keys: memory::try_copied(keys)?,
                         is_coarse: Column::is_coarse(keys, self.n_rows),
                     }))
                 })?;
@@ -262,7 +262,7 @@ impl Columns {
         }
         if let Some(ordered) = self.ordered.get() {
             let ordered = parallel::map(ctx, ordered.iter().collect(), |ordered| {
-                let mut own = memory::with_capacity(rows.len())?;
+                let mut own = memory::try_with_capacity(rows.len())?;
                 for key in &ordered.keys {
                     own.extend(places.of(*key as u32).iter().map(|&place| key >> 32 << 32 | u64::from(place)));
                 }
@@ -275,7 +275,7 @@ impl Columns {
 
     /// The bits of all dense columns, row after row.
     fn by_row(&self) -> Result<Vec<u32>> {
-        let mut cells = memory::filled(memory::area(self.n_rows, self.len())?, 0)?;
+        let mut cells = memory::try_filled(memory::checked_len(self.n_rows, self.len())?, 0)?;
         let blocks = cells.chunks_mut((BLOCK * self.len()).max(1)).zip((0..).step_by(BLOCK));
         for (block, start) in blocks {
             for (j, bits) in self.plain.iter().map(|column| column.bits().unwrap_or(&[])).enumerate() {
@@ -292,7 +292,7 @@ impl Columns {
         parallel::map_with(ctx, self.plain.iter().collect(), scratch, |(keys, spare), column: &Arc<Column>| {
             column.keys(keys)?;
             if spare.len() < keys.len() {
-                *spare = memory::filled(keys.len(), 0)?;
+                *spare = memory::try_filled(keys.len(), 0)?;
             }
             let n = keys.len();
             order::sort(keys, &mut spare[..n]);
@@ -312,7 +312,7 @@ impl Columns {
 
     /// The features for a tree of a form that is [prepared](Columns::prepare).
     pub(super) fn features(&self, form: Form) -> Result<Vec<Feature<'_>>> {
-        let mut features = memory::with_capacity(self.len())?;
+        let mut features = memory::try_with_capacity(self.len())?;
         features.extend(self.plain.iter().map(|column| Feature { column, is_coarse: false, keys: &[] }));
         match form {
             Form::Values => {}
@@ -342,12 +342,12 @@ pub(super) struct Places {
 impl Places {
     /// Of `taken` in a data set of `n_rows` rows.
     fn new(taken: &[u32], n_rows: usize) -> Result<Self> {
-        let mut starts = memory::filled(n_rows + 1, 0)?;
+        let mut starts = memory::try_filled(n_rows + 1, 0)?;
         for &row in taken {
             *starts[1..].get_mut(row as usize).ok_or(Error::InvalidArgument("a row to take is not there"))? += 1;
         }
         (0..n_rows).for_each(|row| starts[row + 1] += starts[row]);
-        let (mut places, mut next) = (memory::filled(taken.len(), 0)?, memory::copied(&starts)?);
+        let (mut places, mut next) = (memory::try_filled(taken.len(), 0)?, memory::try_copied(&starts)?);
         for (place, &row) in (0..).zip(taken) {
             places[next[row as usize] as usize] = place;
             next[row as usize] += 1;

@@ -31,9 +31,9 @@ pub(super) struct Drawn(usize);
 
 impl Features {
     pub(super) fn new(n: usize) -> Result<Self> {
-        let mut order = memory::with_capacity(n)?;
+        let mut order = memory::try_with_capacity(n)?;
         order.extend(0..n as u32);
-        Ok(Self { order, constants: memory::filled(n, 0)? })
+        Ok(Self { order, constants: memory::try_filled(n, 0)? })
     }
 
     /// The features not known to be constant in a node with `known` constants.

@@ -16,9 +16,9 @@ mod columns;
 mod criteria;
 mod features;
 mod frontier;
-mod lists;
 mod order;
 mod part;
+mod presorted;
 mod search;
 mod splitter;
 mod stored;
@@ -84,7 +84,7 @@ pub struct Params<'a> {
     pub max_features: usize,
     /// Most leaves; with a number, the most promising leaf is expanded first.
     pub max_leaf_nodes: Option<usize>,
-    /// Smallest gain of a split, weighted by the share of the samples.
+    /// Smallest gain of a split, weighted by the fraction of the samples.
     pub min_impurity_decrease: f64,
     /// By feature: 1 if the value may only rise with it, -1 if only fall, else 0.
     pub monotonic: Option<&'a [i8]>,

@@ -60,8 +60,8 @@ mod tests {
     fn samples_stand_as_swaps_would_leave_them() {
         let mut random = OurRandR::seeded(7);
         for n in 0..40_u32 {
-            for share in 0..=8 {
-                let sides: Vec<bool> = (0..n).map(|_| random.draw() % 8 < share).collect();
+            for fraction in 0..=8 {
+                let sides: Vec<bool> = (0..n).map(|_| random.draw() % 8 < fraction).collect();
                 let goes_left = |sample: u32| sides[sample as usize];
                 let (mut ours, mut theirs): (Vec<u32>, Vec<u32>) = ((0..n).collect(), (0..n).collect());
                 let n_left = part(&mut ours, &mut vec![0; n as usize], |_, sample| goes_left(sample));

@@ -71,10 +71,10 @@ impl<S> Scratch<S> {
     pub(super) fn new<C: Criterion<Sides = S>>(criterion: &C, n: usize, gathers: bool) -> Result<Self> {
         let n_ranks = if gathers { n } else { 0 };
         Ok(Self {
-            ranks: memory::filled(n_ranks, 0)?,
-            best: memory::filled(n_ranks, 0)?,
-            keys: memory::filled(n, 0)?,
-            spare: memory::filled(n, 0)?,
+            ranks: memory::try_filled(n_ranks, 0)?,
+            best: memory::try_filled(n_ranks, 0)?,
+            keys: memory::try_filled(n, 0)?,
+            spare: memory::try_filled(n, 0)?,
             sides: criterion.sides(n)?,
         })
     }

@@ -28,7 +28,7 @@ impl Stored {
     /// Of those columns that are sparse.
     pub(super) fn new(columns: &[Arc<Column>], n_rows: usize) -> Result<Self> {
         let stored = || columns.iter().zip(0..).filter_map(|(column, feature)| Some((feature, column.stored()?)));
-        let mut starts = memory::filled(n_rows + 1, 0)?;
+        let mut starts = memory::try_filled(n_rows + 1, 0)?;
         for (_, (rows, _)) in stored() {
             rows.iter().for_each(|&row| starts[row as usize] += 1);
         }
@@ -38,7 +38,7 @@ impl Stored {
             *start = sum;
         }
         // Each start is the end of its row until the row is filled, from its end on.
-        let mut entries = memory::filled(sum, (0, 0))?;
+        let mut entries = memory::try_filled(sum, (0, 0))?;
         for (feature, (rows, bits)) in stored() {
             for (&row, &bits) in rows.iter().zip(bits) {
                 starts[row as usize] -= 1;
@@ -76,8 +76,8 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(n_features: usize) -> Result<Self> {
         Ok(Self {
-            places: memory::filled(n_features, (0, 0))?,
-            filled: memory::with_capacity(n_features)?,
+            places: memory::try_filled(n_features, (0, 0))?,
+            filled: memory::try_with_capacity(n_features)?,
             ..Self::default()
         })
     }

@@ -44,7 +44,7 @@ impl Targets<'_> {
         if self.n_outputs() == 0 {
             return Err(Error::InvalidArgument("no output to learn"));
         }
-        let expected = memory::area(n_rows, self.n_outputs())?;
+        let expected = memory::checked_len(n_rows, self.n_outputs())?;
         match self {
             Self::Values { values, .. } => check_length("targets", values.len(), expected),
             Self::Classes { codes, n_classes } => {

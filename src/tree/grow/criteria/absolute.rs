@@ -50,8 +50,8 @@ impl<'a> Absolute<'a> {
             return Err(Error::InvalidArgument("this criterion is for numbers"));
         };
         let n_rows = values.len() / n_outputs;
-        let mut ranks = memory::filled(values.len(), 0)?;
-        let mut rows: Vec<u32> = memory::with_capacity(n_rows)?;
+        let mut ranks = memory::try_filled(values.len(), 0)?;
+        let mut rows: Vec<u32> = memory::try_with_capacity(n_rows)?;
         for (k, ranks) in ranks.chunks_exact_mut(n_rows.max(1)).enumerate() {
             let of = |row: u32| values[row as usize * n_outputs + k];
             rows.clear();
@@ -63,7 +63,7 @@ impl<'a> Absolute<'a> {
                 ranks[rows[i] as usize] = rank;
             }
         }
-        let mut samples = memory::with_capacity(n_rows)?;
+        let mut samples = memory::try_with_capacity(n_rows)?;
         if by_row {
             samples.extend(0..n_rows as u32);
         }
@@ -125,15 +125,15 @@ impl Criterion for Absolute<'_> {
         Ok(Sides {
             at: 0,
             left_weight: 0.0,
-            left_errors: memory::filled(n, 0.0)?,
-            right_errors: memory::filled(n, 0.0)?,
-            left_medians: memory::filled(n, 0.0)?,
-            right_medians: memory::filled(n, 0.0)?,
-            medians: memory::filled(self.n_outputs, 0.0)?,
+            left_errors: memory::try_filled(n, 0.0)?,
+            right_errors: memory::try_filled(n, 0.0)?,
+            left_medians: memory::try_filled(n, 0.0)?,
+            right_medians: memory::try_filled(n, 0.0)?,
+            medians: memory::try_filled(self.n_outputs, 0.0)?,
             fenwick: Fenwick::new(n)?,
-            keys: memory::with_capacity(n)?,
-            sorted: memory::with_capacity(n)?,
-            places: memory::with_capacity(n)?,
+            keys: memory::try_with_capacity(n)?,
+            sorted: memory::try_with_capacity(n)?,
+            places: memory::try_with_capacity(n)?,
         })
     }
 

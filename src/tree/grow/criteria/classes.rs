@@ -6,12 +6,12 @@
 use std::marker::PhantomData;
 
 use super::super::targets::Targets;
-use super::counts::clip_share;
+use super::counts::clip_fraction;
 use super::impurity::Impurity;
 use super::{Criterion, SWEEP, from_left, mask, round, sample};
 use crate::common::{Error, Result, memory};
 
-/// Share of the weights that the roundings of a measure stay below.
+/// Fraction of the weights that the roundings of a measure stay below.
 const SLACK: f64 = 1e-13;
 /// What products near the smallest numbers may lose on top.
 const TINY: f64 = 1e-280;
@@ -64,7 +64,7 @@ impl<'a, I: Impurity> Classes<'a, I> {
             Some(*sum)
         }));
         let n_rows = codes.len() / n_classes.len().max(1);
-        let mut samples = memory::with_capacity(n_rows)?;
+        let mut samples = memory::try_with_capacity(n_rows)?;
         if by_row {
             samples.extend(0..n_rows as u32);
         }
@@ -72,7 +72,7 @@ impl<'a, I: Impurity> Classes<'a, I> {
         if let (true, [_], Some(weights)) = (I::SQUARES, n_classes, weights)
             && weights.iter().all(|&weight| weight >= 0.0)
         {
-            let mut all = memory::with_capacity(n_rows)?;
+            let mut all = memory::try_with_capacity(n_rows)?;
             if by_row {
                 all.extend(weights.iter().copied().zip(codes.iter().copied()));
             }
@@ -86,7 +86,7 @@ impl<'a, I: Impurity> Classes<'a, I> {
             by_row,
             swept,
             weights_round: round(weights),
-            totals: memory::filled(n_classes.iter().sum(), 0.0)?,
+            totals: memory::try_filled(n_classes.iter().sum(), 0.0)?,
             starts,
             weight: 0.0,
             kind: PhantomData,
@@ -172,9 +172,9 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
 
     fn sides(&self, _n: usize) -> Result<Sides> {
         let n = self.totals.len();
-        let (left, right) = (memory::filled(n, 0.0)?, memory::filled(n, 0.0)?);
+        let (left, right) = (memory::try_filled(n, 0.0)?, memory::try_filled(n, 0.0)?);
         let (weights, lefts, rights) = ([0.0; SWEEP], [0.0; SWEEP], [0.0; SWEEP]);
-        let (both, before) = ([[0.0; 2]; SWEEP], memory::filled(n, 0.0)?);
+        let (both, before) = ([[0.0; 2]; SWEEP], memory::try_filled(n, 0.0)?);
         let (left_weight, right_weight, before_weight) = (0.0, 0.0, 0.0);
         Ok(Sides { at: 0, left, right, left_weight, right_weight, weights, lefts, rights, both, before, before_weight })
     }
@@ -219,12 +219,12 @@ impl<I: Impurity> Criterion for Classes<'_, I> {
     fn value(&self, _sides: &mut Sides, _keys: &[u64], out: &mut [f64]) {
         for (pair, out) in self.starts.windows(2).zip(out.chunks_exact_mut(self.max_n_classes)) {
             let totals = &self.totals[pair[0]..pair[1]];
-            out.iter_mut().zip(totals).for_each(|(share, total)| *share = total / self.weight);
+            out.iter_mut().zip(totals).for_each(|(fraction, total)| *fraction = total / self.weight);
         }
     }
 
     fn clip(&self, value: &mut [f64], lower: f64, upper: f64) {
-        clip_share(value, lower, upper);
+        clip_fraction(value, lower, upper);
     }
 
     fn reset(&self, sides: &mut Sides, _keys: &[u64]) {
@@ -334,7 +334,7 @@ mod tests {
         let values: Vec<f32> = (0..n * n_columns).map(|_| random.next_f64() as f32).collect();
         let columns = Columns::dense(&ctx, &values, n, n_columns)?;
         for n_classes in [1, 2, 3, 5] {
-            let codes: Vec<u32> = (0..n).map(|_| random.at_most(n_classes as u64 - 1) as u32).collect();
+            let codes: Vec<u32> = (0..n).map(|_| random.at_max(n_classes as u64 - 1) as u32).collect();
             let targets = Targets::Classes { codes: &codes, n_classes: &[n_classes] };
             for scale in [1.0, 1e-12, 1e-160, 1e150] {
                 let weights: Vec<f64> = (0..n).map(|_| scale * random.next_f64().powi(9)).collect();

@@ -14,7 +14,7 @@ use crate::common::{Result, memory};
 /// Square of the largest sum of weights: integers up to here are exact in f64.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Share of the weights that the roundings of a measure stay below.
+/// Fraction of the weights that the roundings of a measure stay below.
 const SLACK: f64 = 1e-13;
 
 /// Largest mean weight for which a table of logarithms is kept.
@@ -68,7 +68,7 @@ impl<I: Impurity, const BY_ROW: bool> Counts<I, BY_ROW> {
         if most < 1.0 || total * total >= EXACT || !weights.is_none_or(|weights| weights.iter().all(whole)) {
             return Ok(None);
         }
-        let mut payloads = memory::with_capacity(codes.len())?;
+        let mut payloads = memory::try_with_capacity(codes.len())?;
         match weights {
             None => payloads.extend(codes.iter().map(|&code| 1 << class_bits | code as u16)),
             Some(weights) => {
@@ -78,7 +78,7 @@ impl<I: Impurity, const BY_ROW: bool> Counts<I, BY_ROW> {
         }
         let mut logs = Vec::new();
         if !I::SQUARES && total <= TABLE_PER_ROW * codes.len() as f64 {
-            logs = memory::with_capacity(total as usize + 1)?;
+            logs = memory::try_with_capacity(total as usize + 1)?;
             logs.extend(
                 (0..=total as u64).map(|weight| if weight == 0 { 0.0 } else { weight as f64 * (weight as f64).ln() }),
             );
@@ -87,9 +87,9 @@ impl<I: Impurity, const BY_ROW: bool> Counts<I, BY_ROW> {
             payloads,
             logs,
             class_bits,
-            local: memory::with_capacity(if BY_ROW { 0 } else { codes.len() })?,
+            local: memory::try_with_capacity(if BY_ROW { 0 } else { codes.len() })?,
             n: 0,
-            totals: memory::filled(n_classes, 0)?,
+            totals: memory::try_filled(n_classes, 0)?,
             weight: 0,
             squares: 0,
             kind: PhantomData,
@@ -201,7 +201,7 @@ impl<I: Impurity, const BY_ROW: bool> Criterion for Counts<I, BY_ROW> {
         let n_classes = self.totals.len();
         Ok(Sides {
             at: 0,
-            left: memory::filled(n_classes, 0)?,
+            left: memory::try_filled(n_classes, 0)?,
             weight: 0,
             left_squares: 0,
             right_squares: 0,
@@ -210,7 +210,7 @@ impl<I: Impurity, const BY_ROW: bool> Criterion for Counts<I, BY_ROW> {
             lefts: [0.0; SWEEP],
             rights: [0.0; SWEEP],
             log_sum: 0.0,
-            before: memory::filled(n_classes, 0)?,
+            before: memory::try_filled(n_classes, 0)?,
         })
     }
 
@@ -254,11 +254,11 @@ impl<I: Impurity, const BY_ROW: bool> Criterion for Counts<I, BY_ROW> {
     }
 
     fn value(&self, _sides: &mut Sides, _keys: &[u64], out: &mut [f64]) {
-        out.iter_mut().zip(&self.totals).for_each(|(share, total)| *share = *total as f64 / self.weight());
+        out.iter_mut().zip(&self.totals).for_each(|(fraction, total)| *fraction = *total as f64 / self.weight());
     }
 
     fn clip(&self, value: &mut [f64], lower: f64, upper: f64) {
-        clip_share(value, lower, upper);
+        clip_fraction(value, lower, upper);
     }
 
     #[inline]
@@ -399,8 +399,8 @@ fn squares(left: f64, second: f64, total: f64, seconds: f64) -> (f64, f64) {
     (first * first + second * second, rest * rest + others * others)
 }
 
-/// Monotonic features are for two classes: the share of the first is clipped, the second takes the rest.
-pub(super) fn clip_share(value: &mut [f64], lower: f64, upper: f64) {
+/// Monotonic features are for two classes: the fraction of the first is clipped, the second takes the rest.
+pub(super) fn clip_fraction(value: &mut [f64], lower: f64, upper: f64) {
     value[0] = super::clipped(value[0], lower, upper);
     if let [first, second, ..] = value {
         *second = 1.0 - *first;

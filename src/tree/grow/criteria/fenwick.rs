@@ -26,7 +26,7 @@ pub(super) struct Found {
 impl Fenwick {
     /// With room for `n` ranks.
     pub(super) fn new(n: usize) -> Result<Self> {
-        Ok(Self { sums: memory::filled(n + 1, (0.0, 0.0))?, size: 0, total: (0.0, 0.0) })
+        Ok(Self { sums: memory::try_filled(n + 1, (0.0, 0.0))?, size: 0, total: (0.0, 0.0) })
     }
 
     /// Empties it for ranks `0..size`.

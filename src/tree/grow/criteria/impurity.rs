@@ -48,8 +48,8 @@ impl Impurity for Entropy {
         let mut entropy = sum;
         for weight in weights {
             if weight > 0.0 {
-                let share = weight / total;
-                entropy -= share * log2(share);
+                let fraction = weight / total;
+                entropy -= fraction * log2(fraction);
             }
         }
         entropy

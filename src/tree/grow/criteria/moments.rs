@@ -12,7 +12,7 @@ use crate::common::{Error, Result, memory};
 /// Sums that rounding could have left where zero belongs; a Poisson mean has to be larger.
 const NO_SUM: f64 = 10.0 * f64::EPSILON;
 
-/// Share of a number that a few roundings stay below.
+/// Fraction of a number that a few roundings stay below.
 const SLACK: f64 = 1e-14;
 /// What products near the smallest numbers may lose on top.
 const TINY: f64 = 1e-280;
@@ -185,11 +185,11 @@ impl<'a, L: Loss, const SINGLE: bool> Moments<'a, L, SINGLE> {
             return Err(Error::InvalidArgument("this criterion is for numbers"));
         };
         let mut node = Local {
-            targets: memory::with_capacity(values.len())?,
-            weighted: memory::with_capacity(values.len())?,
-            weights: memory::with_capacity(weights.map_or(0, <[f64]>::len))?,
+            targets: memory::try_with_capacity(values.len())?,
+            weighted: memory::try_with_capacity(values.len())?,
+            weights: memory::try_with_capacity(weights.map_or(0, <[f64]>::len))?,
         };
-        let totals = memory::filled(n_outputs, 0.0)?;
+        let totals = memory::try_filled(n_outputs, 0.0)?;
         let is_positive = weights.is_none_or(|weights| weights.iter().all(|&weight| weight >= 0.0));
         if by_row {
             node.load(values, n_outputs, weights, 0..values.len() / n_outputs);
@@ -234,7 +234,7 @@ impl<L: Loss, const SINGLE: bool> Criterion for Moments<'_, L, SINGLE> {
     type Sides = Sides;
 
     fn sides(&self, _n: usize) -> Result<Sides> {
-        let (left, right) = (memory::filled(self.n_outputs, 0.0)?, memory::filled(self.n_outputs, 0.0)?);
+        let (left, right) = (memory::try_filled(self.n_outputs, 0.0)?, memory::try_filled(self.n_outputs, 0.0)?);
         Ok(Sides { at: 0, left, right, left_weight: 0.0, right_weight: 0.0, sums: [0.0; SWEEP], weights: [0.0; SWEEP] })
     }
 

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::super::columns::Feature;
 use super::super::criteria::Criterion;
-use super::super::lists::{GoesOn, Lists, SHARED};
 use super::super::order::rank;
 use super::super::part::part;
+use super::super::presorted::{GoesOn, Lists, SHARED};
 use super::super::search::{self, Candidate, Rules, Scratch, Sorted};
 use super::{Found, Searched, Split, Splitter, Task, threshold};
 use crate::common::{Context, Result, memory, parallel};
@@ -117,9 +117,9 @@ impl<C: Criterion> Splitter<'_, C> {
         let n = node.len();
         let Self { columns, params, criterion, .. } = self;
         let follow = search::follows(&self.criterion, n, self.has_coarse);
-        let open = memory::copied(self.features.open(task.n_constants))?;
+        let open = memory::try_copied(self.features.open(task.n_constants))?;
         let rotates = columns.iter().any(|feature| feature.column.has_missing());
-        let scratch = || Ok((memory::filled(if rotates { n } else { 0 }, 0)?, criterion.sides(n)?));
+        let scratch = || Ok((memory::try_filled(if rotates { n } else { 0 }, 0)?, criterion.sides(n)?));
         let looks = parallel::map_with(ctx, open, scratch, |(spare, sides), feature| {
             let feature = feature as usize;
             let Feature { column, is_coarse, .. } = columns[feature];
@@ -133,7 +133,7 @@ impl<C: Criterion> Splitter<'_, C> {
             let candidate = search::scan(criterion, column, sorted, sign, rules, floor, list, (&mut spare[..], sides));
             Ok((feature, Some((sorted, candidate))))
         })?;
-        let mut known = memory::filled(columns.len(), None)?;
+        let mut known = memory::try_filled(columns.len(), None)?;
         looks.into_iter().for_each(|(feature, look)| known[feature] = look);
         Ok(known)
     }

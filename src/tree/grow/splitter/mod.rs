@@ -8,8 +8,8 @@ use super::column::Column;
 use super::columns::{Columns, Feature, Form};
 use super::criteria::Criterion;
 use super::features::Features;
-use super::lists::Lists;
 use super::part::part;
+use super::presorted::Lists;
 use super::search::{Candidate, Rules, Scratch};
 use super::stored::{Stored, Table};
 use super::{Params, SplitterKind};
@@ -121,11 +121,11 @@ impl<'a, C: Criterion> Splitter<'a, C> {
         seed: u32,
     ) -> Result<Self> {
         let n_rows = columns.n_rows();
-        let mut samples = memory::with_capacity(n_rows)?;
+        let mut samples = memory::try_with_capacity(n_rows)?;
         samples.extend((0..n_rows as u32).filter(|&row| weights.is_none_or(|weights| weights[row as usize] != 0.0)));
         let mut at = Vec::new();
         if columns.has_sparse() {
-            at = memory::filled(n_rows, u32::MAX)?;
+            at = memory::try_filled(n_rows, u32::MAX)?;
             samples.iter().enumerate().for_each(|(p, &row)| at[row as usize] = p as u32);
         }
         let sparse = match columns.stored().filter(|_| !C::ORDERED && form == Form::Ranks) {
@@ -143,7 +143,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             params,
             random: OurRandR::seeded(seed),
             features: Features::new(columns.len())?,
-            order: memory::with_capacity(samples.len())?,
+            order: memory::try_with_capacity(samples.len())?,
             scratch: Scratch::new(&criterion, samples.len(), lists.is_none())?,
             weight: weights.map_or(n_rows as f64, |weights| weights.iter().sum()),
             criterion,
@@ -152,7 +152,7 @@ impl<'a, C: Criterion> Splitter<'a, C> {
             samples,
             at,
             has_coarse: columns.iter().any(|feature| feature.is_coarse),
-            distinct: memory::filled(columns.len(), Within::default())?,
+            distinct: memory::try_filled(columns.len(), Within::default())?,
             columns,
             lists,
             by_row,

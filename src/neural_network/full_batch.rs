@@ -35,11 +35,11 @@ impl<'a, F: Float> Objective<'a, F> {
             return Err(Error::InvalidArgument("the weights are all zero"));
         }
         let n_params = network.shape.n_params();
-        let values = memory::filled(network.shape.n_values(), F::ZERO)?;
+        let values = memory::try_filled(network.shape.n_values(), F::ZERO)?;
         Ok(Self {
             work: Workspace::new(network, &samples.x, samples.x.n_rows().min(ROWS))?,
             packed: Packed::new(&network.shape, &network.shape.layers(&values)?, true)?,
-            gradient: memory::filled(n_params, F::ZERO)?,
+            gradient: memory::try_filled(n_params, F::ZERO)?,
             values,
             network,
             samples,
@@ -84,12 +84,12 @@ impl<'a, F: Float> Objective<'a, F> {
         }
         let (alpha, size) = (F::from_f64(self.alpha), F::from_f64(self.total));
         let mut squares = 0.0;
-        for (at, (slope, &weight)) in self.gradient.iter().zip(&self.values).enumerate() {
+        for (at, (sum, &weight)) in self.gradient.iter().zip(&self.values).enumerate() {
             let penalised = if at < shape.n_weights() {
                 squares += weight.to_f64() * weight.to_f64();
-                *slope + alpha * weight
+                *sum + alpha * weight
             } else {
-                *slope
+                *sum
             };
             gradient[at] = (penalised / size).to_f64();
         }

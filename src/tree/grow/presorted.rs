@@ -40,14 +40,14 @@ impl<'a> Lists<'a> {
         n_samples: usize,
         n_rows: usize,
     ) -> Result<Self> {
-        let mut weighs = memory::filled(n_rows, true)?;
+        let mut weighs = memory::try_filled(n_rows, true)?;
         weighs.iter_mut().zip(weights.into_iter().flatten()).for_each(|(weighs, &weight)| *weighs = weight != 0.0);
         let keys = parallel::map(ctx, features.iter().collect(), |feature: &Feature<'a>| {
             if n_samples == n_rows {
                 return Ok(Cow::Borrowed(feature.keys));
             }
             // One place more than there are samples: whatever has no weight is written over.
-            let (mut keys, mut n) = (memory::filled(n_samples + 1, 0)?, 0);
+            let (mut keys, mut n) = (memory::try_filled(n_samples + 1, 0)?, 0);
             for &key in feature.keys {
                 keys[n] = key;
                 n += usize::from(weighs[key as u32 as usize]);
@@ -55,8 +55,8 @@ impl<'a> Lists<'a> {
             keys.truncate(n_samples);
             Ok(Cow::Owned(keys))
         })?;
-        let sides = memory::filled(n_rows.div_ceil(64), 0)?;
-        Ok(Self { keys, sides, spare: memory::filled(n_samples, 0)? })
+        let sides = memory::try_filled(n_rows.div_ceil(64), 0)?;
+        Ok(Self { keys, sides, spare: memory::try_filled(n_samples, 0)? })
     }
 
     /// The keys of a node.
@@ -105,14 +105,14 @@ impl<'a> Lists<'a> {
             }
             return Ok(());
         }
-        let mut is_open = memory::filled(keys.len(), false)?;
+        let mut is_open = memory::try_filled(keys.len(), false)?;
         features.iter().for_each(|&feature| is_open[feature as usize] = true);
         if let Some(feature) = but {
             is_open[feature] = false;
         }
         let open = keys.iter_mut().zip(is_open).filter(|(_, is_open)| *is_open);
         let jobs = open.map(|(keys, _)| keys).collect();
-        let scratch = || memory::filled(node.len(), 0);
+        let scratch = || memory::try_filled(node.len(), 0);
         parallel::map_with(ctx, jobs, scratch, |spare, keys| {
             part(&mut own(keys)?[node.clone()], spare, sides, goes_on);
             Ok(())
@@ -124,7 +124,7 @@ impl<'a> Lists<'a> {
 /// A list that may be written to.
 fn own<'b>(keys: &'b mut Cow<'_, [u64]>) -> Result<&'b mut [u64]> {
     if let Cow::Borrowed(of_data) = keys {
-        *keys = Cow::Owned(memory::copied(of_data)?);
+        *keys = Cow::Owned(memory::try_copied(of_data)?);
     }
     Ok(keys.to_mut())
 }
@@ -183,11 +183,11 @@ mod tests {
     fn both_sides_keep_their_order() {
         let mut random = OurRandR::seeded(3);
         for n in [2_u64, 3, 8, 65, 200] {
-            for share in 1..8 {
+            for fraction in 1..8 {
                 let keys: Vec<u64> = (0..n).map(|i| i << 40 | (i * 37 % n)).collect();
                 let mut sides = vec![0; n as usize / 64 + 1];
                 for row in 1..n as u32 {
-                    sides[row as usize / 64] |= u64::from(random.draw() % 8 < share) << (row % 64);
+                    sides[row as usize / 64] |= u64::from(random.draw() % 8 < fraction) << (row % 64);
                 }
                 sides[0] |= 1; // a split has two sides
                 sides[(n as usize - 1) / 64] &= !(1 << ((n - 1) % 64));

@@ -70,8 +70,8 @@ pub trait Queries: Sync {
 /// [`crate::common::Error::OutOfMemory`].
 pub fn widened<F: Float>(rows: &impl Rows<F>, range: Range<usize>) -> Result<Vec<f64>> {
     let n_cols = rows.n_cols();
-    let mut wide = memory::with_capacity(memory::area(range.len(), n_cols)?)?;
-    let mut narrow = memory::filled(n_cols, F::ZERO)?;
+    let mut wide = memory::try_with_capacity(memory::checked_len(range.len(), n_cols)?)?;
+    let mut narrow = memory::try_filled(n_cols, F::ZERO)?;
     for row in range {
         rows.write_row(row, &mut narrow);
         wide.extend(narrow.iter().map(|value| value.to_f64()));

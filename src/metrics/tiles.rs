@@ -1,8 +1,8 @@
 //! How a matrix of distances is cut into jobs, and how workers fill one matrix together.
 //!
-//! A job is a strip: some rows by some columns. Its distances are computed a block of columns at a time into a scratch
+//! A job is a tile: some rows by some columns. Its distances are computed a block of columns at a time into a scratch
 //! that fits the second cache, and written out from there, once more across the diagonal where rows are compared with
-//! themselves: then only strips on and above the diagonal are computed.
+//! themselves: then only tiles on and above the diagonal are computed.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -12,23 +12,23 @@ use crate::common::{Float, Result, memory};
 
 /// Columns of a block: whole tiles of every instruction set.
 pub(super) const COLUMNS: usize = 96;
-/// Most rows of a strip: with 128 features, they, their distances and a tile share half a megabyte of cache.
-const MOST_ROWS: usize = 192;
-/// Most columns of a strip, so that a few rows by many columns are many jobs too.
-const MOST_COLUMNS: usize = 43 * COLUMNS;
+/// Most rows of a tile: with 128 features, they, their distances and a tile share half a megabyte of cache.
+const MAX_ROWS: usize = 192;
+/// Most columns of a tile, so that a few rows by many columns are many jobs too.
+const MAX_COLUMNS: usize = 43 * COLUMNS;
 
 /// A job: the distances of `rows` to `columns`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Strip {
+pub(super) struct OutputTile {
     pub(super) rows: Range<usize>,
     pub(super) columns: Range<usize>,
     /// Whether the distances stand on both sides of the diagonal.
     mirrored: bool,
-    /// Whether the strip holds a part of the diagonal, which is zero.
+    /// Whether the tile holds a part of the diagonal, which is zero.
     zero_diagonal: bool,
 }
 
-impl Strip {
+impl OutputTile {
     /// The blocks of columns, in order.
     pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let columns = self.columns.clone();
@@ -49,32 +49,32 @@ pub(super) struct Shape {
 
 impl Shape {
     /// The jobs. They depend on the shape alone.
-    pub(super) fn strips(&self) -> Vec<Strip> {
-        let rows = (self.n_rows / 16).next_multiple_of(12).clamp(48, MOST_ROWS);
-        let mut strips = Vec::new();
-        let height = Blocks::new(self.n_rows, rows, usize::MAX).rows().min(MOST_ROWS);
+    pub(super) fn tiles(&self) -> Vec<OutputTile> {
+        let rows = (self.n_rows / 16).next_multiple_of(12).clamp(48, MAX_ROWS);
+        let mut tiles = Vec::new();
+        let height = Blocks::new(self.n_rows, rows, usize::MAX).rows().min(MAX_ROWS);
         for start in (0..self.n_rows).step_by(height) {
             let (rows, mut first) = (start..(start + height).min(self.n_rows), 0);
             if self.symmetric {
                 let (columns, zero_diagonal) = (rows.clone(), self.zero_diagonal);
                 first = rows.end;
-                strips.push(Strip { rows: rows.clone(), columns, mirrored: false, zero_diagonal });
+                tiles.push(OutputTile { rows: rows.clone(), columns, mirrored: false, zero_diagonal });
             }
-            for start in (first..self.n_columns).step_by(MOST_COLUMNS) {
-                let columns = start..(start + MOST_COLUMNS).min(self.n_columns);
-                strips.push(Strip { rows: rows.clone(), columns, mirrored: self.symmetric, zero_diagonal: false });
+            for start in (first..self.n_columns).step_by(MAX_COLUMNS) {
+                let columns = start..(start + MAX_COLUMNS).min(self.n_columns);
+                tiles.push(OutputTile { rows: rows.clone(), columns, mirrored: self.symmetric, zero_diagonal: false });
             }
         }
-        strips
+        tiles
     }
 }
 
-/// Room for the distances of a strip to a block of columns, and one row of padding.
+/// Room for the distances of a tile to a block of columns, and one row of padding.
 ///
 /// # Errors
 /// [`crate::common::Error::OutOfMemory`].
 pub(super) fn scratch(n_rows: usize) -> Result<Vec<f64>> {
-    memory::filled(memory::area(n_rows.min(MOST_ROWS) + 1, COLUMNS)?, 0.0)
+    memory::try_filled(memory::checked_len(n_rows.min(MAX_ROWS) + 1, COLUMNS)?, 0.0)
 }
 
 /// A matrix that workers fill together, each cell by one of them.
@@ -93,54 +93,54 @@ impl<'a, O: Float> Cells<'a, O> {
     /// # Errors
     /// [`crate::common::Error::Shape`].
     pub(super) fn new(out: &'a mut [O], shape: Shape) -> Result<Self> {
-        let len = memory::area(shape.n_rows, shape.n_columns)?;
+        let len = memory::checked_len(shape.n_rows, shape.n_columns)?;
         crate::common::error::check_length("distances", out.len(), len)?;
         Ok(Self { start: out.as_mut_ptr(), shape, lifetime: PhantomData })
     }
 
-    /// Writes `finish` of the values of a block: the rows of a strip by a block of its columns, given row-major with
+    /// Writes `finish` of the values of a block: the rows of a tile by a block of its columns, given row-major with
     /// [`COLUMNS`] columns and left finished.
     ///
     /// # Safety
-    /// The strip is one of `shape.strips()` and no other thread has it; the block is one of `strip.blocks()`.
+    /// The tile is one of `shape.tiles()` and no other thread has it; the block is one of `tile.blocks()`.
     #[inline(always)]
     pub(super) unsafe fn put(
         &self,
-        strip: &Strip,
+        tile: &OutputTile,
         block: &Range<usize>,
         values: &mut [f64],
         finish: impl Fn(f64) -> f64,
     ) {
-        for (row, values) in strip.rows.clone().zip(values.chunks_exact_mut(COLUMNS)) {
-            // SAFETY: row and columns are inside the matrix, and the cells are this strip's (the caller's promise).
+        for (row, values) in tile.rows.clone().zip(values.chunks_exact_mut(COLUMNS)) {
+            // SAFETY: row and columns are inside the matrix, and the cells are this tile's (the caller's promise).
             let out = unsafe {
                 let start = self.start.add(row * self.shape.n_columns + block.start);
                 std::slice::from_raw_parts_mut(start, block.len())
             };
-            if strip.mirrored {
+            if tile.mirrored {
                 values.iter_mut().for_each(|value| *value = finish(*value));
                 out.iter_mut().zip(values).for_each(|(out, value)| *out = O::from_f64(*value));
                 continue;
             }
             out.iter_mut().zip(values).for_each(|(out, value)| *out = O::from_f64(finish(*value)));
-            if strip.zero_diagonal && block.contains(&row) {
+            if tile.zero_diagonal && block.contains(&row) {
                 out[row - block.start] = O::ZERO;
             }
         }
-        if strip.mirrored {
-            self.put_mirrored(strip, block, values);
+        if tile.mirrored {
+            self.put_mirrored(tile, block, values);
         }
     }
 
     /// Writes a block across the diagonal, a cache line of every row at a time.
-    fn put_mirrored(&self, strip: &Strip, block: &Range<usize>, distances: &[f64]) {
+    fn put_mirrored(&self, tile: &OutputTile, block: &Range<usize>, distances: &[f64]) {
         for first in (0..block.len()).step_by(8) {
             for position in first..(first + 8).min(block.len()) {
                 // SAFETY: the matrix is square, and the cells are across the diagonal from those of `put`'s caller, who
                 // is the only one to have them.
                 let out = unsafe {
-                    let start = self.start.add((block.start + position) * self.shape.n_columns + strip.rows.start);
-                    std::slice::from_raw_parts_mut(start, strip.rows.len())
+                    let start = self.start.add((block.start + position) * self.shape.n_columns + tile.rows.start);
+                    std::slice::from_raw_parts_mut(start, tile.rows.len())
                 };
                 for (offset, out) in out.iter_mut().enumerate() {
                     *out = O::from_f64(distances[offset * COLUMNS + position]);
@@ -169,11 +169,11 @@ mod tests {
             for symmetric in [false, n_rows == n_columns] {
                 let shape = Shape { n_rows, n_columns, symmetric, zero_diagonal: false };
                 let mut counts = vec![0; n_rows * n_columns];
-                for strip in shape.strips() {
-                    for column in strip.blocks().flatten() {
-                        for row in strip.rows.clone() {
+                for tile in shape.tiles() {
+                    for column in tile.blocks().flatten() {
+                        for row in tile.rows.clone() {
                             counts[row * n_columns + column] += 1;
-                            if strip.mirrored {
+                            if tile.mirrored {
                                 counts[column * n_columns + row] += 1;
                             }
                         }

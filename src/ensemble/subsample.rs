@@ -25,15 +25,15 @@ impl Draws {
         if !self.replace {
             return distinct(among, self.n, random);
         }
-        let mut drawn = memory::filled(self.n, 0)?;
+        let mut drawn = memory::try_filled(self.n, 0)?;
         random.fill_below(among, &mut drawn);
         Ok(drawn)
     }
 }
 
-/// How portions are drawn.
+/// How subsamples are drawn.
 #[derive(Debug)]
-pub struct Portions<'a> {
+pub struct Subsamples<'a> {
     n_rows: usize,
     n_features: usize,
     rows: Draws,
@@ -45,14 +45,14 @@ pub struct Portions<'a> {
 
 /// What one estimator learns from.
 #[derive(Debug)]
-pub struct Portion {
+pub struct Subsample {
     /// The rows, as they were drawn.
     pub rows: Vec<usize>,
     /// The features, in their order.
     pub features: Vec<usize>,
 }
 
-impl<'a> Portions<'a> {
+impl<'a> Subsamples<'a> {
     /// From data of shape `(n_rows, n_features)`; `probabilities` of shape (`n_rows`,), None: all rows alike.
     ///
     /// # Errors
@@ -89,16 +89,16 @@ impl<'a> Portions<'a> {
         self.n_rows
     }
 
-    /// The portion of the estimator of this seed.
+    /// The subsample of the estimator of this seed.
     ///
     /// # Errors
     /// More to draw than there is, or memory refused.
-    pub fn draw(&self, seed: u32) -> Result<Portion> {
+    pub fn draw(&self, seed: u32) -> Result<Subsample> {
         let mut random = Mt19937::seeded(seed);
         let features = self.features.plain(self.n_features, &mut random)?;
         let rows = match (&self.cumulative, self.probabilities) {
             (Some(cumulative), _) => {
-                let mut drawn = memory::filled(self.rows.n, 0)?;
+                let mut drawn = memory::try_filled(self.rows.n, 0)?;
                 // Rounding may leave the last sum below 1 where the parent's search would end behind it as well.
                 drawn.iter_mut().for_each(|row| *row = cumulative.draw(&mut random).min(self.n_rows - 1));
                 drawn
@@ -106,7 +106,7 @@ impl<'a> Portions<'a> {
             (None, Some(known)) => choice::without_replacement(known, self.rows.n, &mut random)?,
             (None, None) => self.rows.plain(self.n_rows, &mut random)?,
         };
-        Ok(Portion { rows, features })
+        Ok(Subsample { rows, features })
     }
 }
 
@@ -120,10 +120,10 @@ mod tests {
         for ((replace_features, replace_rows, weights), (features, rows)) in EXPECTED {
             let rows_drawn = Draws { n: 3, replace: replace_rows };
             let features_drawn = Draws { n: 2, replace: replace_features };
-            let portions = Portions::new((5, 4), weights, rows_drawn, features_drawn)?;
-            let portion = portions.draw(7)?;
-            assert_eq!((portion.features, portion.rows), (features.to_vec(), rows.to_vec()));
-            assert!(!portions.have_all_features());
+            let subsamples = Subsamples::new((5, 4), weights, rows_drawn, features_drawn)?;
+            let subsample = subsamples.draw(7)?;
+            assert_eq!((subsample.features, subsample.rows), (features.to_vec(), rows.to_vec()));
+            assert!(!subsamples.have_all_features());
         }
         Ok(())
     }
@@ -131,19 +131,19 @@ mod tests {
     #[test]
     fn all_features_come_in_their_order() -> Result<()> {
         let draws = Draws { n: 6, replace: false };
-        let portions = Portions::new((6, 6), None, draws, draws)?;
-        assert!(portions.have_all_features());
-        assert_eq!(portions.draw(3)?.features, [0, 1, 2, 3, 4, 5]);
+        let subsamples = Subsamples::new((6, 6), None, draws, draws)?;
+        assert!(subsamples.have_all_features());
+        assert_eq!(subsamples.draw(3)?.features, [0, 1, 2, 3, 4, 5]);
         Ok(())
     }
 
     #[test]
     fn more_than_there_is_cannot_be_drawn() -> Result<()> {
         let draws = |n| Draws { n, replace: false };
-        assert!(Portions::new((5, 4), None, draws(6), draws(4))?.draw(0).is_err());
-        assert!(Portions::new((5, 4), None, draws(5), draws(5))?.draw(0).is_err());
-        assert!(Portions::new((0, 4), None, draws(0), draws(4)).is_err());
-        assert!(Portions::new((5, 4), Some(&[1.0]), draws(1), draws(4)).is_err());
+        assert!(Subsamples::new((5, 4), None, draws(6), draws(4))?.draw(0).is_err());
+        assert!(Subsamples::new((5, 4), None, draws(5), draws(5))?.draw(0).is_err());
+        assert!(Subsamples::new((0, 4), None, draws(0), draws(4)).is_err());
+        assert!(Subsamples::new((5, 4), Some(&[1.0]), draws(1), draws(4)).is_err());
         Ok(())
     }
 

@@ -6,8 +6,8 @@ use crate::common::{Context, Float, Result, memory, parallel};
 use crate::linalg::products::Products;
 
 /// Rows that are answered by one worker at a time, at least.
-const LEAST_ROWS: usize = 1024;
-const MOST_BLOCKS: usize = 64;
+const MIN_ROWS: usize = 1024;
+const MAX_BLOCKS: usize = 64;
 
 /// A fitted model, in double precision.
 #[derive(Debug, Clone, Copy)]
@@ -22,17 +22,17 @@ pub struct Model<'a> {
 ///
 /// # Errors
 /// [`crate::common::Error::Shape`]; [`crate::common::Error::OutOfMemory`]; [`crate::common::Error::Interrupted`].
-pub fn answers<F: Float, G: Float>(ctx: &Context, x: &impl Products<F>, model: Model) -> Result<Vec<G>> {
+pub fn predictions<F: Float, G: Float>(ctx: &Context, x: &impl Products<F>, model: Model) -> Result<Vec<G>> {
     let n_targets = model.intercept.len();
-    check_length("coef", model.coef.len(), memory::area(n_targets, x.n_cols())?)?;
-    let blocks = Blocks::new(x.n_rows(), LEAST_ROWS, MOST_BLOCKS);
-    let mut answers = memory::filled(memory::area(x.n_rows(), n_targets)?, G::ZERO)?;
-    let parts = answers.chunks_mut((blocks.rows() * n_targets).max(1));
+    check_length("coef", model.coef.len(), memory::checked_len(n_targets, x.n_cols())?)?;
+    let blocks = Blocks::new(x.n_rows(), MIN_ROWS, MAX_BLOCKS);
+    let mut predictions = memory::try_filled(memory::checked_len(x.n_rows(), n_targets)?, G::ZERO)?;
+    let parts = predictions.chunks_mut((blocks.rows() * n_targets).max(1));
     let jobs = blocks.ranges().zip(parts).collect();
     parallel::map_with(
         ctx,
         jobs,
-        || memory::filled(memory::area(blocks.rows(), n_targets)?, 0.0),
+        || memory::try_filled(memory::checked_len(blocks.rows(), n_targets)?, 0.0),
         |products, (rows, out)| {
             x.products(rows, model.coef, &mut products[..out.len()]);
             let sums = products.chunks_exact(n_targets).flat_map(|row| row.iter().zip(model.intercept));
@@ -40,5 +40,5 @@ pub fn answers<F: Float, G: Float>(ctx: &Context, x: &impl Products<F>, model: M
             Ok(())
         },
     )?;
-    Ok(answers)
+    Ok(predictions)
 }

@@ -42,7 +42,7 @@ pub(super) struct Lists {
 
 impl Lists {
     pub(super) fn new(k: usize, width: usize) -> Result<Self> {
-        let entries = memory::filled(memory::area(width, k)?, Neighbor::NONE)?;
+        let entries = memory::try_filled(memory::checked_len(width, k)?, Neighbor::NONE)?;
         Ok(Self { k, entries, limits: [f64::NEG_INFINITY; LEAF] })
     }
 

@@ -3,7 +3,7 @@
 use crate::common::Result;
 
 /// A smooth function of a vector.
-pub trait Curved {
+pub trait TwiceDifferentiable {
     /// The value at `x`; the gradient goes to `gradient`, which is as long. What follows is about the last `x`.
     ///
     /// # Errors
@@ -13,13 +13,13 @@ pub trait Curved {
     /// The product of the matrix of second derivatives with a vector.
     ///
     /// # Errors
-    /// As [`Curved::evaluate`].
-    fn curve(&mut self, vector: &[f64], out: &mut [f64]) -> Result<()>;
+    /// As [`TwiceDifferentiable::evaluate`].
+    fn hvp(&mut self, vector: &[f64], out: &mut [f64]) -> Result<()>;
 
     /// The matrix of second derivatives, row-major; returns whether it tells too little, since the function curves down.
     ///
     /// # Errors
-    /// As [`Curved::evaluate`].
+    /// As [`TwiceDifferentiable::evaluate`].
     fn hessian(&mut self, out: &mut [f64]) -> Result<bool>;
 }
 
@@ -41,15 +41,15 @@ pub(super) mod tests {
         }
     }
 
-    impl Curved for Bowl {
+    impl TwiceDifferentiable for Bowl {
         fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64> {
-            let (value, slopes, hessian) = (self.known)(x);
-            gradient.copy_from_slice(&slopes);
+            let (value, derivatives, hessian) = (self.known)(x);
+            gradient.copy_from_slice(&derivatives);
             self.hessian = hessian;
             Ok(value)
         }
 
-        fn curve(&mut self, vector: &[f64], out: &mut [f64]) -> Result<()> {
+        fn hvp(&mut self, vector: &[f64], out: &mut [f64]) -> Result<()> {
             for (out, row) in out.iter_mut().zip(self.hessian) {
                 *out = row[0] * vector[0] + row[1] * vector[1];
             }
@@ -67,8 +67,8 @@ pub(super) mod tests {
         Bowl::new(|x| {
             let (up, across) = ((x[0] + x[1]).exp(), x[0] - 2.0 * x[1]);
             let value = up - 2.0 * (x[0] + x[1]) + across * across;
-            let (slope, side) = (up - 2.0, 2.0 * across);
-            (value, [slope + side, slope - 2.0 * side], [[up + 2.0, up - 4.0], [up - 4.0, up + 8.0]])
+            let (derivative, side) = (up - 2.0, 2.0 * across);
+            (value, [derivative + side, derivative - 2.0 * side], [[up + 2.0, up - 4.0], [up - 4.0, up + 8.0]])
         })
     }
 }

@@ -18,9 +18,9 @@ const TILE_ROWS: (usize, usize) = (16, 256);
 /// Products of a CSR row with one vector that are summed in turn.
 const GROUP: usize = 4;
 /// Vectors that a CSR row meets at a time, at most.
-const MOST_VECTORS: usize = 8;
+const MAX_VECTORS: usize = 8;
 /// Lanes of the widest vector, and its bytes.
-const MOST_LANES: usize = 16;
+const MAX_LANES: usize = 16;
 const WIDEST: usize = 64;
 /// Rows that share what is loaded of a vector.
 const SHARING: usize = 8;
@@ -28,7 +28,7 @@ const SHARING: usize = 8;
 const SHARED_VECTORS: usize = 4;
 
 /// The last numbers of each of up to [`SHARED_VECTORS`] vectors, behind as many zeros as fill a vector of the machine.
-type Tails<F> = [[F; MOST_LANES]; SHARED_VECTORS];
+type Tails<F> = [[F; MAX_LANES]; SHARED_VECTORS];
 
 /// Buffers of a worker.
 #[derive(Debug, Default)]
@@ -38,55 +38,55 @@ pub struct Buffers<F> {
 }
 
 /// Rows that can be multiplied with a few vectors and summed at once.
-pub trait Skinny<F: Float>: Rows<F> {
-    /// Vectors, row-major of shape (count, n_cols), as [`Skinny::pass`] reads them.
+pub trait FusedRows<F: Float>: Rows<F> {
+    /// Vectors, row-major of shape (count, n_cols), as [`FusedRows::map_reduce`] reads them.
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     fn pack_vectors(&self, vectors: &[f64]) -> Result<Vec<F>>;
 
     /// Numbers that the sums with so many vectors take.
-    fn room(&self, count: usize) -> usize;
+    fn sums_len(&self, count: usize) -> usize;
 
-    /// Goes through the rows of a range, tile by tile: `weigh(rows, products, next)` sees the products of the rows of a
+    /// Goes through the rows of a range, tile by tile: `map(rows, products, next)` sees the products of the rows of a
     /// tile with `count` packed vectors, row-major of shape (rows, count), and puts factors in their place; the rows
-    /// times these factors are added to `sums`, of [`Skinny::room`] numbers, which [`Skinny::unpack_sums`] puts in order.
+    /// times these factors are added to `sums`, of [`FusedRows::sums_len`] numbers, which [`FusedRows::unpack_sums`] puts in order.
     /// `next` are the values of the next tile, to be asked for in time, or none.
-    fn pass(
+    fn map_reduce(
         &self,
         rows: Range<usize>,
         vectors: &[F],
         count: usize,
         buffers: &mut Buffers<F>,
-        weigh: impl FnMut(Range<usize>, &mut [F], &[F]),
+        map: impl FnMut(Range<usize>, &mut [F], &[F]),
         sums: &mut [f64],
     );
 
-    /// Sums of [`Skinny::pass`], row-major of shape (count, n_cols).
+    /// Sums of [`FusedRows::map_reduce`], row-major of shape (count, n_cols).
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     fn unpack_sums(&self, sums: Vec<f64>, count: usize) -> Result<Vec<f64>>;
 }
 
-impl<F: Float> Skinny<F> for Dense<'_, F> {
+impl<F: Float> FusedRows<F> for Dense<'_, F> {
     fn pack_vectors(&self, vectors: &[f64]) -> Result<Vec<F>> {
-        let mut packed = memory::with_capacity(vectors.len())?;
+        let mut packed = memory::try_with_capacity(vectors.len())?;
         packed.extend(vectors.iter().map(|&value| F::from_f64(value)));
         Ok(packed)
     }
 
-    fn room(&self, count: usize) -> usize {
+    fn sums_len(&self, count: usize) -> usize {
         count * self.n_cols()
     }
 
-    fn pass(
+    fn map_reduce(
         &self,
         rows: Range<usize>,
         vectors: &[F],
         count: usize,
         buffers: &mut Buffers<F>,
-        mut weigh: impl FnMut(Range<usize>, &mut [F], &[F]),
+        mut map: impl FnMut(Range<usize>, &mut [F], &[F]),
         sums: &mut [f64],
     ) {
         let n_cols = self.n_cols();
@@ -101,7 +101,7 @@ impl<F: Float> Skinny<F> for Dense<'_, F> {
             let products = &mut products[..(end - start) * count];
             times(Times { rows: tile, vectors, n_cols, count, out: products });
             let next = &self.values()[end * n_cols..(end + height).min(rows.end) * n_cols];
-            weigh(start..end, products, next);
+            map(start..end, products, next);
             own.fill(F::ZERO);
             add_times(AddTimes { rows: tile, factors: products, n_cols, count, sums: own });
             sums.iter_mut().zip(own.iter()).for_each(|(sum, value)| *sum += value.to_f64());
@@ -113,11 +113,11 @@ impl<F: Float> Skinny<F> for Dense<'_, F> {
     }
 }
 
-impl<F: Float> Skinny<F> for Csr<'_, F> {
+impl<F: Float> FusedRows<F> for Csr<'_, F> {
     /// Column by column: what a stored value meets lies side by side.
     fn pack_vectors(&self, vectors: &[f64]) -> Result<Vec<F>> {
         let (n_cols, count) = (self.n_cols(), vectors.len() / self.n_cols());
-        let mut packed = memory::filled(self.room(count), F::ZERO)?;
+        let mut packed = memory::try_filled(self.sums_len(count), F::ZERO)?;
         for (column, packed) in packed.chunks_exact_mut(count).enumerate() {
             let vectors = vectors[column..].iter().step_by(n_cols);
             packed.iter_mut().zip(vectors).for_each(|(packed, &value)| *packed = F::from_f64(value));
@@ -125,27 +125,27 @@ impl<F: Float> Skinny<F> for Csr<'_, F> {
         Ok(packed)
     }
 
-    fn room(&self, count: usize) -> usize {
+    fn sums_len(&self, count: usize) -> usize {
         count * self.n_cols()
     }
 
-    fn pass(
+    fn map_reduce(
         &self,
         rows: Range<usize>,
         vectors: &[F],
         count: usize,
         buffers: &mut Buffers<F>,
-        mut weigh: impl FnMut(Range<usize>, &mut [F], &[F]),
+        mut map: impl FnMut(Range<usize>, &mut [F], &[F]),
         sums: &mut [f64],
     ) {
-        assert!(vectors.len() == self.room(count) && sums.len() == vectors.len(), "vectors of another length");
+        assert!(vectors.len() == self.sums_len(count) && sums.len() == vectors.len(), "vectors of another length");
         let products = &mut buffers.products;
         products.resize(TILE_ROWS.1 * count, F::ZERO);
         for start in rows.clone().step_by(TILE_ROWS.1) {
             let tile = start..(start + TILE_ROWS.1).min(rows.end);
             let products = &mut products[..tile.len() * count];
             dispatch(TimesSparse { x: self, rows: tile.clone(), vectors, count, out: products });
-            weigh(tile.clone(), products, &[]);
+            map(tile.clone(), products, &[]);
             dispatch(AddTimesSparse { x: self, rows: tile, factors: products, count, sums });
         }
     }
@@ -154,7 +154,7 @@ impl<F: Float> Skinny<F> for Csr<'_, F> {
         if count == 1 {
             return Ok(sums);
         }
-        let mut ordered = memory::with_capacity(memory::area(count, self.n_cols())?)?;
+        let mut ordered = memory::try_with_capacity(memory::checked_len(count, self.n_cols())?)?;
         for vector in 0..count {
             ordered.extend(sums[vector..].iter().step_by(count));
         }
@@ -173,7 +173,7 @@ macro_rules! for_vectors {
             5 => $self.$method::<5>($($argument),*),
             6 => $self.$method::<6>($($argument),*),
             7 => $self.$method::<7>($($argument),*),
-            _ => $self.$method::<MOST_VECTORS>($($argument),*),
+            _ => $self.$method::<MAX_VECTORS>($($argument),*),
         }
     };
 }
@@ -213,7 +213,7 @@ impl<F: Float> Kernel<F> for Times<'_, F> {
                 2 | 3 => 2,
                 _ => 4,
             };
-            let mut tails: Tails<F> = [[F::ZERO; MOST_LANES]; SHARED_VECTORS];
+            let mut tails: Tails<F> = [[F::ZERO; MAX_LANES]; SHARED_VECTORS];
             let rest = self.n_cols % S::WIDTH;
             for (tail, vector) in tails.iter_mut().zip(self.vectors[vector * self.n_cols..].chunks_exact(self.n_cols)) {
                 tail[S::WIDTH - rest..S::WIDTH].copy_from_slice(&vector[self.n_cols - rest..]);
@@ -252,7 +252,7 @@ impl<F: Float> Times<'_, F> {
         let n_cols = self.n_cols;
         let whole = n_cols / S::WIDTH * S::WIDTH;
         // SAFETY: the caller's promise; columns below `whole` make whole vectors, the last ones of longer rows too, and
-        // the lanes fit `MOST_LANES`.
+        // the lanes fit `MAX_LANES`.
         unsafe {
             let rows = self.rows.as_ptr().add(row * n_cols);
             let vectors = self.vectors.as_ptr().add(vector * n_cols);
@@ -280,7 +280,7 @@ impl<F: Float> Times<'_, F> {
             }
             for r in 0..R {
                 for c in 0..C {
-                    let mut lanes = [F::ZERO; MOST_LANES];
+                    let mut lanes = [F::ZERO; MAX_LANES];
                     S::store(lanes.as_mut_ptr(), sums[r][c]);
                     let mut width = S::WIDTH / 2;
                     while width > 0 {
@@ -448,8 +448,8 @@ impl<F: Float> Kernel<F> for TimesSparse<'_, '_, F> {
                 *out = (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
                 continue;
             }
-            for (group, out) in out.chunks_mut(MOST_VECTORS).enumerate() {
-                for_vectors!(out.len(), self.products(values, indices, group * MOST_VECTORS, out));
+            for (group, out) in out.chunks_mut(MAX_VECTORS).enumerate() {
+                for_vectors!(out.len(), self.products(values, indices, group * MAX_VECTORS, out));
             }
         }
     }
@@ -497,8 +497,8 @@ impl<F: Float> Kernel<F> for AddTimesSparse<'_, '_, F> {
                 }
                 continue;
             }
-            for (group, factors) in factors.chunks(MOST_VECTORS).enumerate() {
-                for_vectors!(factors.len(), self.add(values, indices, group * MOST_VECTORS, factors));
+            for (group, factors) in factors.chunks(MAX_VECTORS).enumerate() {
+                for_vectors!(factors.len(), self.add(values, indices, group * MAX_VECTORS, factors));
             }
         }
     }
@@ -540,15 +540,15 @@ mod tests {
     }
 
     /// What a pass shows and sums, with factors that are twice the products less one.
-    fn passed<F: Float>(x: &impl Skinny<F>, vectors: &[f64], count: usize) -> (Vec<f64>, Vec<f64>) {
+    fn map_reduced<F: Float>(x: &impl FusedRows<F>, vectors: &[f64], count: usize) -> (Vec<f64>, Vec<f64>) {
         let packed = x.pack_vectors(vectors).expect("memory");
-        let (mut seen, mut sums) = (Vec::new(), vec![1.0; x.room(count)]);
+        let (mut seen, mut sums) = (Vec::new(), vec![1.0; x.sums_len(count)]);
         let weigh = |rows: Range<usize>, products: &mut [F], _: &[F]| {
             assert_eq!(products.len(), rows.len() * count);
             seen.extend(products.iter().map(|value| value.to_f64()));
             products.iter_mut().for_each(|value| *value = *value + *value - F::ONE);
         };
-        x.pass(1..x.n_rows(), &packed, count, &mut Buffers::default(), weigh, &mut sums);
+        x.map_reduce(1..x.n_rows(), &packed, count, &mut Buffers::default(), weigh, &mut sums);
         (seen, x.unpack_sums(sums, count).expect("memory"))
     }
 
@@ -560,8 +560,8 @@ mod tests {
             let stored: Vec<F> = kept.iter().map(|&at| values[at]).collect();
             let indices: Vec<u32> = kept.iter().map(|&at| (at % n_cols) as u32).collect();
             let starts: Vec<usize> = (0..=n_rows).map(|row| kept.partition_point(|&at| at < row * n_cols)).collect();
-            let dense = passed(&Dense::new(&values, n_rows, n_cols).expect("shape"), &vectors, count);
-            let sparse = passed(&Csr::new(&stored, &indices, &starts, n_cols).expect("parts"), &vectors, count);
+            let dense = map_reduced(&Dense::new(&values, n_rows, n_cols).expect("shape"), &vectors, count);
+            let sparse = map_reduced(&Csr::new(&stored, &indices, &starts, n_cols).expect("parts"), &vectors, count);
             let product = |row: usize, vector: usize| -> f64 {
                 (0..n_cols).map(|c| values[row * n_cols + c].to_f64() * vectors[vector * n_cols + c]).sum()
             };

@@ -1,4 +1,4 @@
-//! A sieve for near pairs: all pairs of rows and points pass by in register tiles, and only the few that may be near
+//! A prefilter for near pairs: all pairs of rows and points pass by in register tiles, and only the few that may be near
 //! enough come through.
 //!
 //! What a tile holds of a pair is `term(row) - 2 row·point`, with `term` a little less than `|row|²`: a lower bound of
@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::common::simd::{Kernel, Simd, SimdFloat, dispatch};
 use crate::common::{Float, Result, memory};
 use crate::linalg::panels::PANEL;
-use crate::linalg::tile::{self, Buffers, Epilogue, MOST_VECTORS};
+use crate::linalg::tile::{self, Buffers, Epilogue, MAX_VECTORS};
 use crate::linalg::{Panels, RowSet};
 
 /// Tiles between one tile and the next: the rows pass by in so many rounds.
@@ -21,7 +21,7 @@ pub const STRIDE: usize = 16;
 /// Most features of rows whose order is looked at: with more, one of them says little.
 const NARROW: usize = 32;
 
-/// Rows as the sieve sees them: less a shift, times a power of two that brings the longest near length 1.
+/// Rows as the prefilter sees them: less a shift, times a power of two that brings the longest near length 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Centred<'a, T> {
     /// Row-major.
@@ -99,7 +99,7 @@ pub trait Sink<F> {
 
 /// Buffers of a worker.
 #[derive(Debug, Default)]
-pub struct Mesh<F> {
+pub struct PrefilterBuffers<F> {
     staged: Vec<F>,
     buffer: Vec<F>,
 }
@@ -125,7 +125,7 @@ pub struct Packed<F> {
     pub order: Vec<u32>,
     /// The feature that they are ordered by.
     pub feature: usize,
-    /// The coordinate of each row in it, as the sieve sees it, in order.
+    /// The coordinate of each row in it, as the prefilter sees it, in order.
     coordinates: Vec<f64>,
 }
 
@@ -134,19 +134,19 @@ pub struct Packed<F> {
 /// `limits` has one entry per point, padded with negative infinity to `points.stride`; `lengths` are the squared lengths
 /// of the points. Where the rows are packed, and in their order, panels of points that lie near each other in that
 /// feature skip the tiles that lie too far away in it.
-pub fn sift<F: Float, T: Float>(
+pub fn prefilter<F: Float, T: Float>(
     round: usize,
     passing: &Passing<F, T>,
     points: &Panels<F>,
     lengths: &[f64],
     limits: &mut [F],
-    mesh: &mut Mesh<F>,
+    scratch: &mut PrefilterBuffers<F>,
     sink: &mut impl Sink<F>,
 ) {
     let n_cols = passing.rows.n_cols;
     assert!(passing.range.len() == passing.terms.len() && limits.len() >= points.stride && points.n_cols == n_cols);
     assert!(lengths.len() == points.count);
-    dispatch(Sift { round, passing, points, lengths, limits, mesh, sink });
+    dispatch(PrefilterKernel { round, passing, points, lengths, limits, scratch, sink });
 }
 
 impl<F: Float> Packed<F> {
@@ -157,8 +157,8 @@ impl<F: Float> Packed<F> {
     pub fn new<T: Float>(rows: Centred<T>) -> Result<Self> {
         let n_cols = rows.n_cols;
         let n_rows = rows.values.len() / n_cols;
-        let mut spread = memory::filled(n_cols, 0.0)?;
-        let mut row = memory::filled(n_cols, 0.0_f64)?;
+        let mut spread = memory::try_filled(n_cols, 0.0)?;
+        let mut row = memory::try_filled(n_cols, 0.0_f64)?;
         for index in 0..n_rows {
             rows.write(index, &mut row);
             spread.iter_mut().zip(&row).for_each(|(sum, x)| *sum += x * x);
@@ -166,13 +166,13 @@ impl<F: Float> Packed<F> {
         let widest = (1..n_cols).fold(0, |best, column| if spread[column] > spread[best] { column } else { best });
         let coordinate =
             |row: u32| (rows.values[row as usize * n_cols + widest].to_f64() - rows.shift[widest]) * rows.scale;
-        let mut order = memory::with_capacity(n_rows)?;
+        let mut order = memory::try_with_capacity(n_rows)?;
         order.extend(0..n_rows as u32);
         order.sort_unstable_by(|&a, &b| coordinate(a).total_cmp(&coordinate(b)).then(a.cmp(&b)));
-        let mut coordinates = memory::with_capacity(n_rows)?;
+        let mut coordinates = memory::try_with_capacity(n_rows)?;
         coordinates.extend(order.iter().map(|&row| coordinate(row)));
-        let most = tile::most_rows::<F>();
-        let mut tiles = memory::filled(memory::area(n_rows.next_multiple_of(most), n_cols)?, F::ZERO)?;
+        let most = tile::max_rows::<F>();
+        let mut tiles = memory::try_filled(memory::checked_len(n_rows.next_multiple_of(most), n_cols)?, F::ZERO)?;
         dispatch(PackAll { rows, order: &order, tiles: &mut tiles });
         Ok(Self { tiles, order, feature: widest, coordinates })
     }
@@ -227,17 +227,17 @@ unsafe fn pack<S: Simd, T: Float, const V: usize>(
     }
 }
 
-struct Sift<'k, F, T, K> {
+struct PrefilterKernel<'k, F, T, K> {
     round: usize,
     passing: &'k Passing<'k, F, T>,
     points: &'k Panels<F>,
     lengths: &'k [f64],
     limits: &'k mut [F],
-    mesh: &'k mut Mesh<F>,
+    scratch: &'k mut PrefilterBuffers<F>,
     sink: &'k mut K,
 }
 
-impl<F: Float, T: Float, K: Sink<F>> Kernel<F> for Sift<'_, F, T, K> {
+impl<F: Float, T: Float, K: Sink<F>> Kernel<F> for PrefilterKernel<'_, F, T, K> {
     type Output = ();
 
     #[inline(always)]
@@ -252,13 +252,13 @@ impl<F: Float, T: Float, K: Sink<F>> Kernel<F> for Sift<'_, F, T, K> {
     }
 }
 
-impl<F: Float, T: Float, K: Sink<F>> Sift<'_, F, T, K> {
+impl<F: Float, T: Float, K: Sink<F>> PrefilterKernel<'_, F, T, K> {
     #[inline(always)]
     unsafe fn tiles<S: Simd<F = F>, const V: usize>(self) {
-        let Self { round, passing, points, lengths, limits, mesh, sink } = self;
+        let Self { round, passing, points, lengths, limits, scratch, sink } = self;
         let Passing { rows, ref range, terms, packed } = *passing;
         let (n_cols, lanes) = (rows.n_cols, V * S::WIDTH);
-        let mut buffers = Buffers::new(&mut mesh.buffer, n_cols, points.stride);
+        let mut buffers = Buffers::new(&mut scratch.buffer, n_cols, points.stride);
         let (own, partial) = (buffers.tile(), buffers.partial());
         let n_tiles = range.len().div_ceil(lanes);
         let mut slabs = packed.filter(|_| n_cols <= NARROW).map(|packed| Slabs::new(packed, points, lengths, limits));
@@ -266,18 +266,18 @@ impl<F: Float, T: Float, K: Sink<F>> Sift<'_, F, T, K> {
             let start = index * lanes;
             let here = start..(start + lanes).min(range.len());
             // Lanes without a row are never near.
-            let mut padded = [<F as Float>::INFINITY; MOST_VECTORS * 16];
+            let mut padded = [<F as Float>::INFINITY; MAX_VECTORS * 16];
             padded[..here.len()].copy_from_slice(&terms[here.clone()]);
             let first = range.start + start;
             // SAFETY: tiles that were packed cover all rows; `own` was made for one; `padded` holds the widest vectors, and
-            // the limits reach as far as the points (`sift`), whole panels of which follow each other; the instruction set
+            // the limits reach as far as the points (`prefilter`), whole panels of which follow each other; the instruction set
             // is the caller's.
             unsafe {
                 let tile = match packed {
                     Some(packed) => packed.tiles[first * n_cols..][..lanes * n_cols].as_ptr(),
                     None => {
                         let rows_here = RowSet::Range(first, range.start + here.end);
-                        pack::<S, T, V>(rows, rows_here, &mut mesh.staged, own);
+                        pack::<S, T, V>(rows, rows_here, &mut scratch.staged, own);
                         own.cast_const()
                     }
                 };
@@ -286,7 +286,7 @@ impl<F: Float, T: Float, K: Sink<F>> Sift<'_, F, T, K> {
                     starts[v] = S::load(padded.as_ptr().add(v * S::WIDTH));
                 }
                 let order = packed.map(|packed| packed.order.as_slice());
-                let mut net = Net::<S, V, K> {
+                let mut net = Survivors::<S, V, K> {
                     terms: starts,
                     first_row: first as u32,
                     order,
@@ -377,7 +377,7 @@ impl<'k, F: Float> Slabs<'k, F> {
 }
 
 /// Compares the values of a tile with the limits.
-struct Net<'e, S: Simd, const V: usize, K> {
+struct Survivors<'e, S: Simd, const V: usize, K> {
     terms: [S::V; V],
     /// Position of the first row.
     first_row: u32,
@@ -391,7 +391,7 @@ struct Net<'e, S: Simd, const V: usize, K> {
     sink: &'e mut K,
 }
 
-impl<S: Simd, const V: usize, K: Sink<S::F>> Epilogue<S, V> for Net<'_, S, V, K> {
+impl<S: Simd, const V: usize, K: Sink<S::F>> Epilogue<S, V> for Survivors<'_, S, V, K> {
     #[inline(always)]
     unsafe fn start<const C: usize>(&self, _first: usize) -> [[S::V; V]; C] {
         [self.terms; C]
@@ -428,7 +428,7 @@ impl<S: Simd, const V: usize, K: Sink<S::F>> Epilogue<S, V> for Net<'_, S, V, K>
     }
 }
 
-impl<S: Simd, const V: usize, K: Sink<S::F>> Net<'_, S, V, K> {
+impl<S: Simd, const V: usize, K: Sink<S::F>> Survivors<'_, S, V, K> {
     /// Hands over the lanes whose bits are set.
     #[inline(never)]
     fn land(&mut self, point: usize, offset: u32, mut bits: u32, lanes: &[S::F; 16]) {

@@ -7,20 +7,20 @@
 use std::ops::Range;
 
 use crate::common::context::Blocks;
+use crate::common::double_double::DoubleDouble;
 use crate::common::float::power_below;
-use crate::common::twofold::Twofold;
 use crate::common::{Context, Error, Float, Result, memory, parallel};
-use crate::linalg::syrk::{OCTET, Octets, PACK_ROWS, add_products};
+use crate::linalg::syrk::{OCTET, PACK_ROWS, Panel8, add_products};
 use crate::linalg::{Dense, Rows};
 
 /// Rows that are looked at to guess means and magnitudes.
 const GLANCE: usize = 64;
 /// Blocks of rows that are summed on their own.
-const MOST_BLOCKS: usize = 64;
+const MAX_BLOCKS: usize = 64;
 /// Scalars that the sums of all blocks may take, unless four blocks take more.
-const MOST_SUMS: usize = 1 << 25;
+const MAX_SUMS: usize = 1 << 25;
 /// Largest share of the squared distance between guess and mean in a variance: of sixteen digits about one is lost.
-const MOST_OFF: f64 = 16.0;
+const MAX_OFF: f64 = 16.0;
 /// Magnitudes whose products neither overflow nor vanish.
 const SAFE: Range<f64> = 1e-60..1e60;
 
@@ -58,7 +58,7 @@ pub struct Center {
 pub struct Moments {
     /// The means, zero without an intercept.
     pub center: Center,
-    /// Row-major with rows of `stride`, in whole octets of rows: the upper triangle of features by features, then
+    /// Row-major with rows of `stride`, in whole panels of rows: the upper triangle of features by features, then
     /// features by targets.
     pub products: Vec<f64>,
     /// Scalars in a row.
@@ -73,8 +73,8 @@ impl Moments {
     /// [`Error::OutOfMemory`].
     pub fn apart(self) -> Result<(Center, Vec<f64>, Vec<f64>)> {
         let (n, n_targets) = (self.center.means.len(), self.center.target_means.len());
-        let mut squares = memory::filled(memory::area(n, n)?, 0.0)?;
-        let mut products = memory::with_capacity(memory::area(n, n_targets)?)?;
+        let mut squares = memory::try_filled(memory::checked_len(n, n)?, 0.0)?;
+        let mut products = memory::try_with_capacity(memory::checked_len(n, n_targets)?)?;
         for (i, row) in self.products.chunks_exact(self.stride).enumerate().take(n) {
             for j in i..n {
                 squares[i * n + j] = row[j];
@@ -117,7 +117,7 @@ impl<F: Float> Targets<'_, F> {
     /// [`Error::InvalidArgument`] if the weights have no sum; [`Error::OutOfMemory`]; [`Error::Interrupted`].
     pub fn means(&self, ctx: &Context, fit_intercept: bool) -> Result<Vec<f64>> {
         if !fit_intercept {
-            return memory::filled(self.n_targets, 0.0);
+            return memory::try_filled(self.n_targets, 0.0);
         }
         let (means, total) = self.weighted_means(ctx)?;
         let has_sum = total > 0.0;
@@ -127,9 +127,9 @@ impl<F: Float> Targets<'_, F> {
     /// Weighted means of the targets, and the sum of the weights.
     fn weighted_means(&self, ctx: &Context) -> Result<(Vec<f64>, f64)> {
         let base = &self.y[..self.n_targets];
-        let blocks = Blocks::new(self.n_rows(), PACK_ROWS, MOST_BLOCKS);
+        let blocks = Blocks::new(self.n_rows(), PACK_ROWS, MAX_BLOCKS);
         let parts = parallel::map(ctx, blocks.ranges().collect(), |rows| {
-            let (mut sums, mut total) = (memory::filled(self.n_targets, 0.0)?, 0.0);
+            let (mut sums, mut total) = (memory::try_filled(self.n_targets, 0.0)?, 0.0);
             for row in rows {
                 let weight = self.weight(row);
                 total += weight;
@@ -139,7 +139,7 @@ impl<F: Float> Targets<'_, F> {
             }
             Ok((sums, total))
         })?;
-        let (mut means, mut total) = (memory::filled(self.n_targets, 0.0)?, 0.0);
+        let (mut means, mut total) = (memory::try_filled(self.n_targets, 0.0)?, 0.0);
         for (sums, weight) in parts {
             means.iter_mut().zip(sums).for_each(|(mean, sum)| *mean += sum);
             total += weight;
@@ -173,9 +173,9 @@ impl<F: Float> Table<'_, F> {
     }
 
     /// As [`Table::centred`], with a root of one and without rounding.
-    pub fn exactly<'s>(&'s self, row: usize, center: &'s Center) -> impl Iterator<Item = Twofold> + 's {
+    pub fn exactly<'s>(&'s self, row: usize, center: &'s Center) -> impl Iterator<Item = DoubleDouble> + 's {
         let pairs = self.row(row).iter().zip(&center.means);
-        pairs.map(|(value, mean)| Twofold::sum(value.to_f64(), -mean).times(center.unit))
+        pairs.map(|(value, mean)| DoubleDouble::two_sum(value.to_f64(), -mean).times(center.unit))
     }
 
     /// Rows spread evenly over all.
@@ -186,7 +186,7 @@ impl<F: Float> Table<'_, F> {
 
     /// The means of a few rows, exact where all of them are equal; zeros without an intercept.
     fn guess(&self, fit_intercept: bool) -> Result<Vec<f64>> {
-        let mut guess = memory::filled(self.n_features(), 0.0)?;
+        let mut guess = memory::try_filled(self.n_features(), 0.0)?;
         if fit_intercept {
             let (base, count) = (self.row(0), self.n_rows().min(GLANCE) as f64);
             for row in self.glance() {
@@ -217,13 +217,13 @@ impl<F: Float> Table<'_, F> {
     /// # Errors
     /// [`Error::Interrupted`].
     pub fn unit(&self, ctx: &Context, means: &[f64]) -> Result<f64> {
-        let blocks = Blocks::new(self.n_rows(), PACK_ROWS, MOST_BLOCKS);
+        let blocks = Blocks::new(self.n_rows(), PACK_ROWS, MAX_BLOCKS);
         let found = parallel::map(ctx, blocks.ranges().collect(), |rows| Ok(self.largest(rows, means)))?;
         Ok(unit_for(found.into_iter().fold(0.0, f64::max)))
     }
 
     fn is_finite(&self, ctx: &Context) -> Result<bool> {
-        let blocks = Blocks::new(self.n_rows(), PACK_ROWS, MOST_BLOCKS);
+        let blocks = Blocks::new(self.n_rows(), PACK_ROWS, MAX_BLOCKS);
         let is_finite = |rows| Ok(self.values(&rows).iter().all(|value| value.to_f64().is_finite()));
         Ok(parallel::map(ctx, blocks.ranges().collect(), is_finite)?.into_iter().all(|is_finite| is_finite))
     }
@@ -233,7 +233,7 @@ impl<F: Float> Table<'_, F> {
     /// # Errors
     /// As [`Table::moments`].
     pub fn center(&self, ctx: &Context, fit_intercept: bool) -> Result<Center> {
-        let mut means = memory::filled(self.n_features(), 0.0)?;
+        let mut means = memory::try_filled(self.n_features(), 0.0)?;
         let target_means = self.targets.means(ctx, fit_intercept)?;
         if fit_intercept {
             let (base, mut total) = (self.row(0), 0.0);
@@ -250,20 +250,20 @@ impl<F: Float> Table<'_, F> {
         Ok(Center { means, target_means, unit })
     }
 
-    fn pack(&self, rows: Range<usize>, center: &Center, octets: &mut Octets) {
+    fn pack(&self, rows: Range<usize>, center: &Center, panels: &mut Panel8) {
         let n_features = self.n_features();
-        octets.reset(rows.len(), n_features + 1 + self.targets.n_targets);
+        panels.reset(rows.len(), n_features + 1 + self.targets.n_targets);
         let mut factors = [center.unit; PACK_ROWS];
         for (position, row) in rows.clone().enumerate() {
             let root = self.targets.root(row);
             factors[position] *= root;
-            octets.put(position, n_features, root);
+            panels.put(position, n_features, root);
             for target in 0..self.targets.n_targets {
                 let value = self.targets.y[row * self.targets.n_targets + target].to_f64();
-                octets.put(position, n_features + 1 + target, (value - center.target_means[target]) * root);
+                panels.put(position, n_features + 1 + target, (value - center.target_means[target]) * root);
             }
         }
-        octets.spread(self.values(&rows), &center.means, &factors[..rows.len()]);
+        panels.spread(self.values(&rows), &center.means, &factors[..rows.len()]);
     }
 
     fn values(&self, rows: &Range<usize>) -> &[F] {
@@ -274,27 +274,27 @@ impl<F: Float> Table<'_, F> {
     pub(super) fn products(&self, ctx: &Context, center: &Center) -> Result<(Vec<f64>, usize)> {
         let n_cols = self.n_features() + 1 + self.targets.n_targets;
         let (outer, stride) = (self.n_features() + 1, n_cols.next_multiple_of(OCTET));
-        let len = memory::area(outer.next_multiple_of(OCTET), stride)?;
-        let most = (MOST_SUMS / len).clamp(4, MOST_BLOCKS);
+        let len = memory::checked_len(outer.next_multiple_of(OCTET), stride)?;
+        let most = (MAX_SUMS / len).clamp(4, MAX_BLOCKS);
         let blocks = Blocks::new(self.n_rows(), 8 * PACK_ROWS, most);
         let parts = parallel::map_with(
             ctx,
             blocks.ranges().collect(),
-            || Octets::new(n_cols),
-            |octets, rows| {
-                let mut sums = memory::filled(len, 0.0)?;
+            || Panel8::new(n_cols),
+            |panels, rows| {
+                let mut sums = memory::try_filled(len, 0.0)?;
                 for start in rows.clone().step_by(PACK_ROWS) {
                     ctx.check()?;
                     let end = (start + PACK_ROWS).min(rows.end);
-                    self.pack(start..end, center, octets);
+                    self.pack(start..end, center, panels);
                     let ahead = self.values(&(end..(end + PACK_ROWS).min(rows.end)));
-                    add_products(octets, outer, &mut sums, stride, ahead);
+                    add_products(panels, outer, &mut sums, stride, ahead);
                 }
                 Ok(sums)
             },
         )?;
         let mut parts = parts.into_iter();
-        let mut sums = parts.next().map_or_else(|| memory::filled(len, 0.0), Ok)?;
+        let mut sums = parts.next().map_or_else(|| memory::try_filled(len, 0.0), Ok)?;
         parts.for_each(|part| sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value));
         Ok((sums, stride))
     }
@@ -342,12 +342,12 @@ pub(super) fn move_to_means(
     let mut is_off = false;
     let sums: Vec<f64> = features.chunks_exact(stride).map(|row| row[n]).collect();
     for (i, row) in features.chunks_exact_mut(stride).enumerate() {
-        let share = sums[i] / total;
-        row[i..n].iter_mut().zip(&sums[i..]).for_each(|(product, sum)| *product -= share * sum);
+        let fraction = sums[i] / total;
+        row[i..n].iter_mut().zip(&sums[i..]).for_each(|(product, sum)| *product -= fraction * sum);
         let pairs = row[n + 1..].iter_mut().zip(&ones[n + 1..]).take(n_targets);
-        pairs.for_each(|(product, sum)| *product -= share * sum);
-        is_off |= share * sums[i] > MOST_OFF * row[i];
-        center.means[i] += share / center.unit;
+        pairs.for_each(|(product, sum)| *product -= fraction * sum);
+        is_off |= fraction * sums[i] > MAX_OFF * row[i];
+        center.means[i] += fraction / center.unit;
     }
     is_off
 }
@@ -381,8 +381,8 @@ mod tests {
         let total: f64 = (0..n_rows).map(weight).sum();
         let column = |c: usize, row: usize| if c < n { values[row * n + c] } else { y[row * 2 + c - n] };
         let mean = |c: usize| {
-            let values = (0..n_rows).map(|row| Twofold::product(weight(row), column(c, row)));
-            values.fold(Twofold::default(), Twofold::plus).near / total
+            let values = (0..n_rows).map(|row| DoubleDouble::two_prod(weight(row), column(c, row)));
+            values.fold(DoubleDouble::default(), DoubleDouble::plus).hi / total
         };
         let product = |i: usize, j: usize| -> f64 {
             let (a, b) = (mean(i), mean(j));

@@ -1,18 +1,18 @@
 //! What a query keeps of the rows that pass by, when distances are known exactly.
 
 use crate::common::{Error, Result};
-use crate::neighbors::lists::{Goal, Neighbor};
+use crate::neighbors::results::{Goal, Neighbor};
 
 /// The rows that are wanted so far. They must pass in order: of equally near ones the first stay.
 #[derive(Debug)]
-pub struct Kept {
+pub struct TopK {
     goal: Goal,
     /// Distances from here on are not wanted; NaN while all are.
     limit: f64,
     found: Vec<Neighbor>,
 }
 
-impl Kept {
+impl TopK {
     /// None so far.
     pub fn new(goal: Goal) -> Self {
         Self { goal, limit: f64::NAN, found: Vec::new() }
@@ -22,7 +22,7 @@ impl Kept {
     ///
     /// # Errors
     /// [`Error::MemoryShort`].
-    pub fn pass(&mut self, first_row: usize, distances: &[f64]) -> Result<()> {
+    pub fn push_block(&mut self, first_row: usize, distances: &[f64]) -> Result<()> {
         // A NaN is farther than everything, whatever its sign.
         let last = |distance: f64| if distance.is_nan() { f64::NAN } else { distance };
         let rows = (first_row as u32..).zip(distances);

@@ -5,7 +5,7 @@ use crate::metrics::distance::Additive;
 use crate::metrics::leaf::{self, LEAF};
 
 use super::KdTree;
-use super::lists::Lists;
+use super::leaf_topk::Lists;
 use super::search::{Meetings, Scratch};
 
 /// Leaves whose rows are looked up to see how far a search goes.
@@ -38,17 +38,17 @@ impl KdTree {
     /// [`crate::common::Error::OutOfMemory`].
     pub fn is_worth_it<M: Additive>(&self, metric: M, k: usize) -> Result<bool> {
         let (rows, cols) = (self.n_rows as f64, self.n_cols as f64);
-        let met = self.share_met(metric, k)? * rows;
+        let met = self.fraction_met(metric, k)? * rows;
         let tree = TREE_QUERY + TREE_NEIGHBOR * k as f64 + TREE_PAIR * met * (cols + TREE_FEATURES);
         Ok(tree < BRUTE_PAIR * rows * (cols + BRUTE_FEATURES))
     }
 
-    /// The share of the tree's rows that a query meets on its way to `k` neighbours: the mean over the rows of a few
+    /// The fraction of the tree's rows that a query meets on its way to `k` neighbours: the mean over the rows of a few
     /// leaves, evenly spaced in tree order.
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
-    pub fn share_met<M: Additive>(&self, metric: M, k: usize) -> Result<f64> {
+    pub fn fraction_met<M: Additive>(&self, metric: M, k: usize) -> Result<f64> {
         if self.n_rows == 0 || k == 0 {
             return Ok(0.0);
         }

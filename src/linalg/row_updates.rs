@@ -36,14 +36,14 @@ pub struct Sums {
 }
 
 /// Rows that are taken one at a time. Vectors have shape (n_cols,); a shift of the rows is not seen.
-pub trait Steps<F: Float>: Rows<F> {
+pub trait RowDotAxpy<F: Float>: Rows<F> {
     /// Whether rows in any order are best copied side by side before they are taken.
     const GATHERS: bool;
 
     /// Asks for a row that is needed soon.
     fn fetch(&self, row: usize);
 
-    /// Puts the listed rows behind `gathered`, one after the other, if [`Steps::GATHERS`].
+    /// Puts the listed rows behind `gathered`, one after the other, if [`RowDotAxpy::GATHERS`].
     fn append_rows(&self, rows: &[u32], gathered: &mut Vec<F>);
 
     /// The product of a row with a vector: each factor rounded to `F`, summed in double precision.
@@ -119,7 +119,7 @@ impl<F: Float> Dense<'_, F> {
     }
 }
 
-impl<F: Float> Steps<F> for Dense<'_, F> {
+impl<F: Float> RowDotAxpy<F> for Dense<'_, F> {
     const GATHERS: bool = true;
 
     #[inline(always)]
@@ -181,7 +181,7 @@ impl<F: Float> Csr<'_, F> {
     }
 }
 
-impl<F: Float> Steps<F> for Csr<'_, F> {
+impl<F: Float> RowDotAxpy<F> for Csr<'_, F> {
     const GATHERS: bool = false;
 
     #[inline(always)]
@@ -267,7 +267,7 @@ mod tests {
         }
     }
 
-    fn check(rows: &impl Steps<f64>, row: &[f64], vector: &[f64]) {
+    fn check(rows: &impl RowDotAxpy<f64>, row: &[f64], vector: &[f64]) {
         let in_order: f64 = row.iter().zip(vector).fold(0.0, |sum, (x, w)| sum + x * w);
         assert_eq!(rows.product(1, vector, Summation::InOrder), in_order);
         let close = |value: f64, expected: f64| assert!((value - expected).abs() < 1e-13, "{value} {expected}");

@@ -13,7 +13,7 @@ const LANES: usize = 8;
 /// The triangle of the rows so far: `n` rows of `n_cols` columns, row-major. The columns behind the first `n` are
 /// carried along: they hold what the reflections make of them.
 #[derive(Debug, Clone)]
-pub struct Triangle {
+pub struct StreamingR {
     /// The values; below the diagonal they are zero.
     pub values: Vec<f64>,
     /// Rows, and columns that are reduced.
@@ -22,47 +22,47 @@ pub struct Triangle {
     pub n_cols: usize,
 }
 
-impl Triangle {
+impl StreamingR {
     /// That of no rows.
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
     pub fn new(n: usize, n_cols: usize) -> Result<Self> {
-        Ok(Self { values: memory::filled(memory::area(n, n_cols)?, 0.0)?, n, n_cols })
+        Ok(Self { values: memory::try_filled(memory::checked_len(n, n_cols)?, 0.0)?, n, n_cols })
     }
 
     /// Takes rows in: `block` holds `n_cols` columns of `height` values each, and is used up.
-    pub fn absorb(&mut self, block: &mut [f64], height: usize) {
+    pub fn update(&mut self, block: &mut [f64], height: usize) {
         assert!(block.len() == self.n_cols * height, "columns out of range");
-        dispatch(Absorb { triangle: self, block, height });
+        dispatch(Update { triangle: self, block, height });
     }
 
     /// Takes in what another triangle has taken in.
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`].
-    pub fn join(&mut self, other: &Self) -> Result<()> {
-        let mut block = memory::filled(other.values.len(), 0.0)?;
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        let mut block = memory::try_filled(other.values.len(), 0.0)?;
         for (row, values) in other.values.chunks_exact(other.n_cols).enumerate() {
             values.iter().enumerate().for_each(|(column, &value)| block[column * other.n + row] = value);
         }
-        self.absorb(&mut block, other.n);
+        self.update(&mut block, other.n);
         Ok(())
     }
 }
 
-struct Absorb<'k> {
-    triangle: &'k mut Triangle,
+struct Update<'k> {
+    triangle: &'k mut StreamingR,
     block: &'k mut [f64],
     height: usize,
 }
 
-impl Kernel<f64> for Absorb<'_> {
+impl Kernel<f64> for Update<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd<F = f64>>(self) {
-        let Triangle { values, n, n_cols } = self.triangle;
+        let StreamingR { values, n, n_cols } = self.triangle;
         let height = self.height;
         for (k, row) in values.chunks_exact_mut(*n_cols).enumerate().take(*n) {
             let (head, tail) = self.block.split_at_mut((k + 1) * height);
@@ -76,10 +76,10 @@ impl Kernel<f64> for Absorb<'_> {
             let after = if before > 0.0 { -length } else { length };
             let scale = before - after;
             axis.iter_mut().for_each(|value| *value /= scale);
-            let share = -scale / after;
+            let fraction = -scale / after;
             row[k] = after;
             for (top, column) in row[k + 1..].iter_mut().zip(tail.chunks_exact_mut(height)) {
-                let amount = share * (*top + dot(axis, column));
+                let amount = fraction * (*top + dot(axis, column));
                 *top -= amount;
                 column.iter_mut().zip(&*axis).for_each(|(value, direction)| *value -= amount * direction);
             }
@@ -116,17 +116,17 @@ mod tests {
         let mut random = Mt19937::seeded(2);
         let (n, n_cols) = (5, 7);
         for heights in [vec![30], vec![1, 2, 3], vec![4, 40, 7]] {
-            let mut triangle = Triangle::new(n, n_cols).expect("memory");
-            let mut parts = Triangle::new(n, n_cols).expect("memory");
+            let mut triangle = StreamingR::new(n, n_cols).expect("memory");
+            let mut parts = StreamingR::new(n, n_cols).expect("memory");
             let mut table = Vec::new();
             for height in heights {
                 let rows: Vec<f64> = (0..height * n_cols).map(|_| random.next_f64() - 0.5).collect();
                 let mut block: Vec<f64> = (0..rows.len()).map(|at| rows[at % height * n_cols + at / height]).collect();
                 table.extend(rows);
-                let mut alone = Triangle::new(n, n_cols).expect("memory");
-                alone.absorb(&mut block.clone(), height);
-                parts.join(&alone).expect("memory");
-                triangle.absorb(&mut block, height);
+                let mut alone = StreamingR::new(n, n_cols).expect("memory");
+                alone.update(&mut block.clone(), height);
+                parts.merge(&alone).expect("memory");
+                triangle.update(&mut block, height);
             }
             for found in [&triangle, &parts] {
                 for i in 0..n {
