@@ -39,7 +39,13 @@ fn bench_searches<F: Float>(criterion: &mut Criterion, type_name: &str) {
             let shape = format!("{type_name} {n_queries} in {n_rows}x{n_cols} k={k}");
             group.bench_function(BenchmarkId::from_parameter(shape), |bencher| {
                 bencher.iter(|| {
-                    let index = Index { rows: &rows, metric, algorithm: Algorithm::Brute, cache: &Cache::default() };
+                    let index = Index {
+                        rows: &rows,
+                        metric,
+                        algorithm: Algorithm::Brute,
+                        cache: &Cache::default(),
+                        with_distances: true,
+                    };
                     let sums = vec![0.0; index.blocks(n_queries, Goal::Nearest(k)).count()];
                     index.search(&ctx, Sought::New(&queries), Goal::Nearest(k), sums, |sum, _, found| {
                         *sum += found.iter().map(|neighbor| neighbor.distance).sum::<f64>();
@@ -62,7 +68,13 @@ fn bench_votes(criterion: &mut Criterion) {
         let Ok(queries) = Dense::new(asked, n_queries, n_cols) else { return };
         let Ok(classes) = Classes::new(&codes, &[N_CLASSES], n_rows) else { return };
         let (rows, queries, cache) = (Stored::Dense(rows), Stored::Dense(queries), Cache::default());
-        let index = Index { rows: &rows, metric: Metric::Euclidean, algorithm: Algorithm::Brute, cache: &cache };
+        let index = Index {
+            rows: &rows,
+            metric: Metric::Euclidean,
+            algorithm: Algorithm::Brute,
+            cache: &cache,
+            with_distances: true,
+        };
         let goal = Goal::Nearest(k);
 
         let mut group = criterion.benchmark_group("classify");

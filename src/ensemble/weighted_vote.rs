@@ -12,7 +12,7 @@
 use super::vote::{Member, combined, parts};
 use crate::common::context::{Blocks, Context};
 use crate::common::error::check_length;
-use crate::common::{Result, memory, parallel};
+use crate::common::{Error, Result, memory, parallel};
 use crate::tree::walk::{BLOCK_ROWS, BLOCKS, Samples, largest};
 
 /// Votes for each class, shape (n_samples, `n_classes`), `n_classes` > 1. `weights` has one for each tree.
@@ -45,6 +45,9 @@ pub fn votes(
 pub fn medians(ctx: &Context, members: &[Member], samples: Samples, weights: &[f64]) -> Result<(Vec<f64>, Vec<i64>)> {
     let n_trees = members.len();
     check_length("weights", weights.len(), n_trees)?;
+    if n_trees == 0 {
+        return Err(Error::Corrupt("estimators_ must hold a tree"));
+    }
     let mut outputs = combined(ctx, members, (1, n_trees), samples, |tree, all, outputs| all[tree] = outputs[0])?;
     let mut found = memory::try_filled(samples.n_rows(), 0.0)?;
     let blocks = Blocks::new(samples.n_rows(), BLOCK_ROWS, BLOCKS);

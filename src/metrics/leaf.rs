@@ -177,6 +177,24 @@ pub fn bound_between<M: Additive>(metric: M, low: &[f64], high: &[f64], other_lo
     if M::IN_ORDER { rank } else { (rank.min(f64::MAX) * lowering(n_cols) - f64::MIN_POSITIVE).max(0.0) }
 }
 
+/// An upper bound of the computed ranks between the points of two boxes, for metrics whose steps round in order
+/// ([`Additive::IN_ORDER`]). All corners have `n_cols` entries.
+#[inline(always)]
+pub fn upper_bound_between<M: Additive>(
+    metric: M,
+    low: &[f64],
+    high: &[f64],
+    other_low: &[f64],
+    other_high: &[f64],
+) -> f64 {
+    let n_cols = low.len();
+    assert!(high.len() == n_cols && other_low.len() == n_cols && other_high.len() == n_cols);
+    (0..n_cols).fold(0.0, |rank, column| {
+        let gap = (high[column] - other_low[column]).max(other_high[column] - low[column]);
+        metric.step_one(rank, gap, 0.0)
+    })
+}
+
 /// One less than the relative error of two chains of `n_cols` steps whose powers are off by an ulp or two. (What is lost
 /// below the smallest normal number is far less than that number.)
 fn lowering(n_cols: usize) -> f64 {

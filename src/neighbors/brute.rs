@@ -12,7 +12,7 @@ use crate::metrics::distance::Euclidean;
 use crate::metrics::prefilter::{Packed, Passing, PrefilterBuffers, STRIDE, prefilter};
 use crate::neighbors::candidates::{self, Candidates, RerankSink, rank};
 use crate::neighbors::geometry::{Geometry, Ready};
-use crate::neighbors::results::{Goal, Neighbor, Queries};
+use crate::neighbors::results::{ByRow, Goal, Neighbor, Queries};
 use crate::neighbors::within::Within;
 
 /// Most queries in a block: packing the rows anew for each block then costs a few hundredths of the work.
@@ -239,10 +239,13 @@ impl<T: Float> Prefilter<'_, T> {
                 return Ok(false);
             }
         }
-        let mut found = Vec::new();
+        let (mut found, mut by_row) = (Vec::new(), ByRow::default());
         for (position, &place) in self.places.iter().enumerate() {
             lists.finish(place, &mut found);
-            self.goal.settle(&mut found);
+            match self.goal {
+                Goal::Nearest(_) => self.goal.settle(&mut found),
+                Goal::Within(_) => by_row.arrange(&mut found, self.rows.n_rows())?,
+            }
             consume(position, &mut found)?;
         }
         Ok(true)

@@ -25,12 +25,13 @@ pub struct Neighborhoods<'a> {
 /// Densities of rows, shape `(n_rows,)`. `reach[i]` is the distance of training row `i` to its own k-th neighbour.
 ///
 /// # Errors
-/// [`Error::Shape`], [`Error::InvalidArgument`] for an index without a row, [`Error::OutOfMemory`].
+/// [`Error::Shape`], [`Error::Corrupt`] for an index without a row, [`Error::OutOfMemory`].
 pub fn reachability(ctx: &Context, near: Neighborhoods, reach: &[f64]) -> Result<Vec<f64>> {
     check_length("distances", near.distances.len(), near.indices.len())?;
     by_row(ctx, near, |row, terms| {
         for (index, &distance) in row.clone().zip(&near.distances[row]) {
-            let reach = reach.get(near.indices[index] as usize).ok_or(Error::InvalidArgument("index out of range"))?;
+            let reach =
+                reach.get(near.indices[index] as usize).ok_or(Error::Corrupt("a neighbour is no fitted row"))?;
             terms.push(distance.max(*reach));
         }
         Ok(1.0 / (pairwise_sum(terms) / near.k as f64 + FLOOR))
@@ -47,7 +48,7 @@ pub fn outlier_factor(ctx: &Context, near: Neighborhoods, densities: &[f64], own
     by_row(ctx, near, |row, terms| {
         let own = own[row.start / near.k];
         for &index in &near.indices[row] {
-            let density = densities.get(index as usize).ok_or(Error::InvalidArgument("index out of range"))?;
+            let density = densities.get(index as usize).ok_or(Error::Corrupt("a neighbour is no fitted row"))?;
             terms.push(density / own);
         }
         Ok(pairwise_sum(terms) / near.k as f64)

@@ -10,9 +10,10 @@ use crate::linalg::{Csr, Dense, Rows};
 use crate::metrics::block::BlockDistances;
 use crate::metrics::distance::{Additive, Chebyshev, Euclidean, Manhattan, Minkowski};
 use crate::metrics::metric::Metric;
+use crate::neighbors::all_pairs::AllPairs;
 use crate::neighbors::brute::{self, Cut};
 use crate::neighbors::geometry::{Geometry, Ready};
-use crate::neighbors::kd_tree::{self, KdTree, Order};
+use crate::neighbors::kd_tree::{self, KdTree, Reach};
 use crate::neighbors::results::{Goal, Neighbor, Queries, widened};
 use crate::neighbors::sparse;
 use crate::neighbors::topk::TopK;
@@ -32,6 +33,11 @@ const BUILD_AFTER: usize = 32;
 /// Building a tree takes about `100 + 40 d` ns a row, comparing all about `(d + 6) / 40` for each query
 /// (`benches/decisions/0004-tree-or-brute.md`): a tree is tried where it costs a twentieth of that.
 const PROBE: usize = 20 * 40;
+
+/// Fractions of the rows within the radius from which the distances of all pairs are computed, rather than prefiltered or
+/// searched for in a tree.
+const MIN_FRACTION: f64 = 1.0 / 16.0;
+const MIN_FRACTION_TREE: f64 = 1.0 / 3.0;
 
 /// Who is sought for.
 #[derive(Clone, Copy)]
@@ -124,6 +130,8 @@ pub struct Index<'a, T: Clone> {
     pub metric: Metric,
     /// How it is searched.
     pub algorithm: Algorithm,
+    /// Whether distances are wanted: without, those of a search within a radius may be anything.
+    pub with_distances: bool,
     /// What earlier searches computed.
     pub cache: &'a Cache,
 }
@@ -134,7 +142,7 @@ impl<T: Float> Index<'_, T> {
         Cut::new(n_queries, self.rows.n_rows(), self.rows.n_cols(), goal).blocks
     }
 
-    /// Finds the rows that each query wants. `outs` has one entry per block; `consume` is called for each query of a block, in order, with its position in the block and its neighbours.
+    /// Finds the rows that each query wants. `outs` has one entry per block; `consume` is called once for each query of a block, in any order, with its position in the block and its neighbours.
     ///
     /// # Errors
     /// [`crate::common::Error::OutOfMemory`], [`crate::common::Error::Interrupted`].
@@ -147,6 +155,16 @@ impl<T: Float> Index<'_, T> {
         consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
     ) -> Result<()> {
         let queries = self.queries(sought);
+        let pairs = match (goal, self.rows) {
+            (Goal::Within(radius), Stored::Dense(rows)) => {
+                AllPairs::new(rows, self.metric, radius, self.with_distances)
+            }
+            _ => None,
+        };
+        let fraction = pairs.as_ref().map_or(Ok(0.0), |pairs| pairs.found_fraction(queries))?;
+        if let Some(pairs) = pairs.as_ref().filter(|_| fraction > MIN_FRACTION_TREE) {
+            return self.by_all_pairs(ctx, pairs, queries, goal, outs, consume);
+        }
         if let Some(tree) = self.tree(ctx, queries.n_rows(), goal)? {
             return match self.metric {
                 Metric::Manhattan => self.by_tree(ctx, tree, Manhattan, sought, goal, outs, consume),
@@ -154,6 +172,9 @@ impl<T: Float> Index<'_, T> {
                 Metric::Minkowski(p) => self.by_tree(ctx, tree, Minkowski { p }, sought, goal, outs, consume),
                 _ => self.by_tree(ctx, tree, Euclidean, sought, goal, outs, consume),
             };
+        }
+        if let Some(pairs) = pairs.as_ref().filter(|_| fraction > MIN_FRACTION) {
+            return self.by_all_pairs(ctx, pairs, queries, goal, outs, consume);
         }
         match (self.metric, self.rows) {
             (Metric::Euclidean | Metric::SquaredEuclidean, Stored::Dense(rows)) => {
@@ -256,37 +277,55 @@ impl<T: Float> Index<'_, T> {
     ) -> Result<()> {
         let queries = self.queries(sought);
         let n_queries = queries.n_rows();
-        let (starts, distances, indices): (Vec<i64>, _, _) = match goal {
-            Goal::Nearest(k) => {
-                let len = memory::checked_len(n_queries, k)?;
-                let (mut distances, mut indices) = (memory::try_filled(len, 0.0)?, memory::try_filled(len, 0)?);
-                match sought {
-                    Sought::Own => tree.nearest_to_own(ctx, metric, k, &mut distances, &mut indices)?,
-                    Sought::New(_) => {
-                        let points = queries.widened(0..n_queries)?;
-                        tree.nearest(ctx, metric, &points, k, &mut distances, &mut indices)?;
-                    }
-                }
-                let starts = (0..=n_queries).map(|query| (query * k) as i64).collect();
-                (starts, distances, indices)
-            }
+        let jobs = self.blocks(n_queries, goal).ranges().zip(outs).collect();
+        let k = match goal {
+            Goal::Nearest(k) => k,
             Goal::Within(radius) => {
-                let points = queries.widened(0..n_queries)?;
-                let found = tree.within(ctx, metric, &points, radius, Order::Index, true)?;
-                (found.starts, found.distances, found.indices)
+                let worker = || Reach::new(tree, self.with_distances);
+                parallel::map_with(ctx, jobs, worker, |reach, (block, mut out): (Range<usize>, O)| {
+                    let points = queries.widened(block)?;
+                    tree.within(ctx, metric, &points, radius, reach, |position, found| {
+                        consume(&mut out, position, found)
+                    })
+                })?;
+                return Ok(());
             }
         };
-        let jobs = self.blocks(n_queries, goal).ranges().zip(outs).collect();
+        let len = memory::checked_len(n_queries, k)?;
+        let (mut distances, mut indices) = (memory::try_filled(len, 0.0)?, memory::try_filled(len, 0)?);
+        match sought {
+            Sought::Own => tree.nearest_to_own(ctx, metric, k, &mut distances, &mut indices)?,
+            Sought::New(_) => {
+                let points = queries.widened(0..n_queries)?;
+                tree.nearest(ctx, metric, &points, k, &mut distances, &mut indices)?;
+            }
+        }
         let scratch = || Ok(Vec::new());
         parallel::map_with(ctx, jobs, scratch, |found: &mut Vec<Neighbor>, (block, mut out)| {
             for (position, query) in block.enumerate() {
-                let here = starts[query] as usize..starts[query + 1] as usize;
+                let here = query * k..(query + 1) * k;
                 found.clear();
                 let pairs = distances[here.clone()].iter().zip(&indices[here]);
                 found.extend(pairs.map(|(&distance, &row)| Neighbor { distance, row: row as u32 }));
                 consume(&mut out, position, found)?;
             }
             Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn by_all_pairs<O: Send>(
+        &self,
+        ctx: &Context,
+        pairs: &AllPairs<T>,
+        queries: &dyn Queries,
+        goal: Goal,
+        outs: Vec<O>,
+        consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let jobs = self.blocks(queries.n_rows(), goal).ranges().zip(outs).collect();
+        parallel::map(ctx, jobs, |(block, mut out)| {
+            pairs.block(ctx, queries, block, |position, found| consume(&mut out, position, found))
         })?;
         Ok(())
     }

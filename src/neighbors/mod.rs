@@ -1,10 +1,12 @@
 //! Nearest neighbours.
 //!
-//! Every answer is exact in f64 and ordered by (distance, index), so it depends neither on the algorithm nor on threads.
+//! Every answer is exact in f64 and ordered by (distance, index), or by index within a radius, so it depends neither on the algorithm nor on threads.
 
+pub mod all_pairs;
 pub mod brute;
 pub mod candidates;
 pub mod density;
+
 pub mod geometry;
 pub mod index;
 pub mod kd_tree;

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
-use crate::common::{Float, Result, memory};
+use crate::common::{Error, Float, Result, memory};
 use crate::linalg::Rows;
+
+/// Rows that are walked over in the time of one step of sorting.
+const PLACES_PER_STEP: usize = 256;
 
 /// A row and how far it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +49,54 @@ impl Goal {
                 found.sort_unstable_by_key(|neighbor| neighbor.row);
             }
         }
+    }
+}
+
+/// Puts neighbours in the order of their rows.
+#[derive(Debug, Default)]
+pub struct ByRow {
+    /// A bit for every row; none is set between calls.
+    present: Vec<u64>,
+    /// The distance of every row whose bit is set.
+    distances: Vec<f64>,
+}
+
+impl ByRow {
+    /// Orders the neighbours of a query, each another one of `n_rows` rows.
+    ///
+    /// # Errors
+    /// [`Error::MemoryShort`].
+    pub fn arrange(&mut self, found: &mut [Neighbor], n_rows: usize) -> Result<()> {
+        let len = found.len();
+        // A few are sorted; for many every row gets a place, so that one walk over all places has them in order.
+        if len < 8 || len.saturating_mul(len.ilog2() as usize * PLACES_PER_STEP) < n_rows {
+            found.sort_unstable_by_key(|neighbor| neighbor.row);
+            return Ok(());
+        }
+        if self.distances.len() < n_rows {
+            let more = n_rows - self.distances.len();
+            self.present.try_reserve(more.div_ceil(64)).map_err(|_| Error::MemoryShort)?;
+            self.distances.try_reserve_exact(more).map_err(|_| Error::MemoryShort)?;
+            self.present.resize(n_rows.div_ceil(64), 0);
+            self.distances.resize(n_rows, 0.0);
+        }
+        for neighbor in found.iter() {
+            let row = neighbor.row as usize;
+            self.present[row / 64] |= 1 << (row % 64);
+            self.distances[row] = neighbor.distance;
+        }
+        let mut out = found.iter_mut();
+        for (first, word) in (0..).step_by(64).zip(&mut self.present) {
+            let mut bits = std::mem::take(word);
+            while bits != 0 {
+                let row = first + bits.trailing_zeros();
+                bits &= bits - 1;
+                if let Some(place) = out.next() {
+                    *place = Neighbor { distance: self.distances[row as usize], row };
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use super::index::{Algorithm, Cache, Index, Sought, Stored};
 use super::results::{Goal, Neighbor};
-use super::vote::{Average, Ballot, Classes, Weights};
+use super::vote::{Average, Ballot, Classes, Targets, Weights};
 use crate::common::random::Mt19937;
-use crate::common::{Context, Float};
+use crate::common::{Context, Error, Float};
 use crate::linalg::{Csr, Dense};
 use crate::metrics::metric::Metric;
 
@@ -45,13 +45,14 @@ fn obvious(rows: &[f64], query: &[f64], goal: Goal) -> Vec<(u64, u32)> {
 
 fn found<T: Float>(rows: &Stored<T>, algorithm: Algorithm, sought: Sought, goal: Goal) -> Vec<Vec<(u64, u32)>> {
     let cache = Cache::default();
-    let index = Index { rows, metric: Metric::Euclidean, algorithm, cache: &cache };
+    let index = Index { rows, metric: Metric::Euclidean, algorithm, with_distances: true, cache: &cache };
     let blocks = index.blocks(index.queries(sought).n_rows(), goal);
-    let mut lists: Vec<Vec<Vec<(u64, u32)>>> = vec![Vec::new(); blocks.count()];
-    let searched = index.search(&Context::serial(), sought, goal, lists.iter_mut().collect(), |list, _, found| {
-        list.push(found.iter().map(|neighbor| (neighbor.distance.to_bits(), neighbor.row)).collect());
-        Ok(())
-    });
+    let mut lists: Vec<Vec<Vec<(u64, u32)>>> = blocks.ranges().map(|block| vec![Vec::new(); block.len()]).collect();
+    let searched =
+        index.search(&Context::serial(), sought, goal, lists.iter_mut().collect(), |list, position, found| {
+            list[position] = found.iter().map(|neighbor| (neighbor.distance.to_bits(), neighbor.row)).collect();
+            Ok(())
+        });
     searched.unwrap();
     lists.concat()
 }
@@ -73,7 +74,8 @@ proptest! {
         let x32 = Stored::Dense(Dense::new(&narrow, n_rows, n_cols).unwrap());
         let q = Stored::Dense(Dense::new(&queries, n_queries, n_cols).unwrap());
         let radius = (n_cols as f64).sqrt() * if kind == 1 { 3e-5 } else { 0.3 };
-        for goal in [Goal::Nearest(k), Goal::Within(radius)] {
+        // The last radius finds so many that all pairs are measured.
+        for goal in [Goal::Nearest(k), Goal::Within(radius), Goal::Within(2.0 * radius.max(0.5))] {
             let expected = |rows: &[f64]| -> Vec<_> { queries.chunks(n_cols).map(|q| obvious(rows, q, goal)).collect() };
             for algorithm in [Algorithm::Auto, Algorithm::Brute] {
                 prop_assert_eq!(found(&x, algorithm, Sought::New(&q), goal), expected(&values));
@@ -116,8 +118,18 @@ fn neighbours_vote_and_average() {
     let mut fractions = [0.0; 2];
     Ballot::new(classes, Weights::Distance).fractions(&near[1..], &mut fractions).unwrap();
     assert_eq!(fractions, [0.0, 1.0]);
-    assert!(Ballot::new(Classes::new(&[1, 1, 7], &[2], 3).unwrap(), Weights::Uniform).count(&near).is_err());
+    for wrong in [7, -1, i64::MAX, i64::MIN] {
+        let codes = [1, 1, wrong];
+        let mut ballot = Ballot::new(Classes::new(&codes, &[2], 3).unwrap(), Weights::Uniform);
+        assert!(matches!(ballot.count(&near), Err(Error::Corrupt(_))));
+    }
+    for none in [&[][..], &[0], &[2, 0]] {
+        assert!(matches!(Classes::new(&[1, 1, 0], none, 3), Err(Error::Corrupt(_))));
+    }
     let mut mean = [0.0];
-    Average::new(&[10.0, 20.0, 40.0], 1, Weights::Distance).of(&near[1..], &mut mean);
-    assert_eq!(mean, [20.0 / 1.5]);
+    let (narrow, whole) = (Targets::F32(&[10.0, 20.0, 40.0]), Targets::I64(&[10, 20, 40]));
+    for targets in [Targets::F64(&[10.0, 20.0, 40.0]), narrow, whole] {
+        Average::new(targets, 1, Weights::Distance).of(&near[1..], &mut mean);
+        assert_eq!(mean, [20.0 / 1.5]);
+    }
 }

@@ -50,7 +50,9 @@ impl TopK {
 
     /// What is left of them, in order.
     pub fn finish(&mut self) -> &mut [Neighbor] {
-        self.goal.settle(&mut self.found);
+        if let Goal::Nearest(_) = self.goal {
+            self.goal.settle(&mut self.found); // what lies within a radius passed in order
+        }
         &mut self.found
     }
 }

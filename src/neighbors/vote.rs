@@ -41,8 +41,11 @@ impl<'a> Classes<'a> {
     /// The codes of `n_rows` rows.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`]; [`Error::Corrupt`] if an output has no class.
     pub fn new(codes: &'a [i64], n_classes: &'a [usize], n_rows: usize) -> Result<Self> {
+        if n_classes.is_empty() || n_classes.contains(&0) {
+            return Err(Error::Corrupt("classes_ must hold a class for each output"));
+        }
         check_length("codes", codes.len(), memory::checked_len(n_rows, n_classes.len())?)?;
         Ok(Self { codes, n_classes })
     }
@@ -72,8 +75,8 @@ impl<'a> Ballot<'a> {
     /// The sums of weights for each class, outputs one after the other.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if the code of a neighbour is not a class, or if there are neighbours and none counts:
-    /// all are infinitely far.
+    /// [`Error::Corrupt`] if the code of a neighbour is not a class; [`Error::InvalidArgument`] if there are neighbours
+    /// and none counts: all are infinitely far.
     pub fn count(&mut self, found: &[Neighbor]) -> Result<&[f64]> {
         let Self { classes, weights, weight, votes } = self;
         let n_outputs = classes.n_classes.len();
@@ -88,7 +91,7 @@ impl<'a> Ballot<'a> {
             for (&code, &n_classes) in codes.iter().zip(classes.n_classes) {
                 let votes = &mut votes[first..first + n_classes];
                 let class = usize::try_from(code).ok().and_then(|code| votes.get_mut(code));
-                *class.ok_or(Error::InvalidArgument("a class code is out of range"))? += weight;
+                *class.ok_or(Error::Corrupt("_y must hold positions in classes_"))? += weight;
                 first += n_classes;
             }
         }
@@ -133,11 +136,45 @@ impl<'a> Ballot<'a> {
     }
 }
 
+/// Targets of the training rows as they are stored, row-major with shape `(n_rows, n_outputs)`.
+#[derive(Debug, Clone, Copy)]
+pub enum Targets<'a> {
+    /// In double precision.
+    F64(&'a [f64]),
+    /// In single precision.
+    F32(&'a [f32]),
+    /// Whole numbers.
+    I64(&'a [i64]),
+}
+
+impl Targets<'_> {
+    /// Rows times outputs.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F64(values) => values.len(),
+            Self::F32(values) => values.len(),
+            Self::I64(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn get(&self, at: usize) -> f64 {
+        match self {
+            Self::F64(values) => values[at],
+            Self::F32(values) => f64::from(values[at]),
+            Self::I64(values) => values[at] as f64,
+        }
+    }
+}
+
 /// Averages of the targets of neighbours.
 #[derive(Debug)]
 pub struct Average<'a> {
-    /// Row-major, shape `(n_rows, n_outputs)`.
-    targets: &'a [f64],
+    targets: Targets<'a>,
     n_outputs: usize,
     weights: Weights,
     weight: Vec<f64>,
@@ -145,8 +182,8 @@ pub struct Average<'a> {
 }
 
 impl<'a> Average<'a> {
-    /// Of targets, row-major with shape `(n_rows, n_outputs)`.
-    pub fn new(targets: &'a [f64], n_outputs: usize, weights: Weights) -> Self {
+    /// Of targets with `n_outputs` a row.
+    pub fn new(targets: Targets<'a>, n_outputs: usize, weights: Weights) -> Self {
         Self { targets, n_outputs, weights, weight: Vec::new(), terms: Vec::new() }
     }
 
@@ -156,7 +193,7 @@ impl<'a> Average<'a> {
         let total = pairwise_sum(&self.weight);
         for (output, mean) in out.iter_mut().enumerate() {
             self.terms.clear();
-            let target = |neighbor: &Neighbor| self.targets[neighbor.row as usize * self.n_outputs + output];
+            let target = |neighbor: &Neighbor| self.targets.get(neighbor.row as usize * self.n_outputs + output);
             self.terms.extend(found.iter().zip(&self.weight).map(|(neighbor, weight)| target(neighbor) * weight));
             // In NumPy's order of summation: one after the other where several means are taken at once.
             let is_joint = self.n_outputs > 1 && self.weights == Weights::Uniform;

@@ -13,9 +13,12 @@ use super::error;
 use crate::common::{Error, Float, memory};
 use crate::linalg::{Csr, Dense};
 
-/// Contiguous values that a Python array keeps alive.
+/// Contiguous values that a Python array keeps alive. How many they are was asked once: whoever knows the array may give
+/// it another shape or type at any time.
 pub(super) struct Values<'py, F: Element> {
     array: Bound<'py, PyArrayDyn<F>>,
+    data: *const F,
+    shape: Vec<usize>,
 }
 
 impl<'py, F: Element> Values<'py, F> {
@@ -23,7 +26,11 @@ impl<'py, F: Element> Values<'py, F> {
     pub(super) fn in_place(object: &Bound<'py, PyAny>) -> Option<Self> {
         let array = object.cast::<PyArrayDyn<F>>().ok()?;
         let aligned = (array.data() as usize).is_multiple_of(align_of::<F>());
-        (array.is_c_contiguous() && aligned).then(|| Self { array: array.clone() })
+        (array.is_c_contiguous() && aligned).then(|| Self::of(array.clone()))
+    }
+
+    fn of(array: Bound<'py, PyArrayDyn<F>>) -> Self {
+        Self { data: array.data(), shape: array.shape().to_vec(), array }
     }
 
     /// From an array of element type `F` in any layout; TypeError for any other object.
@@ -43,12 +50,13 @@ impl<'py, F: Element> Values<'py, F> {
 
     /// The values, in C order.
     pub(super) fn slice(&self) -> &[F] {
-        if self.array.is_empty() {
+        let len = self.shape.iter().product();
+        if len == 0 {
             return &[]; // an empty array may point anywhere
         }
-        // SAFETY: contiguous, aligned, of type F (checked in `new`), and kept alive by `self`. Another thread may write
-        // to it meanwhile; every bit pattern is a valid number, and nothing is indexed by one.
-        unsafe { std::slice::from_raw_parts(self.array.data(), self.array.len()) }
+        // SAFETY: contiguous, aligned, so many of type F when `self` was made, and kept alive by it. Another thread may
+        // write to it meanwhile; every bit pattern is a valid number, and nothing is indexed by one.
+        unsafe { std::slice::from_raw_parts(self.data, len) }
     }
 
     /// To be kept past the call, by whoever is the only one to know the array: see [`Values::kept`].
@@ -58,12 +66,12 @@ impl<'py, F: Element> Values<'py, F> {
 
     /// What [`Values::keep`] gave.
     pub(super) fn kept(py: Python<'py>, array: &Py<PyArrayDyn<F>>) -> Self {
-        Self { array: array.bind(py).clone() }
+        Self::of(array.bind(py).clone())
     }
 
     /// The lengths of the dimensions.
     pub(super) fn shape(&self) -> &[usize] {
-        self.array.shape()
+        &self.shape
     }
 }
 

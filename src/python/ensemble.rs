@@ -11,7 +11,7 @@ use super::run::run;
 use super::tree::grow::{self, Columns, Learnt, Numbers};
 use super::tree::records::{Kept, Table, state};
 use super::tree::walk::{self, with_samples};
-use crate::common::{Context, memory};
+use crate::common::{Context, Error, memory};
 use crate::ensemble::bootstrap::Bootstrap;
 use crate::ensemble::forest::{self, Params, Rows};
 use crate::ensemble::subsample::{self, Subsamples};
@@ -230,7 +230,10 @@ impl Forest {
             }
             trees.push(Tree { tree: tree.unbind(), capacity, arrays: table.keep() });
         }
-        Ok(Self { trees, shape: shape.unwrap_or((0, 0)) })
+        let Some(shape) = shape else {
+            return Err(error::exception(Error::Corrupt("estimators_ must hold a tree")));
+        };
+        Ok(Self { trees, shape })
     }
 
     /// Whether these are still the trees of the estimators, where they were.

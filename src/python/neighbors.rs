@@ -1,5 +1,7 @@
 //! Python bindings for `neighbors`.
 
+use std::ops::Range;
+
 use numpy::{Element, PyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -14,7 +16,7 @@ use crate::metrics::metric::Metric;
 use crate::neighbors::density::{self, Neighborhoods};
 use crate::neighbors::index::{self, Algorithm, Cache, Sought, Stored};
 use crate::neighbors::results::{Goal, Neighbor, Queries};
-use crate::neighbors::vote::{Average, Ballot, Classes, Weights};
+use crate::neighbors::vote::{Average, Ballot, Classes, Targets, Weights};
 
 fn stored<'a, F: Element + Float>(matrix: &'a Matrix<'_, F>) -> PyResult<Stored<'a, F>> {
     Ok(match matrix.view()? {
@@ -81,12 +83,12 @@ impl<T: Float> Search<'_, T> {
         &self,
         ctx: &Context,
         outs: Vec<O>,
-        consume: impl Fn(&mut O, usize, &[Neighbor]) -> Result<()> + Sync,
+        consume: impl Fn(&mut O, usize, &mut [Neighbor]) -> Result<()> + Sync,
     ) -> Result<()> {
         let blocks = self.blocks();
         let outs = blocks.ranges().map(|range| range.start).zip(outs).collect();
         self.index.search(ctx, self.sought, self.goal, outs, |(start, out), position, found| {
-            let found = if self.leaves_out { without_self(found, *start + position) } else { &*found };
+            let found = if self.leaves_out { without_self(self.goal, found, *start + position) } else { found };
             consume(out, position, found)
         })
     }
@@ -101,9 +103,9 @@ impl<T: Float> Search<'_, T> {
         let outs = outs.into_iter().zip(chunks_of(&blocks, &mut indices, k)).collect();
         self.run(ctx, outs, |(distances, indices), position, found| {
             let at = position * k..(position + 1) * k;
-            indices[at.clone()].iter_mut().zip(found).for_each(|(out, found)| *out = i64::from(found.row));
+            indices[at.clone()].iter_mut().zip(&*found).for_each(|(out, found)| *out = i64::from(found.row));
             if with_distances {
-                distances[at].iter_mut().zip(found).for_each(|(out, found)| *out = found.distance);
+                distances[at].iter_mut().zip(&*found).for_each(|(out, found)| *out = found.distance);
             }
             Ok(())
         })?;
@@ -135,7 +137,7 @@ impl<T: Float> Search<'_, T> {
     }
 
     /// Means of targets, shape `(n_queries, width)`.
-    fn averaged(&self, ctx: &Context, targets: &[f64], width: usize, weights: Weights) -> Result<Vec<f64>> {
+    fn averaged(&self, ctx: &Context, targets: Targets, width: usize, weights: Weights) -> Result<Vec<f64>> {
         let mut means = memory::try_filled(memory::checked_len(self.n_queries(), width)?, 0.0)?;
         let average = |out| (Average::new(targets, width, weights), out);
         let outs = chunks_of(&self.blocks(), &mut means, width).into_iter().map(average).collect();
@@ -147,28 +149,32 @@ impl<T: Float> Search<'_, T> {
     }
 }
 
-/// Neighbours of several queries, one after the other.
-#[derive(Default)]
+/// Neighbours of a block of queries, in any order of the queries.
 struct Flat {
-    counts: Vec<i64>,
+    /// Where those of each query start, and where they end.
+    spans: [Vec<i64>; 2],
     distances: Vec<f64>,
     indices: Vec<i64>,
 }
 
 impl<T: Float> Search<'_, T> {
-    /// The neighbours of all queries, one after the other.
-    fn flat(&self, ctx: &Context, with_distances: bool, sorted: bool) -> Result<Vec<Flat>> {
-        let mut flats: Vec<Flat> = self.blocks().ranges().map(|_| Flat::default()).collect();
-        self.run(ctx, flats.iter_mut().collect(), |flat, _, found| {
-            let mut ordered = memory::try_copied(if sorted { found } else { &[] })?;
-            ordered.sort_unstable_by(Neighbor::order);
-            let found = if sorted { &ordered } else { found };
+    /// The neighbours of all queries, block by block.
+    fn flats(&self, ctx: &Context, with_distances: bool, sorted: bool) -> Result<Vec<Flat>> {
+        let flat = |range: Range<usize>| {
+            let spans = [memory::try_filled(range.len(), 0)?, memory::try_filled(range.len(), 0)?];
+            Ok(Flat { spans, distances: Vec::new(), indices: Vec::new() })
+        };
+        let mut flats = self.blocks().ranges().map(flat).collect::<Result<Vec<_>>>()?;
+        self.run(ctx, flats.iter_mut().collect(), |flat, position, found| {
+            if sorted {
+                found.sort_unstable_by(Neighbor::order);
+            }
             let short = |_| Error::MemoryShort;
-            flat.counts.try_reserve(1).map_err(short)?;
+            flat.spans[0][position] = flat.indices.len() as i64;
             flat.indices.try_reserve(found.len()).map_err(short)?;
             flat.distances.try_reserve(if with_distances { found.len() } else { 0 }).map_err(short)?;
-            flat.counts.push(found.len() as i64);
             flat.indices.extend(found.iter().map(|neighbor| i64::from(neighbor.row)));
+            flat.spans[1][position] = flat.indices.len() as i64;
             if with_distances {
                 flat.distances.extend(found.iter().map(|neighbor| neighbor.distance));
             }
@@ -194,7 +200,13 @@ impl<T: Float> Search<'_, T> {
     }
 
     /// Means of the targets of the neighbours of each query, shape `(n_queries, width)`, and how many they are.
-    fn levelled(&self, ctx: &Context, targets: &[f64], width: usize, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
+    fn levelled(
+        &self,
+        ctx: &Context,
+        targets: Targets,
+        width: usize,
+        weights: Weights,
+    ) -> Result<(Vec<f64>, Vec<i64>)> {
         let n_queries = self.n_queries();
         let mut means = memory::try_filled(memory::checked_len(n_queries, width)?, 0.0)?;
         let mut counts = memory::try_filled(n_queries, 0)?;
@@ -212,7 +224,7 @@ impl<T: Float> Search<'_, T> {
 
 /// Chunks of `width` entries a query, one chunk per block.
 fn chunks_of<'v, V>(blocks: &Blocks, mut values: &'v mut [V], width: usize) -> Vec<&'v mut [V]> {
-    let chunk = |range: std::ops::Range<usize>| {
+    let chunk = |range: Range<usize>| {
         let (chunk, rest) = std::mem::take(&mut values).split_at_mut(range.len() * width);
         values = rest;
         chunk
@@ -220,11 +232,13 @@ fn chunks_of<'v, V>(blocks: &Blocks, mut values: &'v mut [V], width: usize) -> V
     blocks.ranges().map(chunk).collect()
 }
 
-/// Leaves a row out of its own neighbours as scikit-learn does: itself if it is among them, else the first.
-fn without_self(found: &mut [Neighbor], row: usize) -> &[Neighbor] {
-    let own = found.iter().position(|neighbor| neighbor.row as usize == row).unwrap_or(0);
+/// Leaves a row out of its own neighbours as scikit-learn does: itself if it is among them, else the first of the
+/// nearest.
+fn without_self(goal: Goal, found: &mut [Neighbor], row: usize) -> &mut [Neighbor] {
+    let own = found.iter().position(|neighbor| neighbor.row as usize == row);
+    let Some(own) = own.or(if let Goal::Nearest(_) = goal { Some(0) } else { None }) else { return found };
     found[..=own].rotate_right(1);
-    &found[1..]
+    &mut found[1..]
 }
 
 fn weights(by_distance: bool) -> Weights {
@@ -233,7 +247,7 @@ fn weights(by_distance: bool) -> Weights {
 
 /// Runs an expression with a [`Search`].
 macro_rules! with_search {
-    ($index:expr, $py:expr, $x:expr, $leaves_out:expr, $goal:expr, $search:ident => $body:expr) => {{
+    ($index:expr, $py:expr, $x:expr, $leaves_out:expr, $goal:expr, $with_distances:expr, $search:ident => $body:expr) => {{
         let own = Samples::new($index.x.bind($py))?;
         let given = $x.map(Samples::new).transpose()?;
         let given = given.as_ref().map(Rows::new).transpose()?;
@@ -253,7 +267,13 @@ macro_rules! with_search {
             if matches!(goal, Goal::Nearest(k) if k == 0 || k > rows.n_rows()) {
                 return Err(PyValueError::new_err("n_neighbors must be between 1 and the number of rows"));
             }
-            let index = index::Index { rows: &rows, metric: $index.metric, algorithm: $index.algorithm, cache: &$index.cache };
+            let index = index::Index {
+                rows: &rows,
+                metric: $index.metric,
+                algorithm: $index.algorithm,
+                with_distances: $with_distances,
+                cache: &$index.cache,
+            };
             let $search = Search { index, sought, leaves_out: $leaves_out, goal };
             $body
         })
@@ -268,7 +288,7 @@ pub(super) mod neighbors {
     /// Training rows ready to be searched; see `mlfast.neighbors`.
     #[pyclass(frozen, module = "mlfast._core.neighbors")]
     struct Index {
-        /// float32 or float64, dense or CSR.
+        /// float32 or float64, dense or CSR. An array that nobody else knows, so that it keeps its shape and type.
         x: Py<PyAny>,
         metric: Metric,
         algorithm: Algorithm,
@@ -324,10 +344,10 @@ pub(super) mod neighbors {
         ) -> PyResult<Vec<Bound<'py, PyAny>>> {
             let codes = Values::<i64>::new(codes)?;
             let codes = codes.slice();
-            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), search => {
+            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), true, search => {
                 let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
                 let votes = run(py, n_threads, search.work(), |ctx| search.voted(ctx, classes, weights(by_distance)))?;
-                by_output(py, &votes, &n_classes)
+                by_output(py, votes, &n_classes)
             })
         }
 
@@ -345,7 +365,7 @@ pub(super) mod neighbors {
         ) -> PyResult<Bound<'py, PyAny>> {
             let codes = Values::<i64>::new(codes)?;
             let codes = codes.slice();
-            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), search => {
+            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), true, search => {
                 let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
                 let codes = run(py, n_threads, search.work(), |ctx| search.elected(ctx, classes, weights(by_distance)))?;
                 matrix(py, codes, n_classes.len())
@@ -363,18 +383,18 @@ pub(super) mod neighbors {
             y: &Bound<'py, PyAny>,
             n_threads: usize,
         ) -> PyResult<Bound<'py, PyAny>> {
-            let targets = Values::<f64>::new(y)?;
-            let width = targets.shape().get(1).copied().unwrap_or(1);
-            let targets = targets.slice();
-            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), search => {
-                check_length("y", targets.len(), search.index.rows.n_rows() * width).map_err(error::exception)?;
+            let kept = KeptTargets::new(y)?;
+            let (targets, width) = (kept.targets(), kept.width());
+            with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), true, search => {
+                check_length("_y", targets.len(), search.index.rows.n_rows() * width).map_err(error::exception)?;
                 let weights = weights(by_distance);
                 let means = run(py, n_threads, search.work(), |ctx| search.averaged(ctx, targets, width, weights))?;
                 matrix(py, means, width)
             })
         }
 
-        /// All rows within a radius of each query: where each query's neighbours start, distances (if wanted), indices.
+        /// All rows within a radius of each query, by blocks of queries: where the neighbours of each query start and
+        /// end, and the distances (if wanted) and indices of all.
         #[pyo3(signature = (*, x, radius, return_distance, sort, n_threads))]
         fn radius_neighbors<'py>(
             &self,
@@ -384,24 +404,18 @@ pub(super) mod neighbors {
             return_distance: bool,
             sort: bool,
             n_threads: usize,
-        ) -> PyResult<RadiusLists<'py>> {
-            with_search!(self, py, x, false, Goal::Within(radius), search => {
-                let n_queries = search.n_queries();
-                let flats = run(py, n_threads, search.work(), |ctx| search.flat(ctx, return_distance, sort))?;
-                let total = flats.iter().map(|flat| flat.indices.len()).sum();
-                let (mut starts, mut indices) = (reserved(n_queries + 1)?, reserved(total)?);
-                let mut distances = reserved(if return_distance { total } else { 0 })?;
-                starts.push(0);
-                for flat in flats {
-                    for count in flat.counts {
-                        starts.push(starts.last().copied().unwrap_or(0) + count);
-                    }
-                    indices.extend_from_slice(&flat.indices);
-                    distances.extend_from_slice(&flat.distances);
-                }
-                let distances = return_distance.then(|| PyArray1::from_vec(py, distances).into_any());
-                let starts = PyArray1::<i64>::from_vec(py, starts).into_any();
-                Ok((starts, distances, PyArray1::<i64>::from_vec(py, indices).into_any()))
+        ) -> PyResult<Vec<RadiusLists<'py>>> {
+            with_search!(self, py, x, x.is_none(), Goal::Within(radius), return_distance, search => {
+                let flats = run(py, n_threads, search.work(), |ctx| search.flats(ctx, return_distance, sort))?;
+                let array = |values: Vec<i64>| PyArray1::from_vec(py, values).into_any();
+                let lists = flats.into_iter().map(|Flat { spans: [starts, ends], mut distances, mut indices }| {
+                    // Rows that are kept need not keep what their vectors grew by.
+                    distances.shrink_to_fit();
+                    indices.shrink_to_fit();
+                    let distances = return_distance.then(|| PyArray1::from_vec(py, distances).into_any());
+                    (array(starts), array(ends), distances, array(indices))
+                });
+                Ok(lists.collect())
             })
         }
 
@@ -419,11 +433,11 @@ pub(super) mod neighbors {
         ) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
             let codes = Values::<i64>::new(codes)?;
             let codes = codes.slice();
-            with_search!(self, py, x, x.is_none(), Goal::Within(radius), search => {
+            with_search!(self, py, x, x.is_none(), Goal::Within(radius), by_distance, search => {
                 let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
                 let weights = weights(by_distance);
                 let (votes, counts) = run(py, n_threads, search.work(), |ctx| search.counted(ctx, classes, weights))?;
-                Ok((by_output(py, &votes, &n_classes)?, PyArray1::from_vec(py, counts).into_any()))
+                Ok((by_output(py, votes, &n_classes)?, PyArray1::from_vec(py, counts).into_any()))
             })
         }
 
@@ -438,11 +452,10 @@ pub(super) mod neighbors {
             y: &Bound<'py, PyAny>,
             n_threads: usize,
         ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-            let targets = Values::<f64>::new(y)?;
-            let width = targets.shape().get(1).copied().unwrap_or(1);
-            let targets = targets.slice();
-            with_search!(self, py, x, x.is_none(), Goal::Within(radius), search => {
-                check_length("y", targets.len(), search.index.rows.n_rows() * width).map_err(error::exception)?;
+            let kept = KeptTargets::new(y)?;
+            let (targets, width) = (kept.targets(), kept.width());
+            with_search!(self, py, x, x.is_none(), Goal::Within(radius), by_distance, search => {
+                check_length("_y", targets.len(), search.index.rows.n_rows() * width).map_err(error::exception)?;
                 let weights = weights(by_distance);
                 let (means, counts) =
                     run(py, n_threads, search.work(), |ctx| search.levelled(ctx, targets, width, weights))?;
@@ -466,7 +479,7 @@ pub(super) mod neighbors {
             }
             let codes = Values::<i64>::new(codes)?;
             let codes = codes.slice();
-            with_search!(self, py, Some(x), false, Goal::Nearest(n_neighbors), search => {
+            with_search!(self, py, Some(x), false, Goal::Nearest(n_neighbors), true, search => {
                 let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
                 let codes = run(py, 1, 0, |ctx| search.elected(ctx, classes, weights(by_distance)))?;
                 matrix(py, codes, n_classes.len()).map(Some)
@@ -537,7 +550,7 @@ pub(super) mod neighbors {
             return_distance: bool,
             n_threads: usize,
         ) -> PyResult<(Option<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
-            with_search!(self, py, x, leaves_out, Goal::Nearest(n_neighbors), search => {
+            with_search!(self, py, x, leaves_out, Goal::Nearest(n_neighbors), true, search => {
                 let (distances, indices) = run(py, n_threads, search.work(), |ctx| search.lists(ctx, n_neighbors, return_distance))?;
                 let distances = return_distance.then(|| matrix(py, distances, n_neighbors)).transpose()?;
                 Ok((distances, matrix(py, indices, n_neighbors)?))
@@ -546,8 +559,50 @@ pub(super) mod neighbors {
     }
 }
 
-/// Where the neighbours of each query start, their distances (if wanted) and their indices.
-type RadiusLists<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, Bound<'py, PyAny>);
+/// Targets as an estimator keeps them. They are looked at in each call, so that what is written there is seen.
+enum KeptTargets<'py> {
+    F64(Values<'py, f64>),
+    F32(Values<'py, f32>),
+    I64(Values<'py, i64>),
+}
+
+impl<'py> KeptTargets<'py> {
+    /// Of an array of real numbers of any type, of which the usual ones are read in place.
+    fn new(y: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if let Some(values) = Values::in_place(y) {
+            return Ok(Self::F64(values));
+        }
+        if let Some(values) = Values::in_place(y) {
+            return Ok(Self::F32(values));
+        }
+        if let Some(values) = Values::in_place(y) {
+            return Ok(Self::I64(values));
+        }
+        let wide = y.py().import("numpy")?.call_method1("ascontiguousarray", (y, f64::get_dtype(y.py())))?;
+        Values::new(&wide).map(Self::F64)
+    }
+
+    fn targets(&self) -> Targets<'_> {
+        match self {
+            Self::F64(values) => Targets::F64(values.slice()),
+            Self::F32(values) => Targets::F32(values.slice()),
+            Self::I64(values) => Targets::I64(values.slice()),
+        }
+    }
+
+    /// Targets of a row.
+    fn width(&self) -> usize {
+        let shape = match self {
+            Self::F64(values) => values.shape(),
+            Self::F32(values) => values.shape(),
+            Self::I64(values) => values.shape(),
+        };
+        shape.iter().skip(1).product()
+    }
+}
+
+/// Where the neighbours of each query start and end, their distances (if wanted) and their indices.
+type RadiusLists<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, Bound<'py, PyAny>);
 
 /// Most rows of the short way.
 const FEW: usize = 64;
@@ -564,12 +619,11 @@ fn neighborhoods<'a>(distances: &'a [f64], indices: &'a Values<'_, i64>) -> Neig
     Neighborhoods { distances, indices: indices.slice(), k: indices.shape().get(1).copied().unwrap_or(1).max(1) }
 }
 
-fn reserved<V>(len: usize) -> PyResult<Vec<V>> {
-    memory::try_with_capacity(len).map_err(error::exception)
-}
-
-/// Cuts rows of all outputs into one matrix per output.
-fn by_output<'py>(py: Python<'py>, votes: &[f64], n_classes: &[usize]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+/// Cuts rows of all outputs into one matrix per output. The rows of a single output are not copied.
+fn by_output<'py>(py: Python<'py>, votes: Vec<f64>, n_classes: &[usize]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if let &[width] = n_classes {
+        return Ok(vec![matrix(py, votes, width)?]);
+    }
     let total: usize = n_classes.iter().sum();
     let mut first = 0;
     let mut outputs = Vec::with_capacity(n_classes.len());

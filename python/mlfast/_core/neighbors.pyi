@@ -15,7 +15,7 @@ class Index:
     def neighbors_of_rows(self, *, n_neighbors: int, return_distance: bool, n_threads: int) -> _Lists: ...
     def radius_neighbors(
         self, *, x: _Samples | None, radius: float, return_distance: bool, sort: bool, n_threads: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64] | None, NDArray[np.int64]]: ...
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64] | None, NDArray[np.int64]]]: ...
     def vote(
         self,
         *,
@@ -45,7 +45,7 @@ class Index:
         n_classes: list[int],
     ) -> NDArray[np.int64] | None: ...
     def average(
-        self, *, x: _Samples | None, n_neighbors: int, by_distance: bool, y: NDArray[np.float64], n_threads: int
+        self, *, x: _Samples | None, n_neighbors: int, by_distance: bool, y: NDArray[Any], n_threads: int
     ) -> NDArray[np.float64]: ...
     def vote_radius(
         self,
@@ -58,7 +58,7 @@ class Index:
         n_threads: int,
     ) -> tuple[list[NDArray[np.float64]], NDArray[np.int64]]: ...
     def average_radius(
-        self, *, x: _Samples, radius: float, by_distance: bool, y: NDArray[np.float64], n_threads: int
+        self, *, x: _Samples, radius: float, by_distance: bool, y: NDArray[Any], n_threads: int
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
 
 def reachability(

@@ -4,7 +4,6 @@ A fit is scikit-learn's own validation and nothing more. What Rust searches in i
 a cache that is no part of the state; scikit-learn's own tree is only built when somebody asks for it.
 """
 
-from itertools import pairwise
 from numbers import Integral, Real
 from types import SimpleNamespace
 from typing import Any
@@ -370,36 +369,36 @@ class RadiusNeighborsDropIn(NeighborsDropIn):
         """
         parent = super().radius_neighbors  # type: ignore[misc]
 
-        def rust() -> Any:
-            starts, distances, indices = self._within(X, radius, bool(return_distance), bool(sort_results))
-            lists = _listed(starts, indices)
-            return (_listed(starts, distances), lists) if return_distance else lists
+        return self._dispatched(
+            "radius_neighbors",
+            lambda: self._within(X, radius, bool(return_distance), bool(sort_results)),
+            lambda: parent(X, radius, return_distance, sort_results),
+        )
 
-        return self._dispatched("radius_neighbors", rust, lambda: parent(X, radius, return_distance, sort_results))
-
-    def _within(
-        self: Any, X: Any, radius: Any, return_distance: bool, sort: bool
-    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        """Return starts of shape (n_queries + 1,), and all distances and indices end to end."""
+    def _within(self: Any, X: Any, radius: Any, return_distance: bool, sort: bool) -> Any:
         if sort and not return_distance:
             raise UnsupportedInputError("sorted results need distances")
         queries = None if X is None else self._queries(X)
-        starts, distances, indices = self._index().radius_neighbors(
+        blocks = self._index().radius_neighbors(
             x=queries,
             radius=self._checked_radius(radius),
             return_distance=return_distance,
             sort=sort,
             n_threads=_threads.resolve(self.n_jobs),
         )
+        # The rows of each query are views into the arrays of its block: nothing is copied.
+        distances_of: list[np.ndarray] = []
+        indices_of: list[np.ndarray] = []
+        for starts, ends, distances, indices in blocks:
+            spans = [slice(*span) for span in zip(starts.tolist(), ends.tolist(), strict=True)]
+            indices_of += [indices[span] for span in spans]
+            if distances is not None:
+                rounded = self._rounded(distances, X, queries)
+                distances_of += [rounded[span] for span in spans]
         if self._meets_zeros(X):
-            zeros = np.flatnonzero(_are_zero(queries))
-            starts, distances, indices = _with_own(zeros, starts, distances, indices, sort)
-        if X is None:
-            keep = indices != np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-            starts = np.concatenate(([0], np.cumsum(keep)))[starts]
-            indices = indices[keep]
-            distances = None if distances is None else distances[keep]
-        return starts, None if distances is None else self._rounded(distances, X, queries), indices
+            _insert_own(np.flatnonzero(_are_zero(queries)), distances_of, indices_of, sort)
+        lists = _to_object_array(indices_of)
+        return (_to_object_array(distances_of), lists) if return_distance else lists
 
     def _checked_radius(self: Any, radius: Any = None) -> float:
         radius = self.radius if radius is None else radius
@@ -461,33 +460,22 @@ def _put_first(rows: np.ndarray, distances: np.ndarray | None, indices: np.ndarr
             distances[row, 0] = 0.0
 
 
-def _with_own(
-    rows: np.ndarray, starts: np.ndarray, distances: np.ndarray | None, indices: np.ndarray, sort: bool
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Return what was found within a radius, with some rows among their own neighbours, at 0.
+def _insert_own(rows: np.ndarray, distances: list[np.ndarray], indices: list[np.ndarray], sort: bool) -> None:
+    """Put rows among their own neighbours within a radius, at 0.
 
     Parameters
     ----------
     rows : ndarray of shape (n_zeros,)
         Positions of these rows, among the queries as among what is searched.
-    starts, distances, indices : ndarray
-        As `RadiusNeighborsDropIn._within` has them.
+    distances, indices : list of ndarray
+        What was found for each query, changed in place. No distances if they are not wanted.
     sort : bool
-        Whether lists are in order of distance rather than of position.
+        Whether neighbours are in order of distance rather than of position.
     """
-    lists = np.split(indices, starts[1:-1])
-    spans = None if distances is None else np.split(distances, starts[1:-1])
     for row in rows:
-        is_other = lists[row] != row
-        others = lists[row][is_other]
+        is_other = indices[row] != row
+        others = indices[row][is_other]
         at = 0 if sort else int(np.searchsorted(others, row))
-        lists[row] = np.insert(others, at, row)
-        if spans is not None:
-            spans[row] = np.insert(spans[row][is_other], at, 0.0)
-    starts = np.concatenate(([0], np.cumsum([len(found) for found in lists]))).astype(starts.dtype)
-    return starts, None if spans is None else np.concatenate(spans), np.concatenate(lists)
-
-
-def _listed(starts: np.ndarray, values: Any) -> np.ndarray:
-    bounds = starts.tolist()
-    return _to_object_array([values[start:end] for start, end in pairwise(bounds)])
+        indices[row] = np.insert(others, at, row)
+        if distances:
+            distances[row] = np.insert(distances[row][is_other], at, 0.0)

@@ -26,15 +26,11 @@ MEAN_CONDITIONS = (Condition("y is not an array of real numbers", _has_odd_targe
 
 
 class RegressorDropIn(NeighborsDropIn):
-    """Targets as Rust reads them, and means as scikit-learn returns them."""
+    """Means as scikit-learn returns them."""
 
     if TYPE_CHECKING:  # scikit-learn's own, which says nothing about types
 
         def fit(self, X: Any, y: Any) -> Self: ...
-
-    def _targets(self: Any) -> np.ndarray:
-        """Return the targets in float64, of shape (n_samples, n_outputs), as they are now."""
-        return np.ascontiguousarray(self._y.reshape(len(self._y), -1), dtype=np.float64)
 
     def _mean_dtype(self: Any, is_weighted: bool) -> np.dtype[Any]:
         """Return the type of a mean: weights are float64, and so is the mean of anything that is not floating."""
@@ -76,7 +72,7 @@ class KNeighborsRegressor(RegressorDropIn, KNeighborsDropIn, sklearn.neighbors.K
             x=self._queries_for(X, self.n_neighbors),
             n_neighbors=self.n_neighbors,
             by_distance=is_weighted,
-            y=self._targets(),
+            y=self._y,
             n_threads=_threads.resolve(self.n_jobs),
         )
         return self._shaped(means, self._mean_dtype(is_weighted))
@@ -112,7 +108,7 @@ class RadiusNeighborsRegressor(RegressorDropIn, RadiusNeighborsDropIn, sklearn.n
             x=self._queries(X),
             radius=self._checked_radius(),
             by_distance=is_weighted,
-            y=self._targets(),
+            y=self._y,
             n_threads=_threads.resolve(self.n_jobs),
         )
         # What stands for no mean is of the targets' type, in which NaN may be another number: NumPy warns then.

@@ -23,7 +23,7 @@ mod search;
 mod tests;
 
 pub use cost_model::is_worth_it;
-pub use reach::{Order, Within};
+pub use reach::Reach;
 
 use crate::common::error::check_length;
 use crate::common::{Context, Error, Float, Result, memory};

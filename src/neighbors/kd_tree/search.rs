@@ -8,11 +8,12 @@ use crate::common::settings::settings;
 use crate::common::simd::{Isa, Simd, prefetch};
 use crate::common::{Context, Error, Result, memory, parallel};
 use crate::metrics::distance::Additive;
-use crate::metrics::leaf::{self, LEAF, Lanes, bound_between};
+use crate::metrics::leaf::{self, LEAF, Lanes, bound_between, upper_bound_between};
+use crate::neighbors::results::Neighbor as Near;
 
 use super::KdTree;
 use super::leaf_topk::{Lists, Neighbor};
-use super::reach::{Order, Reach, Within};
+use super::reach::Reach;
 
 /// Queries that are put into one tree. More are taken in turns, which bounds the memory for their copies.
 const MAX_QUERIES: usize = 1 << 20;
@@ -22,9 +23,6 @@ const ROWS_PER_QUERY: usize = 8;
 
 /// Lists longer than this are filled for one query at a time: those of a whole leaf would not stay in the cache.
 const LONG_LIST: usize = 1024;
-
-/// Queries of one job of [`KdTree::within`]: a second at most where each of them meets all of a million rows.
-const BLOCK_ROWS: usize = 256;
 
 impl KdTree {
     /// The `k` nearest rows of each query, by (rank, index).
@@ -125,7 +123,8 @@ impl KdTree {
 
     /// The rows within `radius` of each query: those with a rank not above [`Additive::rank`] of it.
     ///
-    /// `queries` is row-major with shape `(m, n_cols)`, all finite.
+    /// `queries` is row-major with shape `(m, n_cols)`, all finite. `consume` is called once for each query, in any order,
+    /// with its position and the rows near it, in their order.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::OutOfMemory`], [`Error::Interrupted`].
@@ -135,12 +134,13 @@ impl KdTree {
         metric: M,
         queries: &[f64],
         radius: f64,
-        order: Order,
-        with_distances: bool,
-    ) -> Result<Within> {
+        reach: &mut Reach,
+        consume: impl FnMut(usize, &mut [Near]) -> Result<()>,
+    ) -> Result<()> {
         let n_queries = queries.len() / self.n_cols;
         check_length("queries", queries.len(), n_queries * self.n_cols)?;
-        self.within_on(ctx, settings().isa, metric, queries, radius, order, with_distances)
+        let together = n_queries.saturating_mul(ROWS_PER_QUERY) >= self.n_rows;
+        self.within_on(ctx, settings().isa, metric, queries, together, radius, reach, consume)
     }
 
     pub(super) fn within_on<M: Additive>(
@@ -149,24 +149,28 @@ impl KdTree {
         isa: Isa,
         metric: M,
         queries: &[f64],
+        together: bool,
         radius: f64,
-        order: Order,
-        with_distances: bool,
-    ) -> Result<Within> {
-        let n_queries = queries.len() / self.n_cols;
-        let blocks = Blocks::new(n_queries, BLOCK_ROWS, usize::MAX);
-        let jobs: Vec<_> = queries.chunks(blocks.rows() * self.n_cols).collect();
-        let scratch = || Ok((Reach::new(metric.rank(radius)), Scratch::new(self.n_cols)?));
-        let found = parallel::map_with(ctx, jobs, scratch, |(reach, scratch), values| {
-            let n_queries = values.len() / self.n_cols;
-            let queries = Self::build(&Context::serial(), values, n_queries, self.n_cols)?;
-            let together = n_queries.saturating_mul(ROWS_PER_QUERY) >= self.n_rows;
-            let width = if together { LEAF } else { 1 };
-            reach.start(n_queries)?;
-            leaf::run_on(isa, Radius { tree: self, metric, queries: &queries, width, order, reach, scratch })?;
-            reach.finish(metric, with_distances)
-        })?;
-        Within::join(n_queries, found)
+        reach: &mut Reach,
+        mut consume: impl FnMut(usize, &mut [Near]) -> Result<()>,
+    ) -> Result<()> {
+        let queries = Self::build(&Context::serial(), queries, queries.len() / self.n_cols, self.n_cols)?;
+        let width = if together { LEAF } else { 1 };
+        let rank = metric.rank(radius);
+        for leaf in 0..queries.n_leaves() {
+            ctx.check()?;
+            let (_, places) = queries.leaf(leaf);
+            for first in (0..places.len()).step_by(width) {
+                let places = &places[first..places.len().min(first + width)];
+                reach.gathered.clear(places.len(), rank);
+                leaf::run_on(isa, Radius { tree: self, metric, queries: &queries, leaf, first, width, reach });
+                for (query, &place) in places.iter().enumerate() {
+                    let near = reach.gathered.finish(query, self.n_rows, |rank| metric.distance(rank))?;
+                    consume(place as usize, near)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -267,35 +271,26 @@ impl<M: Additive> leaf::Search for Meetings<'_, M> {
     }
 }
 
-/// The rows near the queries of a tree.
+/// The rows near some queries of a leaf.
 struct Radius<'a, M> {
     tree: &'a KdTree,
     metric: M,
     queries: &'a KdTree,
+    leaf: usize,
+    first: usize,
     width: usize,
-    order: Order,
     reach: &'a mut Reach,
-    scratch: &'a mut Scratch,
 }
 
 impl<M: Additive> leaf::Search for Radius<'_, M> {
-    type Output = Result<()>;
+    type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd<F = f64>>(self, lanes: Lanes<S>) -> Result<()> {
-        let Self { tree, metric, queries, width, order, reach, scratch } = self;
-        for leaf in 0..queries.n_leaves() {
-            let (_, rows) = queries.leaf(leaf);
-            for first in (0..rows.len()).step_by(width) {
-                let rows = &rows[first..rows.len().min(first + width)];
-                reach.clear(rows.len());
-                let Scratch { stack, values, point } = &mut *scratch;
-                let batch = Batch::new(queries, leaf, first, width, values, point);
-                walk(lanes, metric, tree, batch, reach, stack);
-                reach.keep(rows, order)?;
-            }
-        }
-        Ok(())
+    fn run<S: Simd<F = f64>>(self, lanes: Lanes<S>) {
+        let Self { tree, metric, queries, leaf, first, width, reach: Reach { gathered, scratch } } = self;
+        let Scratch { stack, values, point } = scratch;
+        let batch = Batch::new(queries, leaf, first, width, values, point);
+        walk(lanes, metric, tree, batch, gathered, stack);
     }
 }
 
@@ -342,6 +337,15 @@ pub(super) trait Sink {
 
     /// Takes a row whose rank is not above the limit of the query.
     fn offer(&mut self, query: usize, rank: f64, row: u32);
+
+    /// Whether rows that are near enough for sure need not be measured.
+    #[inline(always)]
+    fn takes_unmeasured(&self) -> bool {
+        false
+    }
+
+    /// Takes rows whose ranks are not above the limits of the first `count` queries.
+    fn take_all(&mut self, _count: usize, _rows: &[u32]) {}
 }
 
 impl Sink for Lists {
@@ -387,7 +391,7 @@ fn walk<S: Simd<F = f64>, M: Additive, K: Sink>(
     let mut limit = lanes.largest(sink.limits());
     stack.clear();
     stack.push(Node { bound: 0.0, node: 0, first: 0, n_leaves: tree.n_leaves() as u32 });
-    while let Some(mut here) = stack.pop() {
+    'nodes: while let Some(mut here) = stack.pop() {
         if !is_wanted(tree, here, limit, batch.count, sink) {
             continue;
         }
@@ -399,6 +403,11 @@ fn walk<S: Simd<F = f64>, M: Additive, K: Sink>(
             }
         }
         while here.n_leaves > 1 {
+            if sink.takes_unmeasured() && M::IN_ORDER && tree.upper_bound(metric, here.node, batch) <= limit {
+                let end = (here.first + here.n_leaves) as usize * LEAF;
+                sink.take_all(batch.count, &tree.rows[here.first as usize * LEAF..tree.n_rows.min(end)]);
+                continue 'nodes;
+            }
             let half = here.n_leaves.div_ceil(2);
             let (mut near, mut far) = (here, here);
             (near.node, near.n_leaves) = (here.node + 1, half);
@@ -469,6 +478,13 @@ impl KdTree {
     fn bound<M: Additive>(&self, metric: M, node: u32, batch: Batch) -> f64 {
         let (low, high) = self.corners(node as usize);
         bound_between(metric, low, high, batch.low, batch.high)
+    }
+
+    /// An upper bound of the ranks between queries and the rows below a node.
+    #[inline(always)]
+    fn upper_bound<M: Additive>(&self, metric: M, node: u32, batch: Batch) -> f64 {
+        let (low, high) = self.corners(node as usize);
+        upper_bound_between(metric, low, high, batch.low, batch.high)
     }
 
     /// The node of a leaf.

@@ -7,6 +7,7 @@ use crate::common::context::Unmonitored;
 use crate::common::random::Mt19937;
 use crate::common::simd::Isa;
 use crate::metrics::distance::{Additive, Chebyshev, Euclidean, Manhattan, Minkowski};
+use crate::neighbors::results::Neighbor as Near;
 
 fn noise(len: usize, seed: u32) -> Vec<f64> {
     let mut random = Mt19937::seeded(seed);
@@ -46,20 +47,25 @@ fn check<M: Additive>(metric: M, values: &[f64], n_cols: usize, queries: &[f64],
         }
         let Some(first) = plain.first() else { continue };
         let radius = metric.distance(first[first.len() / 3].0);
-        for (order, with_distances) in [(Order::Index, false), (Order::Distance, true)] {
-            let found = tree.within_on(&ctx, isa, metric, queries, radius, order, with_distances).unwrap();
-            assert_eq!(found.starts.len(), n_queries + 1);
-            assert_eq!(found.distances.len(), if with_distances { found.indices.len() } else { 0 });
-            for (query, all) in plain.iter().enumerate() {
-                let mut near: Vec<_> = all.iter().copied().filter(|n| n.0 <= metric.rank(radius)).collect();
-                if order == Order::Index {
+        // The second radius takes in whole nodes.
+        for (radius, together) in [(radius, true), (radius, false), (metric.distance(first[first.len() - 1].0), true)] {
+            for with_distances in [false, true] {
+                let mut reach = Reach::new(&tree, with_distances).unwrap();
+                let mut found = vec![None; n_queries];
+                let keep = |query: usize, near: &mut [Near]| {
+                    assert!(found[query].replace(near.to_vec()).is_none());
+                    Ok(())
+                };
+                tree.within_on(&ctx, isa, metric, queries, together, radius, &mut reach, keep).unwrap();
+                for (found, all) in found.into_iter().zip(&plain) {
+                    let found = found.unwrap();
+                    let mut near: Vec<_> = all.iter().copied().filter(|n| n.0 <= metric.rank(radius)).collect();
                     near.sort_by_key(|n| n.1);
-                }
-                let span = found.starts[query] as usize..found.starts[query + 1] as usize;
-                assert_eq!(found.indices[span.clone()], near.iter().map(|n| i64::from(n.1)).collect::<Vec<_>>());
-                if with_distances {
-                    let distances: Vec<_> = near.iter().map(|n| metric.distance(n.0).to_bits()).collect();
-                    assert_eq!(bits(&found.distances[span]), distances);
+                    assert!(found.iter().map(|n| n.row).eq(near.iter().map(|n| n.1)));
+                    if with_distances {
+                        let distances = near.iter().map(|n| metric.distance(n.0).to_bits());
+                        assert!(found.iter().map(|n| n.distance.to_bits()).eq(distances));
+                    }
                 }
             }
         }
@@ -172,9 +178,8 @@ fn threads_change_nothing() {
             tree.nearest(&ctx, Manhattan, &queries, 4, &mut distances, &mut indices).unwrap();
             let (mut own_distances, mut own_indices) = (vec![0.0; 20_000 * 4], vec![0; 20_000 * 4]);
             tree.nearest_to_own(&ctx, Euclidean, 4, &mut own_distances, &mut own_indices).unwrap();
-            let found = tree.within(&ctx, Euclidean, &queries, 0.03, Order::Distance, true).unwrap();
-            let all = [bits(&distances), bits(&own_distances), bits(&found.distances), bits(&tree.boxes)];
-            (tree.rows, all, indices, own_indices, found.starts, found.indices)
+            let all = [bits(&distances), bits(&own_distances), bits(&tree.boxes)];
+            (tree.rows, all, indices, own_indices)
         };
         let mut result = None;
         let run = |job: &(dyn Fn() -> _ + Sync)| send.send(job()).unwrap();
@@ -200,8 +205,14 @@ fn bad_shapes_are_refused() {
     let outcome = tree.nearest(&ctx, Euclidean, &[0.0; 3], 1, &mut [0.0], &mut [0]);
     assert!(matches!(outcome, Err(Error::Shape { .. })));
     let empty = KdTree::build::<f64>(&ctx, &[], 0, 2).unwrap();
-    let found = empty.within(&ctx, Euclidean, &[0.0; 2], 1.0, Order::Index, true).unwrap();
-    assert_eq!((found.starts, found.indices), (vec![0, 0], vec![]));
+    let mut reach = Reach::new(&empty, true).unwrap();
+    let mut counts = Vec::new();
+    let count = |query: usize, near: &mut [Near]| {
+        counts.push((query, near.len()));
+        Ok(())
+    };
+    empty.within(&ctx, Euclidean, &[0.0; 2], 1.0, &mut reach, count).unwrap();
+    assert_eq!(counts, [(0, 0)]);
 }
 
 #[test]

@@ -6,11 +6,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::super::array::Values;
+use super::super::error;
+use crate::common::Error;
 use crate::tree::{Node, Tree};
 
-/// The nodes of a tree, which a Python array keeps alive.
+/// The nodes of a tree, which a Python array keeps alive. How many they are was asked once, as of [`Values`].
 pub(in super::super) struct Nodes<'py> {
     array: Bound<'py, PyUntypedArray>,
+    data: *const Node,
+    len: usize,
 }
 
 impl<'py> Nodes<'py> {
@@ -22,7 +26,11 @@ impl<'py> Nodes<'py> {
         if !is_table || array.dtype().kind() != b'V' || array.dtype().itemsize() != size_of::<Node>() {
             return Err(PyTypeError::new_err("expected an array of nodes"));
         }
-        Ok(Self { array: array.clone() })
+        Ok(Self::of(array.clone()))
+    }
+
+    fn of(array: Bound<'py, PyUntypedArray>) -> Self {
+        Self { data: Self::data(&array), len: array.len(), array }
     }
 
     fn data(array: &Bound<'py, PyUntypedArray>) -> *const Node {
@@ -33,12 +41,12 @@ impl<'py> Nodes<'py> {
 
     /// The nodes.
     pub(in super::super) fn slice(&self) -> &[Node] {
-        if self.array.is_empty() {
+        if self.len == 0 {
             return &[]; // an empty array may point anywhere
         }
-        // SAFETY: contiguous records of a node's size, aligned (checked in `new`), kept alive by `self`. Every bit
-        // pattern is a node; whether its children and its feature are there is checked wherever they are used.
-        unsafe { std::slice::from_raw_parts(Self::data(&self.array), self.array.len()) }
+        // SAFETY: so many contiguous records of a node's size, aligned (checked in `new`), kept alive by `self`. Every
+        // bit pattern is a node; whether its children and its feature are there is checked wherever they are used.
+        unsafe { std::slice::from_raw_parts(self.data, self.len) }
     }
 }
 
@@ -56,7 +64,7 @@ pub(in super::super) struct Kept {
 
 impl Kept {
     pub(in super::super) fn table<'py>(&self, py: Python<'py>) -> Table<'py> {
-        Table { nodes: Nodes { array: self.nodes.bind(py).clone() }, values: Values::kept(py, &self.values) }
+        Table { nodes: Nodes::of(self.nodes.bind(py).clone()), values: Values::kept(py, &self.values) }
     }
 }
 
@@ -65,8 +73,12 @@ impl<'py> Table<'py> {
     pub(in super::super) fn new(nodes: &Bound<'py, PyAny>, values: &Bound<'py, PyAny>) -> PyResult<Self> {
         let table = Self { nodes: Nodes::new(nodes)?, values: Values::new(values)? };
         match *table.values.shape() {
-            [count, _, _] if count == table.nodes.slice().len() => Ok(table),
-            _ => Err(PyTypeError::new_err("expected values of shape (nodes, outputs, classes)")),
+            [count, n_outputs, n_classes] if count == table.nodes.slice().len() && n_outputs * n_classes > 0 => {
+                Ok(table)
+            }
+            _ => {
+                Err(error::exception(Error::Corrupt("the values of a tree must have shape (nodes, outputs, classes)")))
+            }
         }
     }
 
