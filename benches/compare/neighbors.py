@@ -193,6 +193,20 @@ def all_within(expected: int) -> Job:
     return job
 
 
+def all_in_reach(**wanted: bool) -> Job:
+    """Everything within a radius that holds all points of the unit cube."""
+
+    def job(peer: Peer, data: Data, threads: int) -> Work:
+        fitted = peer.build("neighbors.NearestNeighbors", threads, radius=9.0, **over_threads(peer, threads)).fit(
+            data["x"]
+        )
+        if wanted.get("return_distance", True):
+            return lambda: fitted.radius_neighbors(data["q"], **wanted)
+        return lambda: ([np.zeros(len(data["x"]))] * len(data["q"]), fitted.radius_neighbors(data["q"], **wanted))
+
+    return job
+
+
 def classify(estimator: str, **params: Any) -> Job:
     """Fit and predict."""
 
@@ -287,6 +301,22 @@ MAIN = [
         uniform(100_000, 3),
         {name: all_within(20) for name in PAIR},
         scores.neighbourhoods,
+    ),
+    Row(
+        "knn-radius-wide",
+        "radius_neighbors, 1.5k queries that find all of 3k x 5, f64",
+        uniform(3_000, 5, 1_500),
+        {name: all_in_reach() for name in PAIR},
+        scores.neighbourhoods,
+        1.0,
+    ),
+    Row(
+        "knn-radius-wide-indices",
+        "the same without distances",
+        uniform(3_000, 5, 1_500),
+        {name: all_in_reach(return_distance=False) for name in PAIR},
+        scores.neighbourhoods,
+        1.0,
     ),
     Row(
         "knn-csr",
