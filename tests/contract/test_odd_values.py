@@ -1,5 +1,7 @@
 """Odd values, and fits that go on from other shapes: refused in the parent's words, or with a reason."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sklearn.ensemble
@@ -59,6 +61,37 @@ def test_members_of_another_width(name):
     est = getattr(mlfast.ensemble, name)(n_estimators=2, warm_start=True).fit(X[:, :3], y)
     with pytest.raises(ValueError, match="X has 4 features"):
         est.set_params(n_estimators=3).fit(X, y).predict(X)
+
+
+@pytest.mark.parametrize("n_estimators", [2, 3])
+@pytest.mark.parametrize("outputs", [(4, 1), (1, 4)])
+@pytest.mark.parametrize("name", ["RandomForestRegressor", "ExtraTreesRegressor"])
+def test_members_of_other_outputs(name, outputs, n_estimators):
+    """The parent fails to add up the answers, with a ValueError of NumPy's."""
+    X = odd.table()
+    first, second = (np.squeeze(np.resize(numbers(0, odd.N), (k, odd.N)).T) for k in outputs)
+    for package in (mlfast.ensemble, sklearn.ensemble):
+        est = getattr(package, name)(n_estimators=2, warm_start=True, random_state=0).fit(X, first)
+        est.predict(X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            est.set_params(n_estimators=n_estimators).fit(X, second)
+        with pytest.raises(ValueError, match=r"outputs|broadcast"):
+            est.predict(X)
+
+
+@pytest.mark.parametrize("n_estimators", [2, 3])
+@pytest.mark.parametrize("classes", [(2, 3), (3, 2)])
+@pytest.mark.parametrize("name", ["RandomForestClassifier", "ExtraTreesClassifier"])
+def test_members_of_other_classes(name, classes, n_estimators):
+    X, rows = odd.table(), np.arange(odd.N)
+    for package in (mlfast.ensemble, sklearn.ensemble):
+        est = getattr(package, name)(n_estimators=2, warm_start=True, random_state=0).fit(X, rows % classes[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            est.set_params(n_estimators=n_estimators).fit(X, rows % classes[1])
+        with pytest.raises(ValueError, match=r"classes|broadcast"):
+            est.predict(X)
 
 
 @pytest.mark.parametrize("classes", [(2, 4), (4, 2)])

@@ -168,7 +168,7 @@ class ForestDropIn(Members):
             raise UnsupportedInputError("no out-of-bag score of such targets")
         if is_classifier(self) and len(set(self.n_classes_)) > 1:
             raise UnsupportedInputError("the outputs differ in their number of classes")
-        self._refuse_other_features(self.estimators_)
+        self._refuse_other_shapes(self.estimators_)
         sums, asked = core.Forest(self.estimators_).out_of_bag(
             x=X.tocsr() if sp.issparse(X) else X,
             draws=self._draws(),

@@ -18,6 +18,9 @@ class ForestClassifierDropIn(ForestDropIn):
         if self.n_outputs_ == 1:
             self.n_classes_, self.classes_ = self.n_classes_[0], self.classes_[0]
 
+    def _class_counts(self: Any) -> list[int]:
+        return [int(count) for count in np.atleast_1d(self.n_classes_)]
+
     def _set_out_of_bag(self: Any, y: np.ndarray, predictions: np.ndarray) -> None:
         predictions = np.ascontiguousarray(predictions.transpose(0, 2, 1))
         self.oob_decision_function_ = predictions[:, :, 0] if self.n_outputs_ == 1 else predictions

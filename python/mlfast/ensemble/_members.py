@@ -57,7 +57,7 @@ class Members(DropIn):
         if forest is None or not forest.holds(trees) or not all(map(operator.is_, cache.beside, beside)):
             if not trees:
                 raise ValueError("corrupt state: estimators_ must hold a tree")
-            self._refuse_other_features(trees)
+            self._refuse_other_shapes(trees)
             forest, cache.beside = self._looked_up(trees), beside
             # What only looks like a tree of scikit-learn may keep its nodes elsewhere, or read otherwise, next time.
             cache.forest = forest if all(type(estimator.tree_) is Tree for estimator in trees) else None
@@ -68,13 +68,18 @@ class Members(DropIn):
         trees: list[Any] = self.estimators_
         return trees
 
-    def _refuse_other_features(self: Any, trees: list[Any]) -> None:
-        """Refuse trees that an earlier fit with ``warm_start`` grew on other numbers of features, as they would say."""
-        n_features = self._shape(self.__dict__)[0]
+    def _refuse_other_shapes(self: Any, trees: list[Any]) -> None:
+        """Refuse trees that an earlier fit with ``warm_start`` grew on other features, outputs or classes."""
+        n_features, n_outputs = self._shape(self.__dict__)
+        n_classes = self._class_counts()
         for tree in trees:
             if (known := tree.n_features_in_) != n_features:
                 name = type(tree).__name__
                 raise ValueError(f"X has {n_features} features, but {name} is expecting {known} features as input.")
+            if n_outputs is not None and (known := tree.tree_.n_outputs) != n_outputs:  # boosting has always one
+                raise ValueError(f"a tree of an earlier fit has {known} outputs, but the last fit saw {n_outputs}")
+            if n_classes is not None and (known := tree.tree_.n_classes.tolist()) != n_classes:
+                raise ValueError(f"a tree of an earlier fit has {known} classes, but the last fit saw {n_classes}")
 
     def _beside(self) -> tuple[Any, ...]:
         """Return what is looked up together with the trees."""
@@ -114,6 +119,8 @@ class Members(DropIn):
         if n_more == 0:
             message = "Warm-start fitting without increasing n_estimators does not fit new trees."
             warnings.warn(message, stacklevel=callers_level())
+            # The same trees, but perhaps of other features or outputs than the data of this fit.
+            self._known().forest = None
         return n_more
 
     def _looked_up(self, trees: list[Any]) -> core.Forest:
@@ -146,6 +153,10 @@ class Members(DropIn):
     def _shape(self, state: dict[str, Any]) -> tuple[Any, Any]:
         """Return the features and outputs that each tree has."""
         return state.get("n_features_in_"), state.get("n_outputs_")
+
+    def _class_counts(self) -> list[int] | None:
+        """Return the number of classes of each output that each tree has; None: nothing is said of it."""
+        return None
 
 
 class Portioned:
