@@ -10,6 +10,10 @@ pub mod impute;
 pub mod linalg;
 pub mod linear_model;
 pub mod metrics;
+pub mod naive_bayes {
+    //! Naive Bayes: in each class the features are independent of each other.
+    pub mod gaussian;
+}
 pub mod neighbors;
 pub mod neural_network;
 pub mod optimize;

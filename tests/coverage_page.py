@@ -1,8 +1,9 @@
 """
 docs/coverage.md: `python -m tests.coverage_page` writes its tables, of what is in Rust and what goes to scikit-learn.
 
-Both are read from the code. A method is in Rust if it leads to `dispatch` or into `mlfast._core`, on its own or where
-the parent's method calls one of ours. Its conditions are those that the functions on this way name. In a reason, …
+Both are read from the code. A method is in Rust if `in_rust` declares it, or if it leads to `dispatch` or into
+`mlfast._core`, on its own or where the parent's method calls one of ours. Its conditions are those of the declaration,
+and those that the functions on this way name. In a reason, …
 stands for what was given in the call.
 """
 
@@ -104,6 +105,10 @@ def way(function, cls):
             following += calls.helpers
         if not function.__module__.startswith("mlfast."):
             continue
+        declaration = getattr(function, "declaration", None)
+        if declaration is not None:
+            is_rust = True
+            conditions += map(words, declaration.when)
         for name in sorted({name for code in codes(function.__code__) for name in code.co_names}):
             value = function.__globals__.get(name)
             home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)

@@ -110,13 +110,11 @@ def stub_names(body):
             names.add(node.name)
         elif isinstance(node, ast.AnnAssign):
             names.add(node.target.id)
-        elif isinstance(node, ast.ImportFrom) and node.module == "mlfast._core":
-            names |= {alias.asname for alias in node.names if alias.asname}
     return {name for name in names if not name.startswith("_")}
 
 
 def stub_modules():
-    """The binary's modules beside the statements of their stubs: `_core/__init__.pyi`, and a file for each room."""
+    """The binary's modules beside the statements of their stubs: `_core/__init__.pyi`, one for each inner module."""
     stubs = {path.stem: ast.parse(path.read_text()).body for path in (PACKAGE / "_core").glob("*.pyi")}
     found = [(_core, stubs.pop("__init__"))]
     return found + [(getattr(_core, name), body) for name, body in stubs.items()]
@@ -124,7 +122,10 @@ def stub_modules():
 
 def test_stubs_name_what_the_binary_holds():
     for module, body in stub_modules():
-        assert stub_names(body) == {name for name in dir(module) if not name.startswith("_")}, module
+        names = {name for name in dir(module) if not inspect.ismodule(getattr(module, name))}
+        assert stub_names(body) == {name for name in names if not name.startswith("_")}, module
+    stubs = {path.stem for path in (PACKAGE / "_core").glob("*.pyi")} - {"__init__"}
+    assert stubs == {name for name, inner in vars(_core).items() if inspect.ismodule(inner)}
 
 
 def test_stubs_name_the_parameters():

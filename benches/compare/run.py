@@ -8,47 +8,28 @@
     python benches/compare/run.py --from bench-output/kmeans.json      refresh them from an earlier run
 
 Writes bench-output/<room>.json and <room>.png. A contestant that is not installed is left out with a note.
-A new room adds its file of rows beside kmeans.py and a line to ROOMS.
+A new room adds its file of rows beside kmeans.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
 from pathlib import Path
 
-import ensemble
 import harness
-import kmeans
-import linear
-import linear_cd
-import linear_descent
-import linear_huber
-import linear_logistic
-import linear_sgd
-import linear_svm
-import neighbors
-import neural_network
 import peers as contestants
 import report
-import tree
 
 ROOT = Path(__file__).resolve().parents[2]
+#: The files of rows, beside this one.
 ROOMS = {
-    "kmeans": kmeans,
-    "neighbors": neighbors,
-    "tree": tree,
-    "ensemble": ensemble,
-    "linear": linear,
-    "linear_cd": linear_cd,
-    "linear_descent": linear_descent,
-    "linear_huber": linear_huber,
-    "linear_svm": linear_svm,
-    "linear_sgd": linear_sgd,
-    "neural_network": neural_network,
-    "linear_logistic": linear_logistic,
+    path.stem: importlib.import_module(path.stem)
+    for path in sorted(Path(__file__).parent.glob("*.py"))
+    if "\nROWS = [" in path.read_text()
 }
 
 

@@ -7,6 +7,7 @@ What is asked for is loaded then; a version of scikit-learn that is not supporte
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 TYPE_CHECKING = False  # type checkers know the name; importing typing would be a good part of the time of a start
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mlfast import impute as impute
     from mlfast import linear_model as linear_model
     from mlfast import metrics as metrics
+    from mlfast import naive_bayes as naive_bayes
     from mlfast import neighbors as neighbors
     from mlfast import neural_network as neural_network
     from mlfast import svm as svm
@@ -75,17 +77,13 @@ _HOMES = {
 }
 #: What also works, or says what is amiss, where the core or a supported scikit-learn is missing.
 _WITHOUT_CORE = ("mlfast.accel", "mlfast._doctor")
-_ROOMS = (
-    "accel",
-    "cluster",
-    "ensemble",
-    "impute",
-    "linear_model",
-    "metrics",
-    "neighbors",
-    "neural_network",
-    "svm",
-    "tree",
+#: Public modules: the folders and files beside this one, but for what has to be imported by its full name.
+_ROOMS = tuple(
+    sorted(
+        name.removesuffix(".py")
+        for name in os.listdir(os.path.dirname(__file__))
+        if name[0] not in "._" and name not in ("onnx.py", "py.typed")
+    )
 )
 
 

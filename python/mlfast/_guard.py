@@ -5,17 +5,23 @@ method looks up on its estimator. What runs in Rust would pass over it in silenc
 place of one of scikit-learn's stands a guard: it runs ours as long as all those names mean what they meant when the
 class was made, and scikit-learn's otherwise.
 
-The guard is a part of every call, also of one that takes a microsecond. So it is written for its method alone, as one
-expression of identities, when the method is first called: until then nothing has to know the names.
+The guard is a part of every call, also of one that takes a microsecond. So it asks one thing: whether the class of the
+estimator is in a state in which nothing was overridden. The interpreter numbers these states (`mlfast._core.guard`);
+a class gets another number when it or a base is changed. Only at a number that was not seen yet are the names looked
+at, in one expression of identities, written when the method is first called: until then nothing has to know them.
 """
 
 import functools
+import inspect
+from collections.abc import Callable
 from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from sklearn.base import BaseEstimator
 
+from mlfast import _profile
+from mlfast._core.guard import Seal, version
 from mlfast._dispatch import Condition, dispatch
 from mlfast._reach import reached
 from mlfast.accel._modules import is_users
@@ -72,13 +78,21 @@ def names_behind(home: Home, method: str) -> tuple[str, ...]:
 
 
 def _guard(home: Home, name: str, method: FunctionType) -> FunctionType:
-    """Return a guard around ``method``; it writes its own code when it is first called."""
+    """Return a guard around ``method``; it writes its own code when it is first called.
+
+    What `mlfast._declared.in_rust` was told to ask about small calls is asked here: a frame less for each.
+    """
     # To name the arguments takes half the time of passing them on as they came, but not all can be written so.
-    code = method.__code__
+    declaration = getattr(method, "declaration", None)
+    own: Any = method if declaration is None else inspect.unwrap(method)
+    code = own.__code__
     is_plain = not (code.co_kwonlyargcount or code.co_flags & (CO_VARARGS | CO_VARKEYWORDS))
     arguments = ", ".join(code.co_varnames[: code.co_argcount]) if is_plain else "self, *args, **kwargs"
+    small = None if declaration is None else declaration.small
 
     def elsewhere(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if known["is_plain"](self):
+            return method(self, *args, **kwargs)
         reason = _reason(home, name, self)
         if reason is None:
             return method(self, *args, **kwargs)
@@ -87,17 +101,68 @@ def _guard(home: Home, name: str, method: FunctionType) -> FunctionType:
         return dispatch(self, name, always, None, lambda: None, lambda: parent(*args, **kwargs))
 
     def write() -> None:
-        body = f"    if {_condition(home, name, known)}:\n        return method({arguments})\n"
-        source = f"def {name}({arguments}):\n    cls, state = type(self), self.__dict__\n{body}"
-        guard.__code__ = _compiled(f"{source}    return elsewhere({arguments})\n")
+        seal = Seal([each for each in names_behind(home, name) if callable(getattr(home.cls, each, None))])
+        known["holds"], known["is_plain"] = seal.holds, _look(home, name, seal)
+        body = f"        return method({arguments})\n"
+        if small is not None:
+            first = code.co_varnames[1]
+            body = (
+                "        if profile.is_idle or not profile.is_wanted():\n"
+                f"            found = small(self.__dict__, {first})\n"
+                f"            if found is not None:\n                return found\n{body}"
+            )
+        source = f"def {name}({arguments}):\n    if holds(self):\n{body}    return elsewhere({arguments})\n"
+        guard.__code__ = _compiled(source)
 
-    known = {"__name__": __name__, "elsewhere": elsewhere, "method": method, "write": write}
+    known: dict[str, Any] = {"__name__": __name__, "elsewhere": elsewhere, "method": method, "write": write}
+    known |= {"small": small, "profile": _profile}
     blank = f"def {name}({arguments}):\n    write()\n    return guard({arguments})\n"
     guard = known["guard"] = FunctionType(_compiled(blank), known, name)
-    guard.__defaults__ = method.__defaults__ if is_plain else None
+    guard.__defaults__ = own.__defaults__ if is_plain else None
     functools.update_wrapper(guard, method)
+    if guard.__doc__ is None:
+        guard.__doc__ = getattr(home.namesake, name).__doc__
     _guarded[guard] = method
     return guard
+
+
+def _look(home: Home, name: str, seal: Seal) -> Callable[[Any], bool]:
+    """Return a function that looks at all names; the seal then knows the class, so that the next call need not."""
+    known: dict[str, Any] = {}
+    source = f"def is_plain(cls, state):\n    return {_condition(home, name, known)}\n"
+    is_plain = FunctionType(_compiled(source), known)
+
+    def look(self: Any) -> bool:
+        cls = type(self)
+        getattr(cls, name)  # a look brings a number where there is none
+        before = version(cls)
+        if not is_plain(cls, self.__dict__):
+            return False
+        if _NUMBERS_TELL and before == version(cls):
+            seal.trust(before)
+        return True
+
+    return look
+
+
+def _do_numbers_tell() -> bool:
+    """Whether the numbers of states are where they are looked for in this interpreter."""
+    base: Any = type("Base", (), {})
+    derived: Any = type("Derived", (base,), {"name": 0})
+    seen = []
+    for cls in (base, derived, base):
+        derived.name  # noqa: B018
+        seen.append(version(derived))
+        derived.name  # noqa: B018
+        if version(derived) != seen[-1]:
+            return False
+        cls.name = len(seen)
+        if version(derived) == seen[-1]:
+            return False
+    return 0 not in seen and len({*seen}) == len(seen)
+
+
+_NUMBERS_TELL = _do_numbers_tell()
 
 
 @functools.cache

@@ -9,6 +9,7 @@ mod centroids;
 mod cluster;
 mod ensemble;
 mod error;
+mod guard;
 mod host;
 mod impute;
 mod linear_cd;
@@ -19,11 +20,13 @@ mod linear_sag;
 mod linear_sgd;
 mod linear_smooth;
 mod metrics;
+mod naive_bayes;
 mod neighbors;
 mod neural_network;
 mod random;
 mod reserve;
 mod run;
+mod small;
 mod svm;
 mod threads;
 mod tree;
@@ -44,11 +47,15 @@ mod _core {
     #[pymodule_export]
     use super::error::{InternalError, UnsupportedInputError};
     #[pymodule_export]
+    use super::guard::guard;
+    #[pymodule_export]
     use super::impute::impute;
     #[pymodule_export]
     use super::linear_model::linear_model;
     #[pymodule_export]
     use super::metrics::metrics;
+    #[pymodule_export]
+    use super::naive_bayes::naive_bayes;
     #[pymodule_export]
     use super::neighbors::neighbors;
     #[pymodule_export]
@@ -64,24 +71,16 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        // Importable by their full names too, as stub checkers and pickles expect of modules.
+        // Importable by their full names too, as stub checkers and pickles expect of modules; and each has its own stub.
         let modules = module.py().import("sys")?.getattr("modules")?;
-        for name in [
-            "centroids",
-            "cluster",
-            "ensemble",
-            "impute",
-            "linear_model",
-            "metrics",
-            "neighbors",
-            "neural_network",
-            "random",
-            "svm",
-            "tree",
-        ] {
-            let inner = module.getattr(name)?;
-            inner.setattr("__name__", format!("mlfast._core.{name}"))?;
-            modules.set_item(format!("mlfast._core.{name}"), inner)?;
+        let listed = module.index()?;
+        for (name, inner) in module.dict() {
+            if inner.is_instance_of::<PyModule>() {
+                listed.call_method1("remove", (&name,))?;
+                let full = format!("mlfast._core.{name}");
+                inner.setattr("__name__", &full)?;
+                modules.set_item(full, inner)?;
+            }
         }
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

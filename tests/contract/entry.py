@@ -4,12 +4,14 @@ What the contract tests must know about an estimator or a function, and the data
 Nothing here may import pytest or Hypothesis: the scenarios that run in other processes read the registry too.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
+from sklearn.utils import get_tags
 
 from ..compare import leaves
 
@@ -99,13 +101,13 @@ def always(X, weights, params):
     return True
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Entry:
-    """One estimator: how to make it, feed it and read it."""
+    """One estimator: how to make it, feed it and read it. What is None the class tells by itself."""
 
     ours: type
-    parent: type
-    params: Mapping  # cheap and repeatable settings that all tests start from
+    parent: type | None = None
+    params: Mapping = field(default_factory=dict)  # cheap and repeatable settings that all tests start from
     outputs: tuple  # methods called with X after fit, whose values are compared
     fuzz: Mapping  # parameter -> values that the parity fuzz draws from
     bad_params: tuple  # settings that the parent refuses
@@ -119,14 +121,14 @@ class Entry:
     accepts_nan: bool = False
     parent_accepts: bool = False  # scikit-learn fits what is not finite, and answers in our place
     target: Callable | None = None  # (seed, n) -> y, for supervised estimators
-    bad_targets: Mapping = field(default_factory=dict)  # name -> (n -> y) that fit must judge as the parent does
+    bad_targets: Mapping | None = None  # name -> (n -> y) that fit must judge as the parent does
     output_params: Mapping = field(default_factory=dict)  # output -> keyword arguments
     parents_params: tuple = ()  # settings that scikit-learn itself refuses, or answers, in our place
     finish: Mapping = field(default_factory=dict)  # output -> function that makes its value comparable
     deterministic: bool = True  # same bits from the same random_state
-    sparse: bool = True
+    sparse: bool | None = None
     mixes_storage: bool = True  # fitted on an array, it takes CSR
-    sample_weight: bool = True
+    sample_weight: bool | None = None
     weighted_outputs: tuple = ()  # those of `outputs` that take sample_weight
     size_param: str | None = None  # the parameter that must not exceed the number of rows
     ways: Mapping = field(default_factory=dict)  # name -> settings that take another way through the core
@@ -150,11 +152,33 @@ class Entry:
     costs: tuple = ()  # parameters that the weights are multiplied by
     exact: Mapping = field(default_factory=dict)  # settings under which an iteration goes on to its end
     start: Callable | None = None  # (X, k) -> parameters that leave nothing to the random generator
-    incremental: bool = False  # has partial_fit
+    incremental: bool | None = None  # has partial_fit
     keeps_interrupted: bool = False  # an interrupt ends its fit with a warning and what was reached, as the parent's
     state: tuple = ()  # attributes that a fit must set
     unread: tuple = ()  # those of them that no method reads
     typed: str | None = "cluster_centers_"  # the attribute that has the type in which the parent computes; None: X has
+
+    def __post_init__(self):
+        for name, value in self._told().items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+
+    def _told(self):
+        """What the class says of itself."""
+        namesakes = (base for base in self.ours.__mro__[1:] if base.__name__ == self.ours.__name__)
+        est = self.ours(**self.params)
+        of_kind = {"target": None, "bad_targets": {}}
+        if is_classifier(est):
+            of_kind = {"target": names_of_classes, "bad_targets": BAD_CLASSES}
+        elif is_regressor(est):
+            of_kind = {"target": numbers, "bad_targets": BAD_NUMBERS}
+        return {
+            "parent": next(namesakes, None),
+            "sparse": get_tags(est).input_tags.sparse,
+            "sample_weight": "sample_weight" in inspect.signature(self.ours.fit).parameters,
+            "incremental": hasattr(self.ours, "partial_fit"),
+            **of_kind,
+        }
 
     @property
     def name(self):

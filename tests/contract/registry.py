@@ -4,48 +4,25 @@ The list of all public estimators and functions, with what the contract tests mu
 A new estimator gets every test of this folder by one more `Entry` in the file of its room.
 """
 
+import importlib
 import os
+import pkgutil
+from pathlib import Path
 
-from . import (
-    adaboost,
-    bagging,
-    boosting,
-    centroids,
-    clusterers,
-    forests,
-    huber,
-    imputers,
-    lasso,
-    linear,
-    logistic,
-    neighbors,
-    networks,
-    pairwise,
-    stochastic,
-    svm,
-    trees,
-)
 from .entry import Entry
 
-ENTRIES = [
-    *clusterers.ENTRIES,
-    *neighbors.ENTRIES,
-    *centroids.ENTRIES,
-    *imputers.ENTRIES,
-    *trees.ENTRIES,
-    *forests.ENTRIES,
-    *linear.ENTRIES,
-    *svm.ENTRIES,
-    *stochastic.ENTRIES,
-    *logistic.ENTRIES,
-    *huber.ENTRIES,
-    *lasso.ENTRIES,
-    *networks.ENTRIES,
-    *adaboost.ENTRIES,
-    *bagging.ENTRIES,
-    *boosting.ENTRIES,
-]
-FUNCTIONS = [*clusterers.FUNCTIONS, *neighbors.FUNCTIONS, *pairwise.FUNCTIONS, *lasso.FUNCTIONS]
+
+def _lists():
+    """Yield the modules of this folder that list entries or functions, by their names."""
+    for found in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        source = Path(__file__).with_name(f"{found.name}.py").read_text()
+        if found.name != "registry" and ("\nENTRIES = " in source or "\nFUNCTIONS = " in source):
+            yield importlib.import_module(f"{__package__}.{found.name}")
+
+
+_LISTS = list(_lists())
+ENTRIES = [entry for module in _LISTS for entry in getattr(module, "ENTRIES", ())]
+FUNCTIONS = [function for module in _LISTS for function in getattr(module, "FUNCTIONS", ())]
 
 #: Tests that set up processes for each go over these; at night over all.
 OWN_WAYS = [

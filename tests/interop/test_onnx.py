@@ -1,5 +1,6 @@
 """mlfast.onnx: what skl2onnx makes of mlfast's estimators is what it makes of scikit-learn's, and computes the same."""
 
+import importlib
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,7 @@ import sklearn.cluster
 import sklearn.ensemble
 import sklearn.impute
 import sklearn.linear_model
+import sklearn.naive_bayes
 import sklearn.neighbors
 import sklearn.neural_network
 import sklearn.svm
@@ -18,7 +20,7 @@ import sklearn.tree
 from onnxruntime import InferenceSession, SessionOptions
 from skl2onnx import to_onnx
 from skl2onnx.common.exceptions import MissingShapeCalculator
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -30,12 +32,13 @@ import mlfast.cluster
 import mlfast.ensemble
 import mlfast.impute
 import mlfast.linear_model
+import mlfast.naive_bayes
 import mlfast.neighbors
 import mlfast.neural_network
 import mlfast.onnx
 import mlfast.svm
 import mlfast.tree
-from mlfast.accel._registry import OWN
+from mlfast.accel._registry import OWN, REGISTRY
 
 #: The options for decision values in place of probabilities.
 DECIDES = {"zipmap": False, "raw_scores": True}
@@ -121,10 +124,9 @@ CONVERTED = [
     ("tree", "ExtraTreeRegressor", {"random_state": 0}, {}, ["predict"]),
 ]
 
-ROOMS = (
-    *(mlfast.cluster, mlfast.ensemble, mlfast.impute, mlfast.linear_model, mlfast.neighbors, mlfast.neural_network),
-    *(mlfast.svm, mlfast.tree),
-)
+ROOMS = [
+    importlib.import_module(module.replace("sklearn", "mlfast", 1)) for module in REGISTRY if "metrics" not in module
+]
 
 #: What skl2onnx converts for no one, and the error that it raises.
 REFUSED = [
@@ -137,6 +139,21 @@ REFUSED = [
     ("neighbors", "NearestNeighbors", {}, RuntimeError),
     ("impute", "KNNImputer", {"weights": "distance"}, NotImplementedError),
 ]
+
+
+def plain():
+    """Classifiers and regressors that need no word here: their graphs answer as those of all others do."""
+    listed = {name for _, name, *_ in [*CONVERTED, *REFUSED]}
+    for room in ROOMS:
+        for name in sorted(set(room.__all__) - set(OWN.get(room.__name__, ())) - listed):
+            thing = getattr(room, name)
+            if isinstance(thing, type) and issubclass(thing, ClassifierMixin):
+                yield room.__name__.split(".")[1], name, {}, {"zipmap": False}, ["predict", "predict_proba"]
+            elif isinstance(thing, type) and issubclass(thing, RegressorMixin):
+                yield room.__name__.split(".")[1], name, {}, {}, ["predict"]
+
+
+CONVERTED += plain()
 
 
 def ids(cases):
