@@ -56,7 +56,8 @@ def bits(value):
     if isinstance(value, (list, tuple)):
         return [bits(v) for v in value]
     if sp.issparse(value):
-        return ["sparse", value.format, list(value.shape), *map(bits, (value.data, value.indices, value.indptr))]
+        parts = value if hasattr(value, "indptr") else value.tocsr()
+        return ["sparse", value.format, list(value.shape), *map(bits, (parts.data, parts.indices, parts.indptr))]
     if isinstance(value, np.ndarray):
         if value.dtype == object:
             return ["objects", list(value.shape), bits(value.ravel().tolist())]

@@ -1,6 +1,7 @@
 """State of fitted estimators: versions and pickling."""
 
 import functools
+import sys
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
+from mlfast import _mlflow
 from mlfast._core import __version__
 from mlfast._guard import guard_methods
 
@@ -66,6 +68,8 @@ class DropIn:
         return list(names)
 
     def __getstate__(self) -> dict[str, Any]:
+        if _mlflow.MODULE in sys.modules:  # it may be saving this model
+            _mlflow.reference_mlfast(sys.modules[_mlflow.MODULE])
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
         return state | {
             "_mlfast_state_version": STATE_VERSION,

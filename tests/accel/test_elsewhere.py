@@ -45,6 +45,11 @@ def test_python_that_ignores_the_environment_is_left_alone(isolation):
     assert output_of([isolation, "-c", LOADED], MLFAST_ACCEL="1") == []
 
 
+def test_mlflow_finds_out_what_a_model_needs_without_it():
+    """It loads the model in a process of its own and writes down what that imports."""
+    assert output_of(["-c", LOADED], MLFAST_ACCEL="1", MLFLOW_IN_CAPTURE_MODULE_PROCESS="true") == []
+
+
 @pytest.mark.parametrize("end", ["SystemExit(3)", "KeyboardInterrupt", "ImportError('no')", "BaseException('odd')"])
 def test_nothing_that_the_switch_does_ends_the_interpreter(end, tmp_path):
     """One line on stderr says what happened."""

@@ -69,9 +69,9 @@ ROWS = {
     "long double": lambda: table().astype(np.longdouble),
     "swapped bytes": lambda: table().astype(">f8"),
     "masked": lambda: np.ma.masked_greater(table(), 5),
-    "matrix": lambda: np.asmatrix(table()),
+    "matrix": lambda: table().view(np.matrix),
     "words of numbers": lambda: table().astype(str),
-    "time differences": lambda: np.round(table()).astype("timedelta64[s]"),
+    "time differences": lambda: np.round(table() * 10).astype("timedelta64[s]"),
     "zeros": lambda: np.zeros((N, D)),
     "no entries in CSR": lambda: sp.csr_array((N, D)),
 }
@@ -126,12 +126,12 @@ TARGETS = {
     "half": lambda y: np.resize([1.0, 2.0], N).astype(np.float16),
     "swapped bytes": lambda y: np.resize([1.0, 2.0], N).astype(">f8"),
     "masked": lambda y: np.ma.masked_equal(np.resize([1.0, 2.0, 3.0], N), 3.0),
-    "matrix": lambda y: np.asmatrix(np.resize([1.0, 2.0], N)).T,
+    "matrix": lambda y: np.resize([1.0, 2.0], (N, 1)).view(np.matrix),
     "row": lambda y: np.resize([1.0, 2.0], N)[None],
     "sets": lambda y: [{1}, {2}] * (N // 2),
     "lists of one": lambda y: [[1], [2]] * (N // 2),
     "lists of other lengths": lambda y: [[1], [2, 3]] * (N // 2),
-    "times": lambda y: np.resize(np.array(["2020-01-01", "2021-01-01"], dtype="datetime64[D]"), N),
+    "times": lambda y: np.resize(np.array(["1970-01-02", "1970-01-03"], dtype="datetime64[D]"), N),
     "dict": lambda y: {0: 1},
     "table of objects": lambda y: np.array([[1, 2], [2, 1]] * (N // 2), dtype=object),
     "None in a table of objects": lambda y: np.array([[1, None], [2, 1]] * (N // 2), dtype=object),
@@ -163,4 +163,22 @@ WEIGHTS = {
     "tuple": lambda: (1.0,) * N,
     "series": lambda: pd.Series(np.resize([1.0, 2.0], N), index=np.arange(N)[::-1]),
     "masked": lambda: np.ma.masked_equal(np.resize([1.0, 2.0, 3.0], N), 3.0),
+}
+
+#: table -> cases with numbers at the ends of the range. What is computed from them overflows, or is all rounding: two
+#: ways to the same answer part, and which one still gets there says nothing of either.
+AT_THE_ENDS = {
+    "rows": {
+        *("1e300", "-1e300", "all times 1e300", "all times 1e200", "1e300 in CSR", "uint64"),
+        *("1e30 in float32", "1e38 in float32", "all times 1e38 in float32"),
+        *("subnormal", "all subnormal", "all times 1e-300", "all times 1e-200"),
+        *("all times 1e-300 in CSR", "all times 1e-40 in float32"),
+    },
+    "targets": {
+        *("a large whole number in objects", "large whole numbers", "uint64", "1e30 in float32"),
+        *("1e300", "all 1e300", "all 1e200", "subnormal", "all subnormal", "all 1e-300"),
+    },
+    "weights": {
+        *("1e300", "all 1e300", "all 1e308", "huge number", "all 1e-300", "all subnormal", "all 1e38 in float32"),
+    },
 }

@@ -13,12 +13,88 @@ import mlfast.ensemble
 import mlfast.linear_model
 import mlfast.neighbors
 
-from ..compare import assert_same_complaint, outcome
+from ..compare import assert_close, assert_same_complaint, bits, fitted, outcome
 from . import odd
 from .entry import numbers
-from .registry import BY_NAME
+from .registry import BY_NAME, ENTRIES
 
 TARGETS = ("None in objects", "None in a list", "CSR column", "CSR table", "None in a table of objects")
+
+
+def cases_of(entry, table):
+    """The cases of a table, as arguments of `entry.refit`."""
+    if table == "rows":
+        return {case: {"X": make()} for case, make in odd.ROWS.items()}
+    X = odd.table()
+    if table == "weights":
+        return {case: {"X": X, "sample_weight": make()} for case, make in odd.WEIGHTS.items()}
+    targets = {case: make(np.array(entry.target(0, odd.N))) for case, make in odd.TARGETS.items()}
+    return {case: {"X": X, "target": lambda n, y=y: y} for case, y in targets.items()}
+
+
+def tables_of(entry):
+    return ["rows"] + ["targets"] * (entry.target is not None) + ["weights"] * entry.sample_weight
+
+
+ALL = [pytest.param(entry, table, id=f"{entry}-{table}") for entry in ENTRIES for table in tables_of(entry)]
+
+
+@pytest.mark.nightly
+@pytest.mark.fallback
+@pytest.mark.parametrize(("entry", "table"), ALL)
+def test_all(entry, table, subtests):
+    """The parent's complaints and its answer; at the ends of the range no other complaint, and no fewer numbers."""
+    for case, data in cases_of(entry, table).items():
+        with subtests.test(case=case):
+            assert_as_parent(entry, data, case in odd.AT_THE_ENDS[table])
+
+
+MENDED = [
+    ("AdaBoostClassifier", "weights", "all 1e308"),
+    ("LocalOutlierFactor", "rows", "all times 1e200"),
+    ("MLPRegressor", "targets", "long double"),
+]
+
+
+@pytest.mark.fallback
+@pytest.mark.parametrize(("name", "table", "case"), MENDED)
+def test_mended(name, table, case):
+    data = cases_of(BY_NAME[name], table)[case]
+    assert_as_parent(BY_NAME[name], data, case in odd.AT_THE_ENDS[table])
+
+
+def assert_as_parent(entry, data, is_at_the_ends):
+    ours, theirs = (outcome(entry.refit, entry.make(parent), **data) for parent in (False, True))
+    if not is_at_the_ends:
+        assert_same_complaint(ours, theirs)
+        if theirs.error is None:
+            assert_same_model(entry, fitted(ours.value), fitted(theirs.value))
+    elif ours.error is not None:
+        assert type(ours.error) is type(theirs.error)
+    else:
+        assert_finite_where(fitted(ours.value), fitted(theirs.value) if theirs.error is None else {})
+
+
+def assert_same_model(entry, ours, theirs):
+    """Attributes agree, but for the order of their bytes."""
+    for name, value in theirs.items():
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            assert bits(ours[name]) == bits(value), name
+        else:
+            pair = in_native_order(ours[name]), in_native_order(value)
+            assert_close(name, *pair, odd.table(), "float64", **entry.marks)
+
+
+def in_native_order(value):
+    return value.astype(value.dtype.newbyteorder("="), copy=False) if isinstance(value, np.ndarray) else value
+
+
+def assert_finite_where(ours, theirs):
+    """All numbers are finite that are finite in the parent's answer; if it has none, all numbers."""
+    for name, value in ours.items():
+        if np.asarray(value).dtype.kind == "f":
+            expected = np.isfinite(theirs[name]) if theirs else np.ones(np.shape(value), dtype=bool)
+            assert np.isfinite(value)[expected].all(), name
 
 
 @pytest.mark.fallback

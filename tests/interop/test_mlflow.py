@@ -1,10 +1,16 @@
-"""MLflow patches methods of scikit-learn's classes: a fit of ours is logged as the parent's is."""
+"""MLflow patches methods of scikit-learn's classes: a fit of ours is logged as the parent's is, and a model saved."""
 
 import json
+import pickle
 import subprocess
 import sys
+import types
+import warnings
 
 import pytest
+
+import mlfast.linear_model
+from mlfast import _mlflow
 
 from ..isolated import clean_environment
 
@@ -65,3 +71,42 @@ def test_autolog_in_all_orders(tmp_path):
         assert module.startswith("mlfast.")
         assert found == params
         assert numbers == pytest.approx(metrics, rel=1e-4)
+
+
+ORIGINS = {
+    '{"url": "file:///wheels/mlfast.whl", "archive_info": {"hash": "sha256=ab", "hashes": {"sha256": "ab"}}}': (
+        "mlfast @ file:///wheels/mlfast.whl#sha256=ab"
+    ),
+    '{"url": "https://example.org/mlfast.whl", "archive_info": {"hash": "sha256=ab"}}': (
+        "mlfast @ https://example.org/mlfast.whl#sha256=ab"
+    ),
+    '{"url": "https://example.org/mlfast.whl", "archive_info": {}}': "mlfast @ https://example.org/mlfast.whl",
+    '{"url": "file:///src/mlfast", "dir_info": {"editable": true}}': "mlfast @ file:///src/mlfast",
+    '{"url": "https://x.org/a.git", "vcs_info": {"vcs": "git", "commit_id": "c0"}, "subdirectory": "b"}': (
+        "mlfast @ git+https://x.org/a.git@c0#subdirectory=b"
+    ),
+    None: "mlfast==1.0",
+}
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_requirement(origin, monkeypatch):
+    """Where mlfast was installed from an index, MLflow's own words stand."""
+    module = types.ModuleType(_mlflow.MODULE)
+    module._get_pinned_requirement = lambda name, version=None, module=None: f"{name}=={version or '1.0'}"
+    monkeypatch.setitem(sys.modules, _mlflow.MODULE, module)
+    installed = types.SimpleNamespace(read_text={"direct_url.json": origin}.get)
+    monkeypatch.setattr(_mlflow, "distribution", lambda name: {"mlfast": installed}[name])
+    for _ in range(2):
+        pickle.dumps(mlfast.linear_model.LinearRegression())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert module._get_pinned_requirement("mlfast") == ORIGINS[origin]
+    assert len(caught) == ("file:" in ORIGINS[origin])
+    assert module._get_pinned_requirement("numpy", version="2.0") == "numpy==2.0"
+
+
+def test_another_mlflow(monkeypatch):
+    """An MLflow that writes requirements otherwise is left alone."""
+    monkeypatch.setitem(sys.modules, _mlflow.MODULE, types.ModuleType(_mlflow.MODULE))
+    pickle.dumps(mlfast.linear_model.LinearRegression())

@@ -81,7 +81,7 @@ class AdaBoostDropIn(AnyMembers):
         if "_ground" not in self.__dict__:
             return super()._boost(iboost, X, y, sample_weight, random_state)  # type: ignore[misc]
         if iboost == 0:
-            if not np.isfinite(sample_weight).all():
+            if not (np.isfinite(sample_weight).all() and sample_weight.any()):
                 raise UnsupportedInputError("the weights cannot be scaled to a sum of 1")
             try:
                 self._ground = Ground(self.estimator_, X, y, None, _threads.resolve())

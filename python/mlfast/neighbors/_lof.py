@@ -58,6 +58,8 @@ class LocalOutlierFactor(KNeighborsDropIn, sklearn.neighbors.LocalOutlierFactor)
         distances, indices = self.kneighbors(n_neighbors=self.n_neighbors_)
         dtype = np.float32 if self._fit_X.dtype == np.float32 else np.float64
         self._distances_fit_X_ = distances.astype(dtype, copy=False)
+        if np.isinf(self._distances_fit_X_[:, 0]).all():
+            raise ValueError("the distances between all rows overflow, so they have no density")
         threads = _threads.resolve(self.n_jobs)
         distances, indices = _searched(self._distances_fit_X_, indices)
         density = core.reachability(distances=distances, indices=indices, n_threads=threads)

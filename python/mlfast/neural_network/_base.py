@@ -558,6 +558,8 @@ def _table(X: Any, y: np.ndarray, sample_weight: np.ndarray | None, dtype: np.dt
 def _refuse_no_numbers(y: np.ndarray) -> None:
     if sp.issparse(y) or y.dtype.kind not in "fiub":
         raise UnsupportedInputError("y holds no numbers")
+    if y.dtype.itemsize > 8:
+        raise UnsupportedInputError("y is of more than double precision")
 
 
 def _computed(dtype: np.dtype, y: np.ndarray) -> np.dtype:
