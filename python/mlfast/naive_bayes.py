@@ -38,7 +38,7 @@ class GaussianNB(DropIn, sklearn.naive_bayes.GaussianNB):  # noqa: D101
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         self.__dict__.pop("classes_", None)
         y = validate_data(self, y=y)
-        return self._learn(X, y, None, sample_weight)
+        return self._learn(X, y, _classes_of(y), sample_weight)
 
     @in_rust(when=CONDITIONS)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -47,7 +47,7 @@ class GaussianNB(DropIn, sklearn.naive_bayes.GaussianNB):  # noqa: D101
     def _learn(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> Self:
         is_first = _check_partial_fit_first_call(self, classes)
         X, y = validate_data(self, X, y, reset=is_first)
-        dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float64)
+        dtype = np.result_type(X.dtype) if X.dtype.kind == "f" else np.dtype(np.float64)  # in native byte order
         if X.dtype.kind not in "fiub" or dtype not in FLOATS:
             raise UnsupportedInputError("X is neither of integers nor of float32 or float64")
         if sample_weight is not None:
@@ -121,8 +121,8 @@ class GaussianNB(DropIn, sklearn.naive_bayes.GaussianNB):  # noqa: D101
     def _given(self, X: Any) -> Any:
         """Return what is asked about ``X``, in the type in which scikit-learn computes."""
         X = self._check_X(X)
-        dtype = np.result_type(X.dtype, self.theta_, self.var_)
-        if X.dtype.kind not in "fiub" or dtype not in FLOATS:
+        dtype = np.result_type(X.dtype, self.theta_, self.var_) if X.dtype.kind in "fiub" else X.dtype
+        if dtype not in FLOATS:
             raise UnsupportedInputError("X is neither of integers nor of float32 or float64")
         if not np.all(self.class_prior_):
             np.log(self.class_prior_)  # warns, as scikit-learn does
@@ -154,18 +154,37 @@ class GaussianNB(DropIn, sklearn.naive_bayes.GaussianNB):  # noqa: D101
                 raise ValueError(f"corrupt state: {name} and theta_ disagree")
 
 
+def _are_close(y: np.ndarray, first: int, last: int) -> bool:
+    """Return whether classes from ``first`` to ``last`` are better counted than sorted."""
+    return last - first <= CLOSE * (len(y) + 64)
+
+
+def _are_integers(values: np.ndarray) -> bool:
+    return values.dtype.kind in "iu" and bool(np.can_cast(values.dtype, np.int64))
+
+
+def _classes_of(y: np.ndarray) -> np.ndarray:
+    """Return the distinct values of ``y``."""
+    if _are_integers(y):
+        first, last = int(y.min()), int(y.max())
+        if _are_close(y, first, last):
+            counts = np.bincount(np.subtract(y, first, dtype=np.int64))
+            return (np.flatnonzero(counts) + first).astype(y.dtype)
+    return np.unique_values(y)
+
+
 def _codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Return the positions of ``y`` in the sorted ``classes``, int64 of shape (n_samples,)."""
-    is_counted = y.dtype.kind in "iu" and classes.dtype.kind in "iu"
-    if is_counted and int(classes[-1]) - int(classes[0]) <= CLOSE * (len(y) + 64):
-        positions = np.full(int(classes[-1]) - int(classes[0]) + 1, -1, dtype=np.int64)
-        positions[classes - classes[0]] = np.arange(len(classes))
-        is_known = y.min() >= classes[0] and y.max() <= classes[-1]
-        codes = positions[y - classes[0]] if is_known else np.full(1, -1)
-        is_known = is_known and codes.min() >= 0
+    if _are_integers(y) and _are_integers(classes) and _are_close(y, int(classes[0]), int(classes[-1])):
+        first, last = int(classes[0]), int(classes[-1])
+        positions = np.full(last - first + 1, -1, dtype=np.int64)
+        positions[np.subtract(classes, first, dtype=np.int64)] = np.arange(len(classes))
+        is_known = bool(first <= y.min() and y.max() <= last)
+        codes = positions[np.subtract(y, first, dtype=np.int64)] if is_known else positions
+        is_known = is_known and bool(codes.min() >= 0)
     else:
         codes = np.searchsorted(classes, y).astype(np.int64, copy=False)
-        is_known = (classes.take(codes, mode="clip") == y).all()
+        is_known = bool((classes.take(codes, mode="clip") == y).all())
     if not is_known:
         labels = np.unique_values(y)
         unknown = labels[~np.isin(labels, classes)]

@@ -2,6 +2,7 @@
 
 use numpy::{Element, PyArray1};
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -10,16 +11,15 @@ use super::error;
 use super::host::PythonHost;
 use super::random::Pulled;
 use super::run::run;
+use super::small::{MAX_ROWS, SmallRows, held};
 use crate::cluster::kmeans::{self, bisecting, init, init::Init, lloyd, minibatch};
 use crate::common::error::check_length;
 use crate::common::{Context, Float, memory};
-use crate::linalg::{Dense, Rows};
+use crate::linalg::Rows;
 use crate::metrics::pairwise;
 
 /// Iterations assumed when the work of a fit is estimated.
 const TYPICAL_ITERATIONS: u64 = 10;
-/// Rows up to which [`cluster::predict_small`] answers.
-const FEW: usize = 64;
 
 fn work(stored: usize, points: usize, passes: u64) -> u64 {
     (stored as u64).saturating_mul(points as u64).saturating_mul(passes)
@@ -201,33 +201,25 @@ pub(super) mod cluster {
         })
     }
 
-    /// Labels of a few dense rows without further ado, or None if there is anything to check: another type or layout,
-    /// many rows, another number of features, numbers that are not finite.
+    /// Labels of a few plain rows, given the estimator's `__dict__`; None for anything else.
     #[pyfunction]
-    fn predict_small<'py>(x: &Bound<'py, PyAny>, centers: &Bound<'py, PyAny>) -> Option<Bound<'py, PyArray1<i32>>> {
-        predict_small_of::<f64>(x, centers).or_else(|| predict_small_of::<f32>(x, centers))
+    fn predict_small<'py>(state: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>) -> Option<Bound<'py, PyArray1<i32>>> {
+        predict_small_of::<f64>(state, x).or_else(|| predict_small_of::<f32>(state, x))
     }
 
     fn predict_small_of<'py, F: Element + Float>(
+        state: &Bound<'py, PyDict>,
         x: &Bound<'py, PyAny>,
-        centers: &Bound<'py, PyAny>,
     ) -> Option<Bound<'py, PyArray1<i32>>> {
-        let py = x.py();
-        let (x, centers) = (Values::<F>::in_place(x)?, Values::<F>::in_place(centers)?);
-        let (&[n_rows, n_cols], &[_, center_cols]) = (x.shape(), centers.shape()) else { return None };
-        let (x, centers) = (x.slice(), centers.slice());
-        if n_rows == 0
-            || n_rows > FEW
-            || n_cols != center_cols
-            || centers.is_empty()
-            || !x.iter().all(|value| value.is_finite())
-        {
+        let rows = SmallRows::<F>::new(state, x, MAX_ROWS)?;
+        let (x, centers) = (rows.view()?, held::<F>(state, intern!(state.py(), "cluster_centers_"))?);
+        if centers.slice().is_empty() || centers.shape().get(1) != Some(&x.n_cols()) {
             return None;
         }
-        let x = Dense::new(x, n_rows, n_cols).ok()?;
-        let mut labels = [0; FEW];
-        lloyd::assign(&Context::serial(), &x, centers, &mut labels[..n_rows]).ok()?;
-        Some(PyArray1::from_slice(py, &labels[..n_rows]))
+        let mut labels = [0; MAX_ROWS];
+        let labels = &mut labels[..x.n_rows()];
+        lloyd::assign(&Context::serial(), &x, centers.slice(), labels).ok()?;
+        Some(PyArray1::from_slice(state.py(), labels))
     }
 
     /// Euclidean distances from the rows of `x` to the centres, shape `(n_rows, n_centers)`.

@@ -2,15 +2,17 @@
 
 use numpy::{Element, PyArray, PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat};
 
 use super::array::{self, Matrix, Samples, Values, View, with_dtype, with_storage};
 use super::error;
 use super::run::run;
+use super::small::SmallRows;
 use crate::common::error::check_length;
 use crate::common::{Context, Float, memory};
-use crate::linalg::{Dense, Rows};
+use crate::linalg::Rows;
 use crate::linear_model::iterative::{self, Solver};
 use crate::linear_model::least_squares;
 use crate::linear_model::leave_one_out::{self as left_out, Params};
@@ -20,8 +22,6 @@ use crate::linear_model::sparse_moments;
 
 type Array<'py> = Bound<'py, PyAny>;
 
-/// Values that are looked at while the GIL is held.
-const FEW: usize = 1 << 16;
 /// Steps that a solution takes, or so.
 const STEPS: u64 = 16;
 
@@ -305,37 +305,47 @@ fn predicted<'py, F: Element + Float>(
     fitted.shaped(py, found)
 }
 
-/// What a linear model answers of a few plain, finite rows; None for anything else, which needs to be validated.
+/// What a linear model answers of a few plain rows, given its `__dict__`; None for anything else.
 #[pyfunction]
-fn predict_small<'py>(x: &Array<'py>, coef: &Array<'py>, intercept: &Array<'py>) -> PyResult<Option<Array<'py>>> {
-    let Ok(untyped) = x.cast_exact::<PyUntypedArray>() else { return Ok(None) };
-    if untyped.ndim() != 2 || !(1..=FEW).contains(&untyped.len()) {
-        return Ok(None);
-    }
-    // A number of NumPy's own has a type that would count.
-    if intercept.is_instance_of::<PyFloat>() && !intercept.is_exact_instance_of::<PyFloat>() {
-        return predict_small_of::<f64>(x, coef, intercept);
-    }
-    match predict_small_of::<f64>(x, coef, intercept)? {
-        Some(found) => Ok(Some(found)),
-        None => predict_small_of::<f32>(x, coef, intercept),
+fn predict_small<'py>(state: &Bound<'py, PyDict>, x: &Array<'py>) -> PyResult<Option<Array<'py>>> {
+    let (coef, intercept) = (intern!(x.py(), "coef_"), intern!(x.py(), "intercept_"));
+    match (state.get_item(coef)?, state.get_item(intercept)?) {
+        (Some(coef), Some(intercept)) => predict_small_with(state, x, &coef, &intercept),
+        _ => Ok(None),
     }
 }
 
-fn predict_small_of<'py, F: Element + Float>(
+/// [`predict_small`] of a model with another intercept than it holds.
+#[pyfunction]
+fn predict_small_with<'py>(
+    state: &Bound<'py, PyDict>,
     x: &Array<'py>,
     coef: &Array<'py>,
     intercept: &Array<'py>,
 ) -> PyResult<Option<Array<'py>>> {
-    let Some(rows) = Values::<F>::in_place(x) else { return Ok(None) };
+    // A number of NumPy's own has a type that would count.
+    if intercept.is_instance_of::<PyFloat>() && !intercept.is_exact_instance_of::<PyFloat>() {
+        return predict_small_of::<f64>(state, x, coef, intercept);
+    }
+    match predict_small_of::<f64>(state, x, coef, intercept)? {
+        Some(found) => Ok(Some(found)),
+        None => predict_small_of::<f32>(state, x, coef, intercept),
+    }
+}
+
+fn predict_small_of<'py, F: Element + Float>(
+    state: &Bound<'py, PyDict>,
+    x: &Array<'py>,
+    coef: &Array<'py>,
+    intercept: &Array<'py>,
+) -> PyResult<Option<Array<'py>>> {
+    let Some(rows) = SmallRows::<F>::new(state, x, usize::MAX) else { return Ok(None) };
     let Some(fitted) = Fitted::new::<F>(coef, intercept)? else { return Ok(None) };
-    let n_cols = rows.shape()[1];
-    let fits = n_cols > 0 && fitted.coef.len() == n_cols * fitted.intercept.len();
-    if !fits || !rows.slice().iter().all(|value| value.is_finite()) {
+    let Some(rows) = rows.view() else { return Ok(None) };
+    if fitted.coef.len() != rows.n_cols() * fitted.intercept.len() {
         return Ok(None);
     }
-    let dense = Dense::new(rows.slice(), rows.shape()[0], n_cols).map_err(error::exception)?;
-    let found: Vec<F> = predictions(&Context::serial(), &dense, fitted.model()).map_err(error::exception)?;
+    let found: Vec<F> = predictions(&Context::serial(), &rows, fitted.model()).map_err(error::exception)?;
     fitted.shaped(x.py(), found).map(Some)
 }
 
@@ -355,5 +365,5 @@ pub(super) mod linear_model {
     #[pymodule_export]
     use super::super::linear_smooth::minimize;
     #[pymodule_export]
-    use super::{iterate, leave_one_out, moments, predict, predict_small, reduce};
+    use super::{iterate, leave_one_out, moments, predict, predict_small, predict_small_with, reduce};
 }

@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 use super::array::{Matrix, Samples, Values, View, matrix, with_dtype};
 use super::error;
 use super::run::run;
-use super::small::{SmallRows, held};
+use super::small::{MAX_ROWS, MAX_VALUES, SmallRows, held};
 use crate::common::{Context, Error, Float, Result};
 use crate::linalg::{Dense, Rows};
 use crate::naive_bayes::gaussian::{self, Model, Scale};
@@ -130,7 +130,7 @@ fn small_of<'py, F: Element + Float>(
     question: impl Question,
 ) -> Option<Object<'py>> {
     let py = x.py();
-    let rows = SmallRows::<F>::new(state, x)?;
+    let rows = SmallRows::<F>::new(state, x, MAX_ROWS)?;
     let means = held::<F>(state, intern!(py, "theta_"))?;
     let variances = held::<F>(state, intern!(py, "var_"))?;
     let priors = held::<F>(state, intern!(py, "class_prior_"))?;
@@ -138,7 +138,8 @@ fn small_of<'py, F: Element + Float>(
         return None; // its logarithm is warned of
     }
     let (rows, n_classes) = (rows.view()?, priors.slice().len());
-    if means.shape() != [n_classes, rows.n_cols()] || variances.shape() != means.shape() {
+    let is_small = rows.n_rows().saturating_mul(means.slice().len()) <= MAX_VALUES;
+    if !is_small || means.shape() != [n_classes, rows.n_cols()] || variances.shape() != means.shape() {
         return None;
     }
     let model = Model::new(means.slice(), variances.slice(), priors.slice())?;

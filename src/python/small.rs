@@ -12,9 +12,10 @@ use super::array::Values;
 use crate::common::Float;
 use crate::linalg::Dense;
 
-/// Rows, and numbers, up to which a call is small: it is not worth a release of the GIL.
-const MAX_ROWS: usize = 64;
-const MAX_VALUES: usize = 1 << 12;
+/// Numbers up to which a call is small: it is not worth a release of the GIL.
+pub(super) const MAX_VALUES: usize = 1 << 16;
+/// Rows up to which it is, where each is compared with more than one vector.
+pub(super) const MAX_ROWS: usize = 64;
 
 /// The rows of a small call.
 pub(super) struct SmallRows<'py, F: Element> {
@@ -23,10 +24,10 @@ pub(super) struct SmallRows<'py, F: Element> {
 
 impl<'py, F: Element + Float> SmallRows<'py, F> {
     /// Of an argument that is a plain matrix of finite numbers of this type, given to an estimator without names of
-    /// features.
-    pub(super) fn new(state: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>) -> Option<Self> {
+    /// features; at most `max_rows` of them.
+    pub(super) fn new(state: &Bound<'py, PyDict>, x: &Bound<'py, PyAny>, max_rows: usize) -> Option<Self> {
         let shape = x.cast_exact::<PyUntypedArray>().ok()?;
-        let is_small = shape.ndim() == 2 && (1..=MAX_VALUES).contains(&shape.len()) && shape.shape()[0] <= MAX_ROWS;
+        let is_small = shape.ndim() == 2 && (1..=MAX_VALUES).contains(&shape.len()) && shape.shape()[0] <= max_rows;
         if !is_small || state.contains(intern!(x.py(), "feature_names_in_")).ok()? {
             return None;
         }

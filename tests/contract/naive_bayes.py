@@ -15,9 +15,11 @@ def known_classes(X, weights, params):
 ENTRIES = [
     Entry(
         ours=mlfast.naive_bayes.GaussianNB,
+        params={"var_smoothing": 1e-9},
         outputs=("predict", "predict_proba", "predict_log_proba", "predict_joint_log_proba", "score"),
         fuzz={"var_smoothing": (1e-9, 1e-3, 0.5)},
         bad_params=({"var_smoothing": -1.0}, {"var_smoothing": "some"}, {"priors": 1.0}, {"priors": (0.2, 0.3)}),
+        scales=False,  # a density is one per unit of each feature
         degree={"theta_": 1, "var_": 2, "epsilon_": 2},
         quadratic=("var_", "epsilon_"),
         weight_degree={"class_count_": 1},
