@@ -79,7 +79,7 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         state = self.__dict__
         cache = find_cache(id(self))
         votes = None if cache is None else cache.votes
-        fitted = state.get("_fit_X")
+        fitted: Any = state.get("_fit_X")
         if votes is not None and type(X) is np.ndarray and X is not fitted and "feature_names_in_" not in state:
             n_neighbors, weights, rows, labels, classes, metric, p, layout, classify_few, arguments = votes
             if (
