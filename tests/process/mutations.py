@@ -174,7 +174,7 @@ def edits(value):
 
 def learnt(est):
     """Names of what a fit has set."""
-    return [name for name in vars(est) if name not in est.get_params(deep=False) and name != "_cache"]
+    return [name for name in vars(est) if name not in est.get_params(deep=False)]
 
 
 def mutations(est, path=()):

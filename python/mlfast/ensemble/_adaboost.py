@@ -18,7 +18,7 @@ from mlfast._dispatch import dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
-from mlfast.ensemble._members import AnyMembers, _Cache, are_trees
+from mlfast.ensemble._members import AnyMembers, are_trees, renew_cache
 from mlfast.tree._base import SEEDS
 
 
@@ -73,7 +73,7 @@ class AdaBoostDropIn(AnyMembers):
             dispatch(self, "fit", (), None, rust, parent)
         else:
             parent()
-        self.__dict__["_cache"] = _Cache()
+        renew_cache(self)
         return self
 
     def _boost(self: Any, iboost: int, X: Any, y: Any, sample_weight: np.ndarray, random_state: Any) -> Any:

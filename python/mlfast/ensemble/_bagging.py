@@ -24,10 +24,10 @@ from mlfast.ensemble._ground import CLASSIFIERS, REGRESSORS, Ground, is_grown
 from mlfast.ensemble._members import (
     AnyMembers,
     Portioned,
-    _Cache,
     are_trees,
     drawn_count,
     probabilities,
+    renew_cache,
     seeds_behind,
 )
 
@@ -75,7 +75,7 @@ class BaggingDropIn(Portioned, AnyMembers):
             dispatch(self, "fit", (), None, lambda: self._fit_in_rust(X, y, sample_weight), parent)
         else:
             parent()
-        self.__dict__["_cache"] = _Cache()
+        renew_cache(self)
         return self
 
     def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> None:

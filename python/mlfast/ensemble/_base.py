@@ -22,7 +22,7 @@ from mlfast._core import tree as tree_core
 from mlfast._dispatch import Condition, callers_level, dispatch, named
 from mlfast._sparse import with_checked_indices
 from mlfast._state import _fit_context, keeps_state
-from mlfast.ensemble._members import Members, _Cache, build_trees, drawn_count, probabilities, seeds_behind
+from mlfast.ensemble._members import Members, build_trees, drawn_count, probabilities, renew_cache, seeds_behind
 from mlfast.tree._base import readable
 
 FIT_CONDITIONS = (
@@ -71,7 +71,7 @@ class ForestDropIn(Members):
             lambda: self._fit_in_rust(X, y, sample_weight),
             lambda: super(ForestDropIn, self).fit(X, y, sample_weight),  # type: ignore[misc]
         )
-        self.__dict__["_cache"] = _Cache()
+        renew_cache(self)
         return self
 
     def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> Any:

@@ -33,7 +33,7 @@ from mlfast._core import tree as tree_core
 from mlfast._dispatch import dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import keeps_state
-from mlfast.ensemble._members import Members, _Cache, build_trees
+from mlfast.ensemble._members import Members, build_trees, renew_cache
 from mlfast.tree._base import SEEDS, readable, refuse_unreadable, small_rows
 
 #: Parameters that the trees have too.
@@ -175,7 +175,7 @@ class BoostingDropIn(Members):
             return parents.fit(X, y, sample_weight, monitor)
 
         dispatch(self, "fit", (), None, lambda: self._fit_in_rust(fit), fit)
-        self.__dict__["_cache"] = _Cache()
+        renew_cache(self)
         return self
 
     def _fit_in_rust(self: Any, fit: Callable[[], Any]) -> None:

@@ -11,7 +11,7 @@ import mlfast.tree
 from mlfast._dispatch import dispatch
 from mlfast._state import _fit_context, keeps_state
 from mlfast.ensemble._base import ForestDropIn
-from mlfast.ensemble._members import _Cache
+from mlfast.ensemble._members import renew_cache
 
 
 class RandomTreesEmbedding(ForestDropIn, sklearn.ensemble.RandomTreesEmbedding):
@@ -75,5 +75,5 @@ class RandomTreesEmbedding(ForestDropIn, sklearn.ensemble.RandomTreesEmbedding):
             rust,
             lambda: super(RandomTreesEmbedding, self).fit_transform(X, y, sample_weight),
         )
-        self.__dict__["_cache"] = _Cache()
+        renew_cache(self)
         return found

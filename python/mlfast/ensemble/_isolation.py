@@ -20,7 +20,7 @@ from mlfast._core import ensemble as core
 from mlfast._dispatch import callers_level, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import _fit_context, keeps_state
-from mlfast.ensemble._members import Members, Portioned, _Cache, probabilities, seeds_behind
+from mlfast.ensemble._members import Members, Portioned, probabilities, renew_cache, seeds_behind
 from mlfast.tree._base import refuse_unreadable, small_rows
 
 
@@ -56,7 +56,7 @@ class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
             lambda: self._fit_in_rust(X, sample_weight),
             lambda: super(IsolationForest, self).fit(X, y, sample_weight),
         )
-        self.__dict__["_cache"] = _Cache()
+        renew_cache(self)
         return self
 
     def _fit_in_rust(self: Any, X: Any, sample_weight: Any) -> None:
@@ -81,7 +81,7 @@ class IsolationForest(Portioned, Members, sklearn.ensemble.IsolationForest):
         ends = np.cumsum([est.tree_.node_count for est in self.estimators_])[:-1]
         self._average_path_length_per_tree = tuple(part.copy() for part in np.split(lengths, ends))
         self._decision_path_lengths = tuple(est.tree_.compute_node_depths() for est in self.estimators_)
-        self.__dict__["_cache"] = _Cache()
+        renew_cache(self)
         self.offset_ = -0.5
         if self.contamination != "auto":
             self.offset_ = np.percentile(-self._depth_scores(X), 100.0 * self.contamination)

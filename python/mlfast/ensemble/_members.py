@@ -16,6 +16,7 @@ from sklearn.tree._tree import Tree
 from sklearn.utils.validation import check_is_fitted
 
 from mlfast import _threads
+from mlfast._caches import cached_by
 from mlfast._core import UnsupportedInputError
 from mlfast._core import ensemble as core
 from mlfast._dispatch import callers_level, dispatch
@@ -30,9 +31,10 @@ T = TypeVar("T")
 class _Cache:
     """What is looked up when it is first needed."""
 
-    __slots__ = ("beside", "forest", "start")
+    __slots__ = ("beside", "forest", "owner", "start")
 
     def __init__(self) -> None:
+        self.owner: Any = None
         self.forest: core.Forest | None = None
         #: What it was looked up from besides the trees.
         self.beside: tuple[Any, ...] = ()
@@ -40,15 +42,14 @@ class _Cache:
         self.start: tuple[Any, bytes, np.ndarray] | None = None
 
 
+find_cache, renew_cache = cached_by(_Cache)
+
+
 class Members(DropIn):
     """State of an ensemble with trees in ``estimators_``."""
 
     def _known(self) -> _Cache:
-        # It stands in __dict__ from the fit on, so that a prediction changes nothing there.
-        cache: _Cache | None = self.__dict__.get("_cache")
-        if cache is None:
-            cache = self.__dict__["_cache"] = _Cache()
-        return cache
+        return find_cache(id(self)) or renew_cache(self)
 
     def _forest(self: Any) -> core.Forest:
         """Return the trees as Rust walks them."""
@@ -125,16 +126,6 @@ class Members(DropIn):
 
     def _looked_up(self, trees: list[Any]) -> core.Forest:
         return core.Forest(trees)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        state.pop("_cache", None)
-        return state
-
-    def _parents_state(self) -> dict[str, Any]:
-        state = super()._parents_state()
-        state.pop("_cache", None)
-        return state
 
     def _check_state(self, state: dict[str, Any]) -> None:
         if "estimators_" not in state:

@@ -15,6 +15,7 @@ from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import _to_object_array, check_is_fitted, validate_data
 
 from mlfast import _threads
+from mlfast._caches import cached_by
 from mlfast._core import UnsupportedInputError
 from mlfast._core import neighbors as core
 from mlfast._dispatch import Condition, dispatch, named
@@ -73,13 +74,17 @@ CONDITIONS = (
 class _Cache:
     """What is built from the fitted state when it is first needed."""
 
-    __slots__ = ("index", "tree", "votes")
+    __slots__ = ("index", "owner", "tree", "votes")
 
     def __init__(self) -> None:
+        self.owner: Any = None
         #: The index, behind what it was made of.
         self.index: tuple[tuple[Any, ...], core.Index] | None = None
         self.tree: Any = None
         self.votes: tuple[Any, ...] | None = None
+
+
+find_cache, renew_cache = cached_by(_Cache)
 
 
 def by_distance(weights: Any) -> bool | None:
@@ -93,16 +98,7 @@ class NeighborsDropIn(DropIn):
     """Fitting, state and input of the neighbour estimators."""
 
     def _cached(self) -> _Cache:
-        # It stands in __dict__ from the fit on, so that a prediction changes nothing there.
-        cache = self.__dict__.get("_cache")
-        if cache is None:
-            cache = self.__dict__["_cache"] = _Cache()
-        return cache
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        state.pop("_cache", None)
-        return state
+        return find_cache(id(self)) or renew_cache(self)
 
     def _check_state(self, state: dict[str, Any]) -> None:
         if "_fit_method" in state:
@@ -126,7 +122,6 @@ class NeighborsDropIn(DropIn):
 
     def _parents_state(self) -> dict[str, Any]:
         state = super()._parents_state()
-        state.pop("_cache", None)
         if "_fit_method" in state:
             state["_tree"] = self._tree
             state.pop("_given_tree", None)
@@ -162,7 +157,7 @@ class NeighborsDropIn(DropIn):
     @keeps_state
     def _fit(self: Any, X: Any, y: Any = None) -> Any:
         """Validate and keep the rows and targets, as scikit-learn's `_fit` does."""
-        self.__dict__["_cache"] = _Cache()
+        renew_cache(self)
         is_held = isinstance(X, (KDTree, BallTree, NeighborsBase))
         call = SimpleNamespace(metric=self.metric, params=self.metric_params or {}, is_held=is_held)
         parent = super()._fit  # type: ignore[misc]

@@ -12,7 +12,7 @@ from mlfast import _profile, _threads
 from mlfast._core import UnsupportedInputError
 from mlfast._dispatch import Condition, callers_level
 from mlfast._state import keeps_state
-from mlfast.neighbors._base import KNeighborsDropIn, NeighborsDropIn, RadiusNeighborsDropIn, by_distance
+from mlfast.neighbors._base import KNeighborsDropIn, NeighborsDropIn, RadiusNeighborsDropIn, by_distance, find_cache
 
 VOTE_CONDITIONS = (
     Condition(
@@ -77,19 +77,15 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
         """
         # A few plain rows need no more checks than Rust makes by itself.
         state = self.__dict__
-        cache = state.get("_cache")
+        cache = find_cache(id(self))
         votes = None if cache is None else cache.votes
-        if (
-            votes is not None
-            and type(X) is np.ndarray
-            and X is not state.get("_fit_X")
-            and "feature_names_in_" not in state
-        ):
+        fitted: Any = state.get("_fit_X")
+        if votes is not None and type(X) is np.ndarray and X is not fitted and "feature_names_in_" not in state:
             n_neighbors, weights, rows, labels, classes, metric, p, layout, classify_few, arguments = votes
             if (
                 n_neighbors is self.n_neighbors
                 and weights is self.weights
-                and rows is self._fit_X
+                and rows is fitted
                 and labels is self._y
                 and classes is self.classes_
                 and metric is self.effective_metric_
@@ -99,7 +95,7 @@ class KNeighborsClassifier(ClassifierDropIn, KNeighborsDropIn, sklearn.neighbors
             ):
                 codes = classify_few(X, *arguments)
                 if codes is not None:
-                    return self._decoded(codes)
+                    return self._decoded(codes) if self.outputs_2d_ else classes.take(codes[:, 0])
         return self._dispatched(
             "predict",
             lambda: self._classified(X),

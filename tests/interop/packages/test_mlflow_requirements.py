@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import subprocess
 import sys
 
@@ -38,7 +37,7 @@ print(type(ours).__module__, (mlflow.pyfunc.load_model(f"{folder}/ours").predict
 """
 
 
-@pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "nightly", reason="quick starts of packages run at night")
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_saved_models(tmp_path):
     if importlib.util.find_spec("mlflow") is None:
