@@ -104,22 +104,32 @@ class GaussianNB(DropIn, sklearn.naive_bayes.GaussianNB):  # noqa: D101
 
     @in_rust(when=CONDITIONS, small=core.predict_small)
     def predict(self, X: Any) -> np.ndarray:
-        return self.classes_[core.predict(self._given(X))]
+        given = self._given(X)
+        return super().predict(X) if given is None else self.classes_[core.predict(given)]
 
     @in_rust(when=CONDITIONS, small=core.predict_proba_small)
     def predict_proba(self, X: Any) -> np.ndarray:
-        return core.predict_proba(self._given(X))
+        given = self._given(X)
+        return super().predict_proba(X) if given is None else core.predict_proba(given)
 
     @in_rust(when=CONDITIONS, small=core.predict_log_proba_small)
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        return core.predict_log_proba(self._given(X))
+        given = self._given(X)
+        return super().predict_log_proba(X) if given is None else core.predict_log_proba(given)
 
     @in_rust(when=CONDITIONS, small=core.predict_joint_log_proba_small)
     def predict_joint_log_proba(self, X: Any) -> np.ndarray:
-        return core.predict_joint_log_proba(self._given(X))
+        given = self._given(X)
+        return super().predict_joint_log_proba(X) if given is None else core.predict_joint_log_proba(given)
 
     def _given(self, X: Any) -> Any:
-        """Return what is asked about ``X``, in the type in which scikit-learn computes."""
+        """Return what is asked about ``X``, in the type in which scikit-learn computes.
+
+        Where a variance is zero or not finite it is None: what scikit-learn's arithmetic makes of that, and what it
+        warns of, it says itself.
+        """
+        if not np.all((self.var_ > 0) & np.isfinite(self.var_)):
+            return None
         X = self._check_X(X)
         dtype = np.result_type(X.dtype, self.theta_, self.var_) if X.dtype.kind in "fiub" else X.dtype
         if dtype not in FLOATS:

@@ -24,7 +24,7 @@ const LEAF_VALUES: usize = 1 << 14;
 /// Rows of a leaf, whatever their width, and for each class, so that sums are few beside rows.
 const MIN_LEAF_ROWS: usize = 128;
 const LEAF_ROWS_PER_CLASS: usize = 8;
-/// Rows that are predicted before the user is asked whether to go on: there may be many classes.
+/// Rows that are predicted between looks at whether to go on: there may be many classes.
 const ROWS_BETWEEN_CHECKS: usize = 64;
 /// Jobs that a fit is cut into: each takes an aligned run of leaves.
 const MAX_RUNS: usize = 64;
@@ -167,7 +167,7 @@ impl<F: Float> Data<'_, F> {
     }
 }
 
-/// Merges what `of` gives for a range of nodes, siblings of the binary tree over their numbers first; asks in order.
+/// Merges what `of` gives for a range of nodes, siblings of the binary tree over their numbers first. It is called in order.
 fn folded(nodes: Range<usize>, of: &mut impl FnMut(usize) -> Result<Moments>) -> Result<Moments> {
     if nodes.len() == 1 {
         return of(nodes.start);
@@ -269,7 +269,7 @@ impl<'a, F: Float> Model<'a, F> {
     }
 }
 
-/// What is asked about each row.
+/// What is computed of each row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     /// Logarithms of the probabilities of row and class.

@@ -44,16 +44,16 @@ fn dense<'a, F: Element + Float>(x: &'a Matrix<'_, F>) -> PyResult<Dense<'a, F>>
     }
 }
 
-/// What is asked of a model and rows.
-trait Question: Copy + Send + Sync {
-    type Answer<F: Element + Float>: Send;
+/// What a model gives of rows.
+trait Quantity: Copy + Send + Sync {
+    type Output<F: Element + Float>: Send;
 
-    fn ask<F: Element + Float>(self, ctx: &Context, x: &Dense<F>, model: &Model<F>) -> Result<Self::Answer<F>>;
+    fn compute<F: Element + Float>(self, ctx: &Context, x: &Dense<F>, model: &Model<F>) -> Result<Self::Output<F>>;
 
     fn array<'py, F: Element + Float>(
         self,
         py: Python<'py>,
-        answer: Self::Answer<F>,
+        output: Self::Output<F>,
         n_classes: usize,
     ) -> PyResult<Object<'py>>;
 }
@@ -62,37 +62,37 @@ trait Question: Copy + Send + Sync {
 #[derive(Clone, Copy)]
 struct Class;
 
-impl Question for Class {
-    type Answer<F: Element + Float> = Vec<i64>;
+impl Quantity for Class {
+    type Output<F: Element + Float> = Vec<i64>;
 
-    fn ask<F: Element + Float>(self, ctx: &Context, x: &Dense<F>, model: &Model<F>) -> Result<Vec<i64>> {
+    fn compute<F: Element + Float>(self, ctx: &Context, x: &Dense<F>, model: &Model<F>) -> Result<Vec<i64>> {
         gaussian::classify(ctx, x, model)
     }
 
     fn array<'py, F: Element + Float>(
         self,
         py: Python<'py>,
-        answer: Vec<i64>,
+        output: Vec<i64>,
         _n_classes: usize,
     ) -> PyResult<Object<'py>> {
-        Ok(PyArray1::from_vec(py, answer).into_any())
+        Ok(PyArray1::from_vec(py, output).into_any())
     }
 }
 
-impl Question for Scale {
-    type Answer<F: Element + Float> = Vec<F>;
+impl Quantity for Scale {
+    type Output<F: Element + Float> = Vec<F>;
 
-    fn ask<F: Element + Float>(self, ctx: &Context, x: &Dense<F>, model: &Model<F>) -> Result<Vec<F>> {
+    fn compute<F: Element + Float>(self, ctx: &Context, x: &Dense<F>, model: &Model<F>) -> Result<Vec<F>> {
         gaussian::probabilities(ctx, x, model, self)
     }
 
     fn array<'py, F: Element + Float>(
         self,
         py: Python<'py>,
-        answer: Vec<F>,
+        output: Vec<F>,
         n_classes: usize,
     ) -> PyResult<Object<'py>> {
-        matrix(py, answer, n_classes)
+        matrix(py, output, n_classes)
     }
 }
 
@@ -100,34 +100,34 @@ fn unsound() -> PyErr {
     error::exception(Error::InvalidArgument("a variance or a prior has no logarithm"))
 }
 
-fn predicted<'py>(py: Python<'py>, given: &Predict<'py>, question: impl Question) -> PyResult<Object<'py>> {
-    with_dtype!(Samples::new(&given.x)?, x => answered(py, &x, given, question))
+fn predicted<'py>(py: Python<'py>, given: &Predict<'py>, quantity: impl Quantity) -> PyResult<Object<'py>> {
+    with_dtype!(Samples::new(&given.x)?, x => computed(py, &x, given, quantity))
 }
 
-fn answered<'py, F: Element + Float>(
+fn computed<'py, F: Element + Float>(
     py: Python<'py>,
     x: &Matrix<'py, F>,
     given: &Predict<'py>,
-    question: impl Question,
+    quantity: impl Quantity,
 ) -> PyResult<Object<'py>> {
     let priors = Values::<F>::new(&given.priors)?;
     let (means, variances) = (Values::<F>::new(&given.means)?, Values::<F>::new(&given.variances)?);
     let model = Model::new(means.slice(), variances.slice(), priors.slice()).ok_or_else(unsound)?;
     let (rows, n_classes) = (dense(x)?, priors.slice().len());
     let work = (x.nnz() as u64).saturating_mul(n_classes as u64);
-    let found = run(py, given.n_threads, work, |ctx| question.ask(ctx, &rows, &model))?;
-    question.array(py, found, n_classes)
+    let found = run(py, given.n_threads, work, |ctx| quantity.compute(ctx, &rows, &model))?;
+    quantity.array(py, found, n_classes)
 }
 
 /// What a model says of a few plain rows; None for anything else.
-fn small<'py>(state: &Bound<'py, PyDict>, x: &Object<'py>, question: impl Question) -> Option<Object<'py>> {
-    small_of::<f64>(state, x, question).or_else(|| small_of::<f32>(state, x, question))
+fn small<'py>(state: &Bound<'py, PyDict>, x: &Object<'py>, quantity: impl Quantity) -> Option<Object<'py>> {
+    small_of::<f64>(state, x, quantity).or_else(|| small_of::<f32>(state, x, quantity))
 }
 
 fn small_of<'py, F: Element + Float>(
     state: &Bound<'py, PyDict>,
     x: &Object<'py>,
-    question: impl Question,
+    quantity: impl Quantity,
 ) -> Option<Object<'py>> {
     let py = x.py();
     let rows = SmallRows::<F>::new(state, x, MAX_ROWS)?;
@@ -143,7 +143,7 @@ fn small_of<'py, F: Element + Float>(
         return None;
     }
     let model = Model::new(means.slice(), variances.slice(), priors.slice())?;
-    question.array(py, question.ask(&Context::serial(), &rows, &model).ok()?, n_classes).ok()
+    quantity.array(py, quantity.compute(&Context::serial(), &rows, &model).ok()?, n_classes).ok()
 }
 
 /// Naive Bayes.

@@ -16,6 +16,7 @@ __all__ = [
     "moments",
     "predict",
     "predict_small",
+    "predict_small_with",
     "reduce",
 ]
 
@@ -92,7 +93,8 @@ def enet_path(
     multi_task: bool,
     n_threads: int,
 ) -> dict[str, Any]: ...
-def predict_small(x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...
+def predict_small(state: dict[str, Any], x: Any) -> NDArray[Any] | None: ...
+def predict_small_with(state: dict[str, Any], x: Any, coef: Any, intercept: Any) -> NDArray[Any] | None: ...
 def huber_loss(
     *,
     x: Any,

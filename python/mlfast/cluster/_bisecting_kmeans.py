@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from mlfast import _threads
 from mlfast._callbacks import Level
 from mlfast._core import cluster as core
+from mlfast._declared import in_rust
 from mlfast._state import _fit_context, keeps_state
 from mlfast.cluster._kmeans_base import KMeansDropIn, centred, printer
 
@@ -99,6 +100,7 @@ class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
         X = centred(call.X)
         return lambda rows: self._called_init(X[rows], call.init, call.random_state, n_centroids=2)
 
+    @in_rust()
     def predict(self, X: Any) -> np.ndarray:
         """Predict the cluster of each sample: down the tree of splits, at each to the closer center.
 
@@ -112,11 +114,7 @@ class BisectingKMeans(KMeansDropIn, sklearn.cluster.BisectingKMeans):
         labels : ndarray of shape (n_samples,), dtype int32
             Index of the cluster.
         """
-
-        def rust(X: Any) -> np.ndarray:
-            return _descended(X, self._bisecting_tree, self.cluster_centers_, getattr(self, "_X_mean", None))
-
-        return self._apply("predict", X, rust, lambda: sklearn.cluster.BisectingKMeans.predict(self, X))
+        return _descended(self._checked(X), self._bisecting_tree, self.cluster_centers_, getattr(self, "_X_mean", None))
 
 
 def _grown(fit: dict[str, Any], means: np.ndarray | None) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils.validation import (
     _check_sample_weight,
     _is_arraylike_not_scalar,
-    check_is_fitted,
     validate_data,
 )
 
-from mlfast import _profile, _threads
+from mlfast import _threads
 from mlfast._callbacks import CallbackDropIn, Level, Watch
 from mlfast._core import UnsupportedInputError, metrics
 from mlfast._core import cluster as core
+from mlfast._declared import in_rust
 from mlfast._dispatch import Condition, callers_level, dispatch
 from mlfast._state import DropIn
 
@@ -163,21 +163,17 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
                 stacklevel=callers_level(),
             )
 
-    def _apply(self: Any, method: str, X: Any, rust: Callable[[Any], Any], parent: Callable[[], Any]) -> Any:
-        """Run a method of a fitted estimator on ``X``."""
-        check_is_fitted(self)
+    def _checked(self: Any, X: Any) -> Any:
+        """Return ``X`` as it is handed to Rust, for a method of a fitted estimator."""
         X = self._validated(X, reset=False)
-
-        def checked() -> Any:
-            self._refuse_other_dtype(X)
-            return rust(X)
-
-        return dispatch(self, method, (), None, checked, parent)
+        self._refuse_other_dtype(X)
+        return X
 
     def _refuse_other_dtype(self: Any, X: Any) -> None:
         if X.dtype != self.cluster_centers_.dtype:
             raise UnsupportedInputError("X and cluster_centers_ differ in dtype")
 
+    @in_rust(small=core.predict_small)
     def predict(self: Any, X: Any) -> np.ndarray:
         """Predict the closest cluster of each sample.
 
@@ -191,21 +187,12 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
         labels : ndarray of shape (n_samples,), dtype int32
             Index of the closest center; the lowest of equally close ones.
         """
-        # A few plain rows need no more checks than Rust makes by itself.
-        state = self.__dict__
-        if (
-            type(X) is np.ndarray
-            and "feature_names_in_" not in state
-            and (_profile.is_idle or not _profile.is_wanted())
-        ):
-            labels = core.predict_small(X, state.get("cluster_centers_"))
-            if labels is not None:
-                return labels
-        return self._apply("predict", X, self._assigned, lambda: super(KMeansDropIn, self).predict(X))
+        return self._assigned(self._checked(X))
 
     def _assigned(self: Any, X: Any) -> np.ndarray:
         return core.assign(x=X, centers=self.cluster_centers_, n_threads=_threads.resolve())
 
+    @in_rust()
     def transform(self: Any, X: Any) -> np.ndarray:
         """Compute the distances of each sample to the centers.
 
@@ -219,7 +206,7 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
         X_new : ndarray of shape (n_samples, n_clusters)
             Euclidean distances.
         """
-        return self._apply("transform", X, self._distances, lambda: super(KMeansDropIn, self).transform(X))
+        return self._distances(self._checked(X))
 
     def fit_transform(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Fit, then compute the distances of each sample to the centers; see `fit` and `transform`."""
@@ -227,7 +214,14 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
 
     def _transform(self: Any, X: Any) -> np.ndarray:
         # Not `transform`: a subclass may have another, and scikit-learn's `fit_transform` does not heed it.
-        return self._apply("transform", X, self._distances, lambda: super(KMeansDropIn, self)._transform(X))
+        return dispatch(
+            self,
+            "transform",
+            (),
+            None,
+            lambda: self._distances(self._checked(X)),
+            lambda: super(KMeansDropIn, self)._transform(X),
+        )
 
     def _distances(self: Any, X: Any) -> np.ndarray:
         n_threads = _threads.resolve()
@@ -235,6 +229,7 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
             return metrics.euclidean(x=X, y=None, squared=False, x_norms=None, y_norms=None, n_threads=n_threads)
         return core.transform(x=X, centers=self.cluster_centers_, n_threads=n_threads)
 
+    @in_rust()
     def score(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the opposite of the inertia of ``X``.
 
@@ -253,17 +248,13 @@ class KMeansDropIn(CallbackDropIn, DropIn, _BaseKMeans):
             Minus the weighted sum of squared distances to the closest centers.
         """
 
-        def rust(X: Any) -> float:
-            weight = sample_weight
-            if weight is not None:
-                weight = _check_sample_weight(weight, X, dtype=X.dtype)
-            _, inertia = core.assign_and_score(
-                x=X, sample_weight=weight, centers=self.cluster_centers_, n_threads=_threads.resolve()
-            )
-            return -inertia
-
-        parent = super().score  # type: ignore[misc]
-        return self._apply("score", X, rust, lambda: parent(X, y, sample_weight))
+        X = self._checked(X)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+        _, inertia = core.assign_and_score(
+            x=X, sample_weight=sample_weight, centers=self.cluster_centers_, n_threads=_threads.resolve()
+        )
+        return -inertia
 
 
 def centred(X: Any) -> Any:

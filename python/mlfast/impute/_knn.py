@@ -10,21 +10,25 @@ from sklearn.utils import gen_batches
 from sklearn.utils._chunking import get_chunk_n_rows
 from sklearn.utils._mask import _get_mask
 from sklearn.utils._missing import is_scalar_nan
-from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
+from sklearn.utils.validation import FLOAT_DTYPES, validate_data
 
 from mlfast import _threads
 from mlfast._core import impute as core
-from mlfast._dispatch import Condition, dispatch, named
+from mlfast._declared import in_rust
+from mlfast._dispatch import Condition, named
 from mlfast._state import DropIn, keeps_state
 
 #: Rows of the register tiles of common BLAS libraries divide it.
 TILE = 48
 
 TRANSFORM_CONDITIONS = (
-    Condition(lambda est: f"metric is the function {named(est.metric)}", lambda est: callable(est.metric)),
     Condition(
-        lambda est: f"missing_values={named(est.missing_values)} is not a number",
-        lambda est: not isinstance(est.missing_values, Real),
+        lambda call: f"metric is the function {named(call.estimator.metric)}",
+        lambda call: callable(call.estimator.metric),
+    ),
+    Condition(
+        lambda call: f"missing_values={named(call.estimator.missing_values)} is not a number",
+        lambda call: not isinstance(call.estimator.missing_values, Real),
     ),
 )
 
@@ -51,6 +55,7 @@ class KNNImputer(DropIn, sklearn.impute.KNNImputer):
         super().fit(X, y)
         return self
 
+    @in_rust(when=TRANSFORM_CONDITIONS)
     def transform(self, X: Any) -> Any:
         """Fill the missing values in: each with the average of the nearest donors that have it.
 
@@ -65,17 +70,6 @@ class KNNImputer(DropIn, sklearn.impute.KNNImputer):
             The completed data, without the columns that had no value in the training data (unless
             ``keep_empty_features``), followed by the indicator's columns if ``add_indicator``.
         """
-        check_is_fitted(self)
-        return dispatch(
-            self,
-            "transform",
-            TRANSFORM_CONDITIONS,
-            self,
-            lambda: self._completed(X),
-            lambda: super(KNNImputer, self).transform(X),
-        )
-
-    def _completed(self, X: Any) -> Any:
         X = validate_data(
             self,
             X,

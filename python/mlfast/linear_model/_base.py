@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from mlfast import _profile, _threads
 from mlfast._core import UnsupportedInputError
 from mlfast._core import linear_model as core
+from mlfast._declared import Call, in_rust
 from mlfast._dispatch import Condition, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import DropIn
@@ -39,10 +40,8 @@ def _has_no_array(call: tuple[Any, Any]) -> bool:
 
 
 NO_ARRAY = Condition("coef_ is not an array", _has_no_array)
-PREDICT_CONDITIONS = (
-    NO_ARRAY,
-    Condition("the answer is neither of float32 nor of float64", _is_other_float),
-)
+OTHER_FLOAT = "the answer is neither of float32 nor of float64"
+PREDICT_CONDITIONS = (NO_ARRAY, Condition(OTHER_FLOAT, _is_other_float))
 
 
 def as_it_is(predictions: np.ndarray) -> np.ndarray:
@@ -70,11 +69,11 @@ class LinearDropIn(DropIn):
     def _predict_small(self: Any, X: Any) -> np.ndarray | None:
         """Return the answers for a few plain rows, which need no more checks than Rust makes by itself; else None."""
         state = self.__dict__
-        if "coef_" not in state or "feature_names_in_" in state or (not _profile.is_idle and _profile.is_wanted()):
+        if not _profile.is_idle and _profile.is_wanted():
             return None
-        return core.predict_small(
-            X, state["coef_"], state["intercept_"] if "intercept_" in state else self._intercept()
-        )
+        if "intercept_" in state or "coef_" not in state:
+            return core.predict_small(state, X)
+        return core.predict_small_with(state, X, state["coef_"], self._intercept())
 
     def _intercept(self: Any) -> Any:
         """Return what is added to the products."""
@@ -107,12 +106,44 @@ class LinearDropIn(DropIn):
             dtype = np.result_type(X.dtype, self.coef_, intercept)
         except TypeError:
             raise UnsupportedInputError("X holds no numbers") from None
+        if dtype not in FLOATS:
+            raise UnsupportedInputError(OTHER_FLOAT)
         coef = np.ascontiguousarray(self.coef_, dtype=dtype)
         intercept = np.ascontiguousarray(intercept, dtype=dtype) if np.ndim(intercept) else intercept
         if sp.issparse(X):
             X = X.tocsr()
         X = X.astype(dtype, copy=False)
         return core.predict(x=X, coef=coef, intercept=intercept, n_threads=_threads.resolve())
+
+
+def _is_other_float_call(call: Call) -> bool:
+    return hasattr(call.X, "dtype") and _is_other_float((call.estimator, call.X))
+
+
+CALL_CONDITIONS = (
+    Condition(NO_ARRAY.reason, lambda call: _has_no_array((call.estimator, call.X))),
+    Condition(OTHER_FLOAT, _is_other_float_call),
+)
+
+
+class LinearRegressorDropIn(LinearDropIn):
+    """A linear model that predicts the products themselves."""
+
+    @in_rust(when=CALL_CONDITIONS, small=core.predict_small)
+    def predict(self: Any, X: Any) -> np.ndarray:
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        """
+        return self._predictions(validate_data(self, with_checked_indices(X), accept_sparse=SPARSE, reset=False))
 
 
 def defer_finite_check(X: Any, validate: Callable[[bool], T], fit: Callable[[T], R]) -> R:

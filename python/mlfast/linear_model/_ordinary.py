@@ -16,16 +16,14 @@ import sklearn.linear_model
 from mlfast import _threads
 from mlfast._beside import beside
 from mlfast._core import linear_model as core
-from mlfast._dispatch import dispatch
-from mlfast._state import _fit_context, keeps_state
-from mlfast.linear_model._base import SPARSE, LinearDropIn, checked_data, defer_finite_check
+from mlfast._declared import in_rust
+from mlfast.linear_model._base import SPARSE, LinearRegressorDropIn, checked_data, defer_finite_check
 
 
-class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
+class LinearRegression(LinearRegressorDropIn, sklearn.linear_model.LinearRegression):
     __doc__ = sklearn.linear_model.LinearRegression.__doc__
 
-    @keeps_state
-    @_fit_context(prefer_skip_nested_validation=True)
+    @in_rust()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients that leave the least squared error.
 
@@ -43,20 +41,12 @@ class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
         self : LinearRegression
             The fitted model.
         """
-        return dispatch(
-            self,
-            "fit",
-            (),
-            None,
-            lambda: defer_finite_check(
-                X,
-                lambda look: checked_data(self, X, y, sample_weight, False if self.positive else SPARSE, look),
-                self._fit_in_rust,
-            ),
-            lambda: super(LinearRegression, self).fit(X, y, sample_weight),
+        accept_sparse = False if self.positive else SPARSE
+        return defer_finite_check(
+            X, lambda look: checked_data(self, X, y, sample_weight, accept_sparse, look), self._fit_in_rust
         )
 
-    def _fit_in_rust(self: Any, data: tuple[Any, np.ndarray, np.ndarray | None]) -> "LinearRegression":
+    def _fit_in_rust(self, data: tuple[Any, np.ndarray, np.ndarray | None]) -> Self:
         X, y, weights = data
         # scikit-learn hands targets out to jobs only where it solves for one at a time.
         by_target = y.ndim == 2 and (self.positive or sp.issparse(X))
@@ -91,21 +81,6 @@ class LinearRegression(LinearDropIn, sklearn.linear_model.LinearRegression):
         else:
             self.intercept_ = 0.0
         return self
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            The targets.
-        """
-        return self._answered("predict", X, lambda: super(LinearRegression, self).predict(X))
 
 
 def _shortest(found: dict[str, Any], tol: float) -> tuple[np.ndarray, int, np.ndarray]:

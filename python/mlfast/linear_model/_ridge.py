@@ -23,7 +23,7 @@ from mlfast._dispatch import Condition, dispatch, named
 from mlfast._rebound import rebound
 from mlfast._sparse import with_checked_indices
 from mlfast._state import _fit_context, keeps_state
-from mlfast.linear_model._base import FLOATS, LinearDropIn, defer_finite_check
+from mlfast.linear_model._base import FLOATS, LinearDropIn, LinearRegressorDropIn, defer_finite_check
 from mlfast.linear_model._classes import LinearClassifierDropIn, flat
 from mlfast.linear_model._nonnegative import nonnegative
 from mlfast.linear_model._sag import sag_solver
@@ -195,7 +195,7 @@ def _dual(squares: np.ndarray, targets: np.ndarray, alphas: np.ndarray) -> np.nd
         return scipy.linalg.lstsq(squares, targets)[0].T
 
 
-class Ridge(RidgeDropIn, sklearn.linear_model.Ridge):
+class Ridge(RidgeDropIn, LinearRegressorDropIn, sklearn.linear_model.Ridge):
     __doc__ = sklearn.linear_model.Ridge.__doc__
 
     @keeps_state
@@ -245,21 +245,6 @@ class Ridge(RidgeDropIn, sklearn.linear_model.Ridge):
         if self.solver in ("auto", "cholesky", "svd"):
             return defer_finite_check(X, validate, lambda data: self._fit_penalized(*data))
         return self._fit_penalized(*validate(True))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            The targets.
-        """
-        return self._answered("predict", X, lambda: super(Ridge, self).predict(X))
 
 
 class RidgeClassifierDropIn(LinearClassifierDropIn):

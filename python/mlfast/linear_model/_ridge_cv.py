@@ -26,7 +26,7 @@ from mlfast._core import linear_model as core
 from mlfast._dispatch import Condition, dispatch
 from mlfast._sparse import with_checked_indices
 from mlfast._state import _fit_context, keeps_state
-from mlfast.linear_model._base import SPARSE, LinearDropIn
+from mlfast.linear_model._base import SPARSE, LinearDropIn, LinearRegressorDropIn
 from mlfast.linear_model._ridge import Ridge, RidgeClassifier, RidgeClassifierDropIn
 
 FIT_CONDITIONS = (Condition("metadata routing is on", lambda call: _routing_enabled()),)
@@ -333,7 +333,7 @@ class SparseRows:
         )
 
 
-class RidgeCV(RidgeCVDropIn, sklearn.linear_model.RidgeCV):
+class RidgeCV(RidgeCVDropIn, LinearRegressorDropIn, sklearn.linear_model.RidgeCV):
     __doc__ = sklearn.linear_model.RidgeCV.__doc__
 
     @keeps_state
@@ -366,21 +366,6 @@ class RidgeCV(RidgeCVDropIn, sklearn.linear_model.RidgeCV):
             lambda: self._fit_best(X, y, sample_weight),
             lambda: super(RidgeCV, self).fit(X, y, sample_weight, **params),
         )
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            The targets.
-        """
-        return self._answered("predict", X, lambda: super(RidgeCV, self).predict(X))
 
 
 class RidgeClassifierCV(RidgeClassifierDropIn, RidgeCVDropIn, sklearn.linear_model.RidgeClassifierCV):

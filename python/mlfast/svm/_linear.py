@@ -9,13 +9,15 @@ from sklearn.svm._classes import _validate_dual_parameter
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from mlfast._dispatch import Condition, dispatch
-from mlfast._state import _fit_context, keeps_state
-from mlfast.linear_model._base import LinearDropIn
+from mlfast._declared import in_rust
+from mlfast._dispatch import Condition
+from mlfast.linear_model._base import LinearDropIn, LinearRegressorDropIn
 from mlfast.linear_model._classes import LinearClassifierDropIn
 from mlfast.linear_model._liblinear import fit_liblinear, with_narrow_indices
 
-FIT_CONDITIONS = (Condition("verbose is set: LIBLINEAR prints as it goes along", lambda model: bool(model.verbose)),)
+FIT_CONDITIONS = (
+    Condition("verbose is set: LIBLINEAR prints as it goes along", lambda call: bool(call.estimator.verbose)),
+)
 
 
 class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
@@ -33,8 +35,7 @@ class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
         else:
             super()._check_state(state)
 
-    @keeps_state
-    @_fit_context(prefer_skip_nested_validation=True)
+    @in_rust(when=FIT_CONDITIONS)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients that leave the classes the widest margin.
 
@@ -52,16 +53,6 @@ class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
         self : LinearSVC
             The fitted model.
         """
-        return dispatch(
-            self,
-            "fit",
-            FIT_CONDITIONS,
-            self,
-            lambda: self._fit_in_rust(X, y, sample_weight),
-            lambda: super(LinearSVC, self).fit(X, y, sample_weight),
-        )
-
-    def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> "LinearSVC":
         X, y = _checked(self, X, y)
         check_classification_targets(y)
         self.classes_ = np.unique(y)
@@ -90,11 +81,10 @@ class LinearSVC(LinearClassifierDropIn, sklearn.svm.LinearSVC):
         return self
 
 
-class LinearSVR(LinearDropIn, sklearn.svm.LinearSVR):
+class LinearSVR(LinearRegressorDropIn, sklearn.svm.LinearSVR):
     __doc__ = sklearn.svm.LinearSVR.__doc__
 
-    @keeps_state
-    @_fit_context(prefer_skip_nested_validation=True)
+    @in_rust(when=FIT_CONDITIONS)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients with the least error outside a tube.
 
@@ -112,16 +102,6 @@ class LinearSVR(LinearDropIn, sklearn.svm.LinearSVR):
         self : LinearSVR
             The fitted model.
         """
-        return dispatch(
-            self,
-            "fit",
-            FIT_CONDITIONS,
-            self,
-            lambda: self._fit_in_rust(X, y, sample_weight),
-            lambda: super(LinearSVR, self).fit(X, y, sample_weight),
-        )
-
-    def _fit_in_rust(self: Any, X: Any, y: Any, sample_weight: Any) -> "LinearSVR":
         X, y = _checked(self, X, y)
         coef, self.intercept_, n_iter = fit_liblinear(
             X,
@@ -142,21 +122,6 @@ class LinearSVR(LinearDropIn, sklearn.svm.LinearSVR):
         )
         self.coef_, self.n_iter_ = coef.ravel(), n_iter.max().item()
         return self
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            The targets.
-        """
-        return self._answered("predict", X, lambda: super(LinearSVR, self).predict(X))
 
 
 def _checked(est: Any, X: Any, y: Any) -> tuple[Any, np.ndarray]:
