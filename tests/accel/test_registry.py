@@ -15,7 +15,7 @@ def public_modules():
             continue
         room = importlib.import_module(found.name)
         yield room
-        for inner in pkgutil.iter_modules(room.__path__, f"{found.name}."):
+        for inner in pkgutil.iter_modules(getattr(room, "__path__", ()), f"{found.name}."):
             if "._" not in inner.name:
                 yield importlib.import_module(inner.name)
 
