@@ -5,6 +5,7 @@ Nothing here may import pytest or Hypothesis: the scenarios that run in other pr
 """
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -166,7 +167,9 @@ class Entry:
     def _told(self):
         """What the class says of itself."""
         namesakes = (base for base in self.ours.__mro__[1:] if base.__name__ == self.ours.__name__)
-        est = self.ours(**self.params)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is deprecated
+            est = self.ours(**self.params)
         of_kind = {"target": None, "bad_targets": {}}
         if is_classifier(est):
             of_kind = {"target": names_of_classes, "bad_targets": BAD_CLASSES}

@@ -9,7 +9,7 @@ from .entry import Entry
 
 def known_classes(X, weights, params):
     """Where all classes have weight: the density of one without has no logarithm, and scikit-learn warns of it."""
-    return weights is None or bool(np.all(weights > 0))
+    return weights is None or bool(np.all(np.asarray(weights) > 0))
 
 
 ENTRIES = [
