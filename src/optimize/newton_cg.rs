@@ -1,6 +1,6 @@
 //! Newton's method without a matrix: each step is found by conjugate gradients, as exactly as is worth while, and its
-//! length by the search of Moré and Thuente. Rules are those of scikit-learn's solver "newton-cg", but that a search that
-//! fails is not taken up again by another one.
+//! length by the search of Moré and Thuente. Rules are those of scikit-learn's solver "newton-cg", which has another
+//! search to go on with where this one is stuck.
 //!
 //! References: J. Nocedal, S. Wright, "Numerical Optimization", 2006, chapter 7; C. Royer, M. O'Neill, S. Wright,
 //! "A Newton-CG algorithm with complexity guarantees for smooth unconstrained optimization", 2020.
@@ -39,6 +39,8 @@ pub enum End {
     Steps,
     /// No step along the direction lowers the value.
     Stuck,
+    /// The last step left the value as it was, to the last digit, and the gradient does not shrink any more.
+    Rounding,
 }
 
 /// Where the search ended.
@@ -75,7 +77,7 @@ pub fn minimize(f: &mut impl TwiceDifferentiable, mut x: Vec<f64>, params: &Para
         let first = if first < 0.0 { 1.0 } else { first.min(1.0) };
         let start = Point { x: &x, value, gradient: &gradient };
         let Some(found) = search(f, &start, &direction, first, derivative, params)? else {
-            return Ok(Fit { x, value, steps, end: End::Stuck });
+            return Ok(Fit { x, value, steps, end: if first == 0.0 { End::Rounding } else { End::Stuck } });
         };
         value_before = Some(value);
         (x, value, gradient) = found;

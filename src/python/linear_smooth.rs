@@ -119,6 +119,7 @@ pub(super) fn minimize<'py>(
         (None, Some(newton_cg::End::Gradient)) => (Some("gradient"), None),
         (None, Some(newton_cg::End::Steps)) => (Some("steps"), None),
         (None, Some(newton_cg::End::Stuck)) => (Some("stuck"), None),
+        (None, Some(newton_cg::End::Rounding)) => (Some("rounding"), None),
         (None, None) => (None, None),
     };
     found.set_item("newton", newton)?;

@@ -12,6 +12,7 @@ import sklearn.neighbors
 import mlfast.ensemble
 import mlfast.linear_model
 import mlfast.neighbors
+import mlfast.neural_network
 
 from ..compare import assert_close, assert_same_complaint, bits, fitted, outcome
 from . import odd
@@ -168,6 +169,21 @@ def test_members_of_other_classes(name, classes, n_estimators):
             est.set_params(n_estimators=n_estimators).fit(X, rows % classes[1])
         with pytest.raises(ValueError, match=r"classes|broadcast"):
             est.predict(X)
+
+
+@pytest.mark.parametrize("fallback", ["sklearn", "raise"])
+@pytest.mark.parametrize("outputs", [(4, 1), (1, 4)])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_network_of_other_outputs(solver, outputs, fallback):
+    """The parent broadcasts one target to four, or reads numbers that it never set."""
+    X = odd.table()
+    first, second = (np.squeeze(np.resize(numbers(0, odd.N), (k, odd.N)).T) for k in outputs)
+    est = mlfast.neural_network.MLPRegressor(hidden_layer_sizes=(3,), warm_start=True, solver=solver, max_iter=3)
+    with warnings.catch_warnings(), mlfast.config_context(fallback=fallback):
+        warnings.simplefilter("ignore")
+        est.fit(X, first)
+        with pytest.raises(ValueError, match=f"y has {outputs[1]} outputs"):
+            est.fit(X, second)
 
 
 @pytest.mark.parametrize("classes", [(2, 4), (4, 2)])

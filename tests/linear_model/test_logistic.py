@@ -180,6 +180,26 @@ def test_few_steps(solver, max_iter):
         assert_same_model(*fit_both(*real(name), solver=solver, max_iter=max_iter), 1e-9)
 
 
+@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+def test_lbfgs_stops_where_the_gradient_is_small_and_no_earlier(seed):
+    """As the parent does. A hundred steps carry rounding: the number of both depends on the order of the rows."""
+    X, y = load_iris(return_X_y=True)
+    order = np.arange(len(y)) if seed is None else np.random.RandomState(seed).permutation(len(y))
+    X, y = X[order], y[order]
+
+    def largest(max_iter):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = LogisticRegression(max_iter=max_iter).fit(X, y)
+        loss = LinearModelLoss(HalfMultinomialLoss(n_classes=3), fit_intercept=True)
+        coef = np.asfortranarray(np.c_[model.coef_, model.intercept_])
+        return model.n_iter_[0], np.abs(loss.gradient(coef, X, y.astype(float), l2_reg_strength=1 / len(y))).max()
+
+    steps, gradient = largest(1000)
+    assert 90 < steps < 130
+    assert gradient <= 1e-4 < largest(steps - 1)[1]
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_dependent_and_empty_columns(solver):
     X, y = real("iris")
@@ -187,6 +207,23 @@ def test_dependent_and_empty_columns(solver):
     for C in (1.0, np.inf):
         ours, theirs = fit_both(X, y, solver=solver, C=C, max_iter=200)
         np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", ["8", "155", "200", "300", "a cell of 20", "a cell of 300"])
+@pytest.mark.fallback
+def test_newton_cg_at_the_ends_of_the_range(case):
+    """Where the line search fails the parent tries another one; it may go on with a loss that is no number."""
+    X, y = real("iris")
+    power = int(case.split()[-1])
+    if case.startswith("a cell"):
+        X = X.copy()
+        X[3, 1] = 10.0**power
+    else:
+        X = X * 10.0**power / 10
+    with np.errstate(all="ignore"):
+        ours, theirs = fit_both(X, y, solver="newton-cg")
+        np.testing.assert_array_equal(ours.n_iter_, theirs.n_iter_)
+        np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from scipy.optimize import OptimizeResult
+from scipy.optimize._linesearch import LineSearchWarning
 from sklearn._loss import loss as losses
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._linear_loss import LinearModelLoss
@@ -150,6 +151,10 @@ def newton_cg(
     linear_loss: Any = func.__self__  # type: ignore[attr-defined]
     found = _solve(linear_loss, x0, args, "newton-cg", tol, maxiter)
     if found["newton"] == "stuck":
+        raise UnsupportedInputError("the line search of newton-cg fails, after which scikit-learn tries another one")
+    if found["newton"] == "rounding":  # that other one fails too, and says so first
+        warnings.warn("Rounding errors prevent the line search from converging", LineSearchWarning, stacklevel=2)
+        warnings.warn("The line search algorithm did not converge", LineSearchWarning, stacklevel=2)
         warnings.warn("Line Search failed", stacklevel=2)
     elif found["newton"] == "steps":
         warnings.warn(

@@ -179,6 +179,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         layer_units: Any,
         incremental: bool,
     ) -> None:
+        self._refuse_other_outputs(y)
         parent: Any = super()
         dispatch(
             self,
@@ -198,6 +199,12 @@ class NetworkDropIn(CallbackDropIn, DropIn):
                 incremental,
             ),
         )
+
+    def _refuse_other_outputs(self: Any, y: np.ndarray) -> None:
+        """Refuse targets of shape (n_samples, n_outputs) if the network is of an earlier fit with other outputs."""
+        known = len(self.intercepts_[-1])
+        if y.shape[1] != known:
+            raise ValueError(f"y has {y.shape[1]} outputs, but the network of the earlier fit has {known}.")
 
     def _train(
         self: Any,
@@ -423,6 +430,7 @@ class NetworkDropIn(CallbackDropIn, DropIn):
         intercept_grads: Any,
         layer_units: Any,
     ) -> None:
+        self._refuse_other_outputs(y)
         parent: Any = super()
         dispatch(
             self,
