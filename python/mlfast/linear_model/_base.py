@@ -117,7 +117,7 @@ class LinearDropIn(DropIn):
 
 
 def _is_other_float_call(call: Call) -> bool:
-    return hasattr(call.X, "dtype") and _is_other_float((call.estimator, call.X))
+    return getattr(getattr(call.X, "dtype", None), "kind", "") == "f" and _is_other_float((call.estimator, call.X))
 
 
 CALL_CONDITIONS = (
