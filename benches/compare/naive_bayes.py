@@ -49,8 +49,8 @@ def row(key: str, title: str, data: Any, job: Job, goal: float = 1.0, **more: An
 MANY, FEW = classes(1_000_000, 20), classes(100, 4)
 ROWS = [
     row("gaussian-nb-fit", "GaussianNB fit, 1M x 20, 5 classes", MANY, fit, 4),
-    row("gaussian-nb-predict", "the same, predict", MANY, ask("predict"), 8),
-    row("gaussian-nb-proba", "the same, predict_proba", MANY, ask("predict_proba"), 4),
+    row("gaussian-nb-predict", "the same, predict", MANY, ask("predict"), 4),
+    row("gaussian-nb-proba", "the same, predict_proba", MANY, ask("predict_proba"), 2),
     row("small-gaussian-nb-fit", "100 x 4: GaussianNB.fit", FEW, fit, short=True, minor=True),
     row("small-gaussian-nb-predict", "1 x 4: GaussianNB.predict", FEW, ask("predict", 1), short=True, minor=True),
 ]

@@ -234,3 +234,39 @@ def test_an_attribute_of_an_instance():
     est.decision_function = lambda X: -LogisticRegression.decision_function(est, X)
     np.testing.assert_array_equal(est.predict(X), 1 - plain)
     assert est.predict(X[:1])[0] == 1 - plain[0]
+
+
+@pytest.mark.fallback
+@pytest.mark.parametrize("numbers_tell", [True, False])
+def test_what_changes_once_a_class_is_known(numbers_tell, monkeypatch):
+    """A class that was found untouched is looked at again when it, a base of it, or its bases are changed."""
+    monkeypatch.setattr(_guard, "_NUMBERS_TELL", numbers_tell)
+    mixin, other = type("Mixin", (), {}), type("Other", (), {"decision_function": lambda self, X: np.ones(len(X))})
+    kind = type("L", (mixin, LogisticRegression), {})
+    est = kind().fit(X, Y)
+    plain = est.predict(X)
+
+    def check(is_changed):
+        for _ in range(3):
+            assert np.array_equal(est.predict(X), np.ones(60) if is_changed else plain)
+            assert est.predict(X[-1:])[0] == (1 if is_changed else plain[-1])
+
+    assert not plain.all()
+    check(False)
+    mixin.decision_function = other.decision_function
+    check(True)
+    del mixin.decision_function
+    check(False)
+    kind.__bases__ = (other, LogisticRegression)
+    check(True)
+    kind.__bases__ = (mixin, LogisticRegression)
+    check(False)
+    est.__dict__["decision_function"] = lambda X: np.ones(len(X))
+    check(True)
+    del est.__dict__["decision_function"]
+    check(False)
+
+
+def test_numbers_of_classes_are_where_they_are_looked_for():
+    """Else every call would look at all names; see `src/python/guard.rs`."""
+    assert _guard._NUMBERS_TELL
