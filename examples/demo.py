@@ -122,6 +122,12 @@ def support_vectors() -> Work:
     return lambda package: package.svm.LinearSVC(random_state=0, dual=False).fit(x, y).coef_
 
 
+def naive_bayes() -> Work:
+    """GaussianNB: 500,000 x 20, three classes"""
+    x, y = classes(500_000, 20)
+    return lambda package: package.naive_bayes.GaussianNB().fit(x, y).predict(x)
+
+
 def network() -> Work:
     """MLPClassifier: 1,797 handwritten digits, 30 epochs"""
     from sklearn.datasets import load_digits
@@ -141,6 +147,7 @@ ROWS = [
     boosting,
     least_squares,
     support_vectors,
+    naive_bayes,
     network,
 ]
 
