@@ -15,7 +15,7 @@ use std::ops::Range;
 use crate::common::context::Blocks;
 use crate::common::elementary::exp;
 use crate::common::error::check_length;
-use crate::common::simd::{Kernel, Simd, dispatch};
+use crate::common::simd::{Loops, compiled};
 use crate::common::{Context, Error, Float, Result, memory, pairwise, parallel};
 use crate::linalg::{Dense, Rows};
 
@@ -162,7 +162,7 @@ impl<F: Float> Data<'_, F> {
         let start = leaf * self.leaves.rows();
         let rows = start..(start + self.leaves.rows()).min(self.x.n_rows());
         let mut found = Moments::new(self.n_classes, self.x.n_cols())?;
-        dispatch(Walks { data: self, rows, weights, found: &mut found });
+        compiled(Walks { data: self, rows, weights, found: &mut found });
         Ok(found)
     }
 }
@@ -185,11 +185,11 @@ struct Walks<'k, 'a, F: Clone> {
     found: &'k mut Moments,
 }
 
-impl<F: Float> Kernel<F> for Walks<'_, '_, F> {
+impl<F: Float> Loops for Walks<'_, '_, F> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd<F = F>>(self) {
+    fn run(self) {
         let Self { data, rows, weights, found } = self;
         let n_features = data.x.n_cols();
         let weight_of = |row: usize| weights.map_or(1.0, |weights| weights[row].to_f64());
@@ -349,7 +349,7 @@ fn each_row<F: Float, T: Send>(
     let jobs: Vec<_> = blocks.ranges().zip(out.chunks_mut(blocks.rows() * width)).collect();
     let scratch = || Ok((memory::try_filled(x.n_cols(), F::ZERO)?, memory::try_filled(model.n_classes(), F::ZERO)?));
     parallel::map_with(ctx, jobs, scratch, |(terms, joint), (rows, out)| {
-        dispatch(Scores { ctx, x, model, rows, terms, joint, out, width, take: &take })
+        compiled(Scores { ctx, x, model, rows, terms, joint, out, width, take: &take })
     })?;
     Ok(())
 }
@@ -366,11 +366,11 @@ struct Scores<'k, 'd, F: Clone, T, C> {
     take: &'k C,
 }
 
-impl<F: Float, T, C: Fn(&[F], &mut [T])> Kernel<F> for Scores<'_, '_, F, T, C> {
+impl<F: Float, T, C: Fn(&[F], &mut [T])> Loops for Scores<'_, '_, F, T, C> {
     type Output = Result<()>;
 
     #[inline(always)]
-    unsafe fn run<S: Simd<F = F>>(self) -> Result<()> {
+    fn run(self) -> Result<()> {
         for (position, (row, out)) in self.rows.zip(self.out.chunks_exact_mut(self.width)).enumerate() {
             if position.is_multiple_of(ROWS_BETWEEN_CHECKS) {
                 self.ctx.check()?;
