@@ -116,8 +116,12 @@ fn neighbours_vote_and_average() {
     Ballot::new(classes, Weights::Distance).elect(&near, &mut elected).unwrap();
     assert_eq!(elected, [0]); // the row at distance 0 alone counts
     let mut fractions = [0.0; 2];
-    Ballot::new(classes, Weights::Distance).fractions(&near[1..], &mut fractions).unwrap();
+    Ballot::new(classes, Weights::Distance).fractions(&near[1..], [&mut fractions[..]].into_iter()).unwrap();
     assert_eq!(fractions, [0.0, 1.0]);
+    let (mut first, mut second) = ([9.0; 2], [9.0; 3]);
+    let two = Classes::new(&[1, 2, 1, 0, 0, 0], &[2, 3], 3).unwrap();
+    Ballot::new(two, Weights::Uniform).fractions(&near[1..], [&mut first[..], &mut second].into_iter()).unwrap();
+    assert_eq!((first, second), ([0.0, 1.0], [0.5, 0.0, 0.5]));
     for wrong in [7, -1, i64::MAX, i64::MIN] {
         let codes = [1, 1, wrong];
         let mut ballot = Ballot::new(Classes::new(&codes, &[2], 3).unwrap(), Weights::Uniform);

@@ -119,18 +119,17 @@ impl<'a> Ballot<'a> {
         Ok(())
     }
 
-    /// The shares of the votes for each class, outputs one after the other.
+    /// The fractions of the votes for each class; `outs` has a slice of shape `(n_classes,)` for each output.
     ///
     /// # Errors
     /// As [`Ballot::count`].
-    pub fn fractions(&mut self, found: &[Neighbor], out: &mut [f64]) -> Result<()> {
-        self.count(found)?;
-        let mut first = 0;
-        for &n_classes in self.classes.n_classes {
-            let votes = &self.votes[first..first + n_classes];
+    pub fn fractions<'o>(&mut self, found: &[Neighbor], outs: impl Iterator<Item = &'o mut [f64]>) -> Result<()> {
+        let mut rest = self.count(found)?;
+        for out in outs {
+            let (votes, others) = rest.split_at(out.len());
+            rest = others;
             let total = pairwise_sum(votes);
-            out[first..first + n_classes].iter_mut().zip(votes).for_each(|(fraction, vote)| *fraction = vote / total);
-            first += n_classes;
+            out.iter_mut().zip(votes).for_each(|(fraction, vote)| *fraction = vote / total);
         }
         Ok(())
     }

@@ -124,16 +124,21 @@ impl<T: Float> Search<'_, T> {
         Ok(codes)
     }
 
-    /// Shares of the votes, shape `(n_queries, total number of classes)`.
-    fn voted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<Vec<f64>> {
-        let width = classes.total();
-        let mut votes = memory::try_filled(memory::checked_len(self.n_queries(), width)?, 0.0)?;
-        let ballot = |out| (Ballot::new(classes, weights), out);
-        let outs = chunks_of(&self.blocks(), &mut votes, width).into_iter().map(ballot).collect();
-        self.run(ctx, outs, |(ballot, out), position, found| {
-            ballot.fractions(found, &mut out[position * width..][..width])
+    /// Fractions of the votes, for each output of shape `(n_queries, n_classes)`.
+    fn voted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<Vec<Vec<f64>>> {
+        let mut votes = self.tables(classes)?;
+        let ballot = |outs| (Ballot::new(classes, weights), outs);
+        let outs = chunks_of_outputs(&self.blocks(), &mut votes, classes.n_classes).into_iter().map(ballot).collect();
+        self.run(ctx, outs, |(ballot, outs), position, found| {
+            ballot.fractions(found, rows_at(outs, classes.n_classes, position))
         })?;
         Ok(votes)
+    }
+
+    /// For each output zeros of shape `(n_queries, n_classes)`.
+    fn tables(&self, classes: Classes) -> Result<Vec<Vec<f64>>> {
+        let table = |&width| memory::try_filled(memory::checked_len(self.n_queries(), width)?, 0.0);
+        classes.n_classes.iter().map(table).collect()
     }
 
     /// Means of targets, shape `(n_queries, width)`.
@@ -183,16 +188,21 @@ impl<T: Float> Search<'_, T> {
         Ok(flats)
     }
 
-    /// Votes of the neighbours of each query, shape `(n_queries, total number of classes)`, and how many they are.
-    fn counted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<(Vec<f64>, Vec<i64>)> {
-        let (n_queries, width) = (self.n_queries(), classes.total());
-        let mut votes = memory::try_filled(memory::checked_len(n_queries, width)?, 0.0)?;
-        let mut counts = memory::try_filled(n_queries, 0)?;
+    /// Votes of the neighbours of each query, for each output of shape `(n_queries, n_classes)`, and how many they are.
+    fn counted(&self, ctx: &Context, classes: Classes, weights: Weights) -> Result<(Vec<Vec<f64>>, Vec<i64>)> {
+        let mut votes = self.tables(classes)?;
+        let mut counts = memory::try_filled(self.n_queries(), 0)?;
         let blocks = self.blocks();
-        let outs = chunks_of(&blocks, &mut votes, width).into_iter().zip(chunks_of(&blocks, &mut counts, 1));
+        let outs = chunks_of_outputs(&blocks, &mut votes, classes.n_classes).into_iter();
+        let outs = outs.zip(chunks_of(&blocks, &mut counts, 1));
         let outs = outs.map(|(votes, counts)| (Ballot::new(classes, weights), votes, counts)).collect();
-        self.run(ctx, outs, |(ballot, votes, counts), position, found| {
-            votes[position * width..][..width].copy_from_slice(ballot.count(found)?);
+        self.run(ctx, outs, |(ballot, outs, counts), position, found| {
+            let mut rest = ballot.count(found)?;
+            for out in rows_at(outs, classes.n_classes, position) {
+                let (votes, others) = rest.split_at(out.len());
+                rest = others;
+                out.copy_from_slice(votes);
+            }
             counts[position] = found.len() as i64;
             Ok(())
         })?;
@@ -230,6 +240,24 @@ fn chunks_of<'v, V>(blocks: &Blocks, mut values: &'v mut [V], width: usize) -> V
         chunk
     };
     blocks.ranges().map(chunk).collect()
+}
+
+/// Chunks of the tables of all outputs, `widths` entries a query: a list of one for each output per block.
+fn chunks_of_outputs<'v>(blocks: &Blocks, tables: &'v mut [Vec<f64>], widths: &[usize]) -> Vec<Vec<&'v mut [f64]>> {
+    let mut chunks: Vec<Vec<&mut [f64]>> = blocks.ranges().map(|_| Vec::with_capacity(widths.len())).collect();
+    for (table, &width) in tables.iter_mut().zip(widths) {
+        chunks.iter_mut().zip(chunks_of(blocks, table, width)).for_each(|(outputs, chunk)| outputs.push(chunk));
+    }
+    chunks
+}
+
+/// The entries of one query of a block, output by output.
+fn rows_at<'v>(
+    outputs: &'v mut [&mut [f64]],
+    widths: &'v [usize],
+    position: usize,
+) -> impl Iterator<Item = &'v mut [f64]> {
+    outputs.iter_mut().zip(widths).map(move |(chunk, &width)| &mut chunk[position * width..][..width])
 }
 
 /// Leaves a row out of its own neighbours as scikit-learn does: itself if it is among them, else the first of the
@@ -347,7 +375,7 @@ pub(super) mod neighbors {
             with_search!(self, py, x, x.is_none(), Goal::Nearest(n_neighbors), true, search => {
                 let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
                 let votes = run(py, n_threads, search.work(), |ctx| search.voted(ctx, classes, weights(by_distance)))?;
-                by_output(py, votes, &n_classes)
+                votes.into_iter().zip(&n_classes).map(|(votes, &width)| matrix(py, votes, width)).collect()
             })
         }
 
@@ -437,7 +465,8 @@ pub(super) mod neighbors {
                 let classes = Classes::new(codes, &n_classes, search.index.rows.n_rows()).map_err(error::exception)?;
                 let weights = weights(by_distance);
                 let (votes, counts) = run(py, n_threads, search.work(), |ctx| search.counted(ctx, classes, weights))?;
-                Ok((by_output(py, votes, &n_classes)?, PyArray1::from_vec(py, counts).into_any()))
+                let votes = votes.into_iter().zip(&n_classes).map(|(votes, &width)| matrix(py, votes, width));
+                Ok((votes.collect::<PyResult<_>>()?, PyArray1::from_vec(py, counts).into_any()))
             })
         }
 
@@ -617,21 +646,4 @@ fn is_plain<F: Element + Float>(object: &Bound<'_, PyAny>, n_cols: usize) -> boo
 
 fn neighborhoods<'a>(distances: &'a [f64], indices: &'a Values<'_, i64>) -> Neighborhoods<'a> {
     Neighborhoods { distances, indices: indices.slice(), k: indices.shape().get(1).copied().unwrap_or(1).max(1) }
-}
-
-/// Cuts rows of all outputs into one matrix per output. The rows of a single output are not copied.
-fn by_output<'py>(py: Python<'py>, votes: Vec<f64>, n_classes: &[usize]) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    if let &[width] = n_classes {
-        return Ok(vec![matrix(py, votes, width)?]);
-    }
-    let total: usize = n_classes.iter().sum();
-    let mut first = 0;
-    let mut outputs = Vec::with_capacity(n_classes.len());
-    for &width in n_classes {
-        let mut own = memory::try_with_capacity(votes.len() / total * width).map_err(error::exception)?;
-        votes.chunks_exact(total).for_each(|row| own.extend_from_slice(&row[first..first + width]));
-        outputs.push(matrix(py, own, width)?);
-        first += width;
-    }
-    Ok(outputs)
 }
