@@ -11,7 +11,8 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 HAVE := $(VENV)/.have
 # Every CPU, up to four; PYTEST_ARGS="-n 0" runs the tests in one process, which a debugger needs.
-PYTEST := $(VENV)/bin/pytest -n logical --maxprocesses 4 --dist worksteal
+# Threads of OpenMP that spin while they wait take the cores from the other tests.
+PYTEST := OMP_WAIT_POLICY=passive $(VENV)/bin/pytest -n logical --maxprocesses 4 --dist worksteal
 PYTHON_CODE := python tests benches examples
 
 .DEFAULT_GOAL := help

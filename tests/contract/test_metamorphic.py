@@ -22,7 +22,9 @@ def assert_near(ours, theirs, but=(), rtol=1e-9):
     for name in ours.keys() - set(but):
         a, b = np.asarray(ours[name]), np.asarray(theirs[name])
         if a.dtype.kind == "f":
-            np.testing.assert_allclose(a, b, rtol=0, atol=rtol * np.abs(b).max() + rounding(name), err_msg=name)
+            np.testing.assert_allclose(
+                a, b, rtol=0, atol=rtol * np.abs(b).max(initial=0.0) + rounding(name), err_msg=name
+            )
         else:
             np.testing.assert_array_equal(a, b, err_msg=name)
 

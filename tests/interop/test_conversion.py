@@ -28,7 +28,6 @@ from sklearn.manifold import Isomap
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
@@ -101,15 +100,18 @@ def one_estimator_twice(package):
 COMPOUNDS = {
     "pipeline": lambda p: make_pipeline(StandardScaler(), p.impute.KNNImputer(), knn(p)),
     "union": lambda p: make_pipeline(
-        FeatureUnion([("a", p.cluster.KMeans(3, n_init=1, random_state=0)), ("b", StandardScaler())]), GaussianNB()
+        FeatureUnion([("a", p.cluster.KMeans(3, n_init=1, random_state=0)), ("b", StandardScaler())]),
+        p.naive_bayes.GaussianNB(),
     ),
-    "columns": lambda p: make_pipeline(columns(p), GaussianNB()),
+    "columns": lambda p: make_pipeline(columns(p), p.naive_bayes.GaussianNB()),
     "grid": whole_steps,
     "random": lambda p: RandomizedSearchCV(knn(p), {"n_neighbors": [1, 5]}, n_iter=1, cv=3, random_state=0),
     "search without target": lambda p: GridSearchCV(
         p.cluster.BisectingKMeans(random_state=0), {"n_clusters": [2, 3]}, cv=3
     ),
-    "stacking": lambda p: StackingClassifier([("a", knn(p)), ("b", GaussianNB())], knn(p), cv=3, passthrough=True),
+    "stacking": lambda p: StackingClassifier(
+        [("a", knn(p)), ("b", p.naive_bayes.GaussianNB())], knn(p), cv=3, passthrough=True
+    ),
     "voting": one_estimator_twice,
     "calibrated": lambda p: CalibratedClassifierCV(knn(p), cv=3),
     "bagging": lambda p: BaggingClassifier(knn(p), 3, random_state=0),

@@ -88,14 +88,14 @@ def _other_arrays(value):
     yield "every other", value[..., ::2] if value.ndim else value
     yield "backwards", value[::-1] if value.ndim else value
     for dtype in ("f4", "f8", "i1", "i8", "u8", "c16", "?", "O", "U5", "M8[s]", "f2", ">f8", ">i8", "f16"):
-        if not (kind in "OUM" and dtype not in ("O", "U5")):
+        if not (kind in "OUMV" and dtype not in ("O", "U5")):
             yield dtype, value.astype(dtype)
     if kind in "fc":
         for number in (np.nan, np.inf, -np.inf, 1e300, 0.0):
             yield f"full of {number}", np.full_like(value, number)
     if kind in "iu":
         info = np.iinfo(value.dtype)
-        for number in (info.min, info.max, 0, 1000):
+        for number in (info.min, info.max, 0, min(1000, info.max)):
             yield f"full of {number}", np.full_like(value, number)
         if value.size:
             last = value.copy()
@@ -144,7 +144,11 @@ def edits(value):
             yield "nodes' dtype", lambda: setattr(value, "dtype", np.uint8)
             return
         if value.dtype.kind in "iuf":
-            extremes = (np.nan, np.inf, 1e308) if value.dtype.kind == "f" else (np.iinfo(value.dtype).max, 1000)
+            extremes = (
+                (np.nan, np.inf, 1e308)
+                if value.dtype.kind == "f"
+                else (np.iinfo(value.dtype).max, min(1000, np.iinfo(value.dtype).max))
+            )
             for number in extremes:
                 yield f"first is {number}", lambda number=number: value.flat.__setitem__(0, number)
                 yield f"all are {number}", lambda number=number: value.fill(number)

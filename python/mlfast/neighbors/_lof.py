@@ -59,6 +59,7 @@ class LocalOutlierFactor(KNeighborsDropIn, sklearn.neighbors.LocalOutlierFactor)
         dtype = np.float32 if self._fit_X.dtype == np.float32 else np.float64
         self._distances_fit_X_ = distances.astype(dtype, copy=False)
         if np.isinf(self._distances_fit_X_[:, 0]).all():
+            sklearn.neighbors.LocalOutlierFactor(**self.get_params()).fit(X)  # in its own words, if it has any
             raise ValueError("the distances between all rows overflow, so they have no density")
         threads = _threads.resolve(self.n_jobs)
         distances, indices = _searched(self._distances_fit_X_, indices)
