@@ -108,6 +108,14 @@ def boosting() -> Work:
     return lambda package: package.ensemble.GradientBoostingRegressor(random_state=0).fit(x, y).predict(x)
 
 
+def histograms() -> Work:
+    """HistGradientBoostingClassifier: 100 trees, 50,000 x 20"""
+    x, y = classes(50_000, 20)
+    return lambda package: (
+        package.ensemble.HistGradientBoostingClassifier(early_stopping=False, random_state=0).fit(x, y).predict_proba(x)
+    )
+
+
 def least_squares() -> Work:
     """LinearRegression: a million rows, 20 features"""
     rng = np.random.default_rng(0)
@@ -145,6 +153,7 @@ ROWS = [
     tree,
     forest,
     boosting,
+    histograms,
     least_squares,
     support_vectors,
     naive_bayes,

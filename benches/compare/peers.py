@@ -10,7 +10,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-ORDER = ("mlfast", "sklearn", "sklearnex", "faiss", "pykdtree", "scipy", "celer", "skglm", "torch")
+ORDER = (
+    "mlfast",
+    "sklearn",
+    "sklearnex",
+    "faiss",
+    "pykdtree",
+    "scipy",
+    "celer",
+    "skglm",
+    "lightgbm",
+    "xgboost",
+    "torch",
+)
 _DISTRIBUTIONS = {
     "mlfast": "mlfast",
     "sklearn": "scikit-learn",
@@ -20,6 +32,8 @@ _DISTRIBUTIONS = {
     "scipy": "scipy",
     "celer": "celer",
     "skglm": "skglm",
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
     "torch": "torch",
 }
 _REMEDY = {

@@ -408,5 +408,7 @@ pub(super) mod ensemble {
     #[pymodule_export]
     use super::super::boosting::{boost, weighted_quantile};
     #[pymodule_export]
+    use super::super::hist::{HistogramTrees, bin_edges, boost_histograms};
+    #[pymodule_export]
     use super::{Draws, Forest, bag, grow_forest, isolate};
 }

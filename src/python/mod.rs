@@ -10,6 +10,7 @@ mod cluster;
 mod ensemble;
 mod error;
 mod guard;
+mod hist;
 mod host;
 mod impute;
 mod linear_cd;

@@ -131,6 +131,8 @@ ROOMS = [
 #: What skl2onnx converts for no one, and the error that it raises.
 REFUSED = [
     ("cluster", "BisectingKMeans", {"random_state": 0}, MissingShapeCalculator),
+    ("ensemble", "HistGradientBoostingClassifier", {"max_iter": 5}, ValueError),
+    ("ensemble", "HistGradientBoostingRegressor", {"max_iter": 5}, ValueError),
     ("ensemble", "IsolationForest", FEW, RuntimeError),
     ("ensemble", "RandomTreesEmbedding", FEW, RuntimeError),
     ("neighbors", "NearestCentroid", {}, MissingShapeCalculator),

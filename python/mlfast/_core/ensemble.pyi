@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -6,7 +6,18 @@ from numpy.typing import NDArray
 
 from mlfast._core.tree import Columns
 
-__all__ = ["Draws", "Forest", "bag", "boost", "grow_forest", "isolate", "weighted_quantile"]
+__all__ = [
+    "Draws",
+    "Forest",
+    "HistogramTrees",
+    "bag",
+    "bin_edges",
+    "boost",
+    "boost_histograms",
+    "grow_forest",
+    "isolate",
+    "weighted_quantile",
+]
 
 _Samples = Any  # ndarray, or scipy.sparse CSR, of float32
 
@@ -95,3 +106,38 @@ class Forest:
     def out_of_bag(
         self, *, x: _Samples, draws: Draws, seeds: Sequence[int], n_threads: int
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
+
+# A tree of histogram gradient boosting: bytes of its nodes; bins, and codes of categories, that go left.
+_HistogramTree = tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.uint32]]
+
+# `x` is of shape (n_samples, n_features), float32 or float64; its transpose if `is_fortran`.
+def bin_edges(
+    *,
+    x: NDArray[np.floating],
+    is_fortran: bool,
+    rows: NDArray[np.int64] | None,
+    weights: NDArray[np.float64] | None,
+    levels: NDArray[np.float64],
+    wanted: Sequence[bool],
+    n_threads: int,
+) -> list[NDArray[np.float64]]: ...
+
+# A set of rows: x, is_fortran, rows, targets, weights, raw of shape (n_trees, n_rows).
+def boost_histograms(
+    *,
+    train: dict[str, Any],
+    validation: dict[str, Any] | None,
+    options: dict[str, Any],
+    after: Callable[[list[_HistogramTree], NDArray[np.float64], NDArray[np.float64] | None], bool] | None,
+    n_threads: int,
+) -> tuple[list[list[_HistogramTree]], tuple[list[float], list[float]], tuple[int, int | None] | None]: ...
+
+@final
+class HistogramTrees:
+    def __new__(
+        cls, *, predictors: list[list[Any]], n_columns: int, sets: NDArray[np.uint32], places: NDArray[np.uint32]
+    ) -> HistogramTrees: ...
+    def holds(self, predictors: list[list[Any]]) -> bool: ...
+    def predict(
+        self, *, x: NDArray[np.floating], is_fortran: bool, start: list[float], n_threads: int
+    ) -> NDArray[np.float64]: ...

@@ -12,6 +12,7 @@ from mlfast.ensemble._forest import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from mlfast.ensemble._hist import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from mlfast.ensemble._isolation import IsolationForest
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "ExtraTreesRegressor",
     "GradientBoostingClassifier",
     "GradientBoostingRegressor",
+    "HistGradientBoostingClassifier",
+    "HistGradientBoostingRegressor",
     "IsolationForest",
     "RandomForestClassifier",
     "RandomForestRegressor",
